@@ -1,0 +1,103 @@
+//! What the commands need of the world they run in, and cannot know: which kernel answers, where namespaces'
+//! names are kept, how another program is run, what time it is.
+
+use rtnl::client::Channel;
+use rtnl::errno::Errno;
+
+/// The world that the commands run in. There are two: the embedded kernel's and Linux's.
+///
+/// A host has a *current* namespace. `ip -n NAME` and `ip netns exec NAME` enter another one for the length of a
+/// command.
+pub trait Host {
+    /// Opens a channel to the kernel in the current namespace.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn channel(&mut self) -> Result<Box<dyn Channel>, Errno>;
+
+    /// The names of the namespaces, in the order in which the system lists them (newest first).
+    ///
+    /// # Errors
+    /// ENOENT if there was never a name.
+    fn netns_names(&mut self) -> Result<Vec<String>, Errno>;
+
+    /// Makes a namespace under a name.
+    ///
+    /// # Errors
+    /// EEXIST if the name is taken.
+    fn netns_add(&mut self, name: &str) -> Result<(), Errno>;
+
+    /// Gives a name to the namespace that a process is in.
+    ///
+    /// # Errors
+    /// EEXIST if the name is taken, ESRCH or ENOENT if there is no such process.
+    fn netns_attach(&mut self, name: &str, pid: u32) -> Result<(), Errno>;
+
+    /// Removes a name; the namespace ends when nothing else holds it.
+    ///
+    /// # Errors
+    /// ENOENT if there is no such name.
+    fn netns_delete(&mut self, name: &str) -> Result<(), Errno>;
+
+    /// Opens a namespace by its name (or by a path, if it has a slash in it): the number stands in `IFLA_NET_NS_FD`
+    /// and `NETNSA_FD` of requests on channels of this host, until it is closed.
+    ///
+    /// # Errors
+    /// ENOENT if there is no such name.
+    fn netns_open(&mut self, name: &str) -> Result<u32, Errno>;
+
+    /// Closes what [`Host::netns_open`] opened.
+    fn netns_close(&mut self, fd: u32);
+
+    /// Enters a namespace by its name and gives what brings back the one that was current.
+    ///
+    /// # Errors
+    /// ENOENT if there is no such name.
+    fn netns_enter(&mut self, name: &str) -> Result<Entered, Errno>;
+
+    /// Goes back to the namespace that was current before the entry.
+    fn netns_leave(&mut self, entered: Entered);
+
+    /// The names of the namespace that a process is in (`None`: this process).
+    ///
+    /// # Errors
+    /// ENOENT if there is no such process.
+    fn netns_identify(&mut self, pid: Option<u32>) -> Result<Vec<String>, Errno>;
+
+    /// The processes in a namespace.
+    ///
+    /// # Errors
+    /// ENOENT if there is no such name.
+    fn netns_pids(&mut self, name: &str) -> Result<Vec<u32>, Errno>;
+
+    /// Runs a program with its arguments in the current namespace; gives its exit status, or ENOENT if there is no
+    /// such program.
+    ///
+    /// # Errors
+    /// What the system says when it starts the program.
+    fn execute(&mut self, words: &[String]) -> Result<i32, Errno>;
+
+    /// Reads a file that a command names (`ip -b FILE`; `-` is standard input).
+    ///
+    /// # Errors
+    /// What the system says.
+    fn read_file(&mut self, path: &str) -> Result<Vec<u8>, Errno>;
+
+    /// The time of day in microseconds since 1970, for `-t` and `-ts`.
+    fn time_of_day(&mut self) -> u64;
+
+    /// Waits until something may have come in on the channel of a monitor. Says whether the monitor should go on;
+    /// in a world where nothing can come any more it should not.
+    fn wait(&mut self) -> bool;
+
+    /// Writes to standard output, at once.
+    fn out(&mut self, text: &str);
+
+    /// Writes to standard error, at once.
+    fn err(&mut self, text: &str);
+}
+
+/// What [`Host::netns_enter`] hands out: the namespace to go back to, as the host numbers it.
+#[derive(Debug)]
+#[must_use]
+pub struct Entered(pub u64);
