@@ -1,1 +1,11 @@
-//! Placeholder.
+//! The outside: everything that touches the operating system. All input and output is here, and all `unsafe`.
+//!
+//! What is Linux's own (AF_NETLINK, network namespaces) is compiled on Linux only; [`system`] is portable.
+
+#[cfg(target_os = "linux")]
+pub mod execute;
+#[cfg(target_os = "linux")]
+pub mod netlink;
+#[cfg(target_os = "linux")]
+pub mod netns;
+pub mod system;

@@ -2,4 +2,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod context;
 pub mod host;
+pub mod link_modify;
+pub mod netns;
+pub mod session;

@@ -1,1 +1,177 @@
-//! Placeholder.
+//! The embedded kernel: Linux's link subsystem as a pure state machine that speaks rtnetlink.
+//!
+//! Nothing here knows a clock, a socket, a thread or chance: time and the seed are arguments, and the same calls give
+//! the same bytes. [`Kernel`] is the whole interface.
+
+#![forbid(unsafe_code)]
+
+pub mod change;
+mod client;
+pub mod device;
+mod inet6;
+pub mod link;
+pub mod netns;
+mod register;
+mod rtnl;
+pub mod stack;
+pub mod state;
+mod sysctl;
+pub mod world;
+
+use ::rtnl::attr::Builder;
+use ::rtnl::errno::Errno;
+pub use client::ClientId;
+use device::Name;
+pub use netns::NetnsId;
+pub use world::Instant;
+use world::World;
+
+/// A kernel.
+pub struct Kernel {
+    world: World,
+    initial: NetnsId,
+}
+
+impl Kernel {
+    /// A kernel whose first namespace holds `lo`. The seed makes its random addresses.
+    pub fn new(seed: u64) -> Kernel {
+        let mut world = World::new(seed);
+        let initial = link::lo::new_netns(&mut world).expect("an empty kernel has room for a namespace");
+        Kernel { world, initial }
+    }
+
+    /// The first namespace, where hardware is at home.
+    pub fn initial_netns(&self) -> NetnsId {
+        self.initial
+    }
+
+    /// Makes a namespace with its `lo`.
+    ///
+    /// # Errors
+    /// ENOSPC if there were too many.
+    pub fn create_netns(&mut self) -> Result<NetnsId, Errno> {
+        link::lo::new_netns(&mut self.world)
+    }
+
+    /// Ends a namespace: its virtual links die, its hardware goes home to the first namespace.
+    ///
+    /// # Errors
+    /// EINVAL if there is no such namespace, EBUSY for the first.
+    pub fn destroy_netns(&mut self, now: Instant, netns: NetnsId) -> Result<(), Errno> {
+        if netns == self.initial {
+            return Err(Errno::EBUSY);
+        }
+        self.world.space(netns).map_err(|_| Errno::EINVAL)?;
+        self.world.now = now;
+        self.world.end_netns(netns, self.initial);
+        Ok(())
+    }
+
+    /// Puts a physical NIC into a namespace and gives its index.
+    ///
+    /// # Errors
+    /// EEXIST for a name that is taken, EINVAL for one that is none, EADDRNOTAVAIL for an address that is none.
+    pub fn add_nic(&mut self, netns: NetnsId, name: &str, mac: [u8; 6]) -> Result<u32, Errno> {
+        if !device::is_valid_ether_addr(&mac) {
+            return Err(Errno::EADDRNOTAVAIL);
+        }
+        if !netns::is_valid_name(name.as_bytes()) {
+            return Err(Errno::EINVAL);
+        }
+        let name = Name::new(name.as_bytes());
+        let id = self.world.allocate(&link::nic::TYPE, netns, name).map_err(|refusal| refusal.errno)?;
+        self.world[id].address = mac;
+        if let Err(refusal) = self.world.register(id) {
+            self.world.release(id);
+            return Err(refusal.errno);
+        }
+        self.world.settle();
+        Ok(self.world[id].ifindex)
+    }
+
+    /// Opens a client in a namespace.
+    ///
+    /// # Errors
+    /// EINVAL if there is no such namespace, ENFILE if there are too many clients.
+    pub fn open(&mut self, netns: NetnsId) -> Result<ClientId, Errno> {
+        self.world.space(netns).map_err(|_| Errno::EINVAL)?;
+        self.world.clients.open(netns)
+    }
+
+    /// Closes a client; what waited for it is lost.
+    pub fn close(&mut self, client: ClientId) {
+        self.world.clients.close(client);
+    }
+
+    /// Lets a client hear of a multicast group (`RTNLGRP_*`) in its namespace.
+    ///
+    /// # Errors
+    /// EBADF if the client is gone.
+    pub fn join(&mut self, client: ClientId, group: u32) -> Result<(), Errno> {
+        self.world.clients.join(client, group)
+    }
+
+    /// Takes a datagram of requests. The answers wait for [`Kernel::receive`].
+    ///
+    /// # Errors
+    /// EBADF if the client is gone, EMSGSIZE for a datagram over a mebibyte, ENODEV if its namespace has ended.
+    pub fn handle(&mut self, now: Instant, client: ClientId, datagram: &[u8]) -> Result<(), Errno> {
+        if datagram.len() > ::rtnl::message::MAX_REQUEST {
+            return Err(Errno::EMSGSIZE);
+        }
+        let netns = self.world.clients.get(client).ok_or(Errno::EBADF)?.netns;
+        self.world.space(netns)?;
+        self.world.now = now;
+        let asker = rtnl::Asker { client, netns, pid: client.port() };
+        rtnl::handle(&mut self.world, asker, datagram);
+        Ok(())
+    }
+
+    /// Gives a client its next datagram, in place of what `datagram` held; false if there is none.
+    pub fn receive(&mut self, client: ClientId, datagram: &mut Vec<u8>) -> bool {
+        self.try_receive(client, datagram) == Ok(true)
+    }
+
+    /// The same, but tells once if datagrams were lost because the client did not read.
+    ///
+    /// # Errors
+    /// ENOBUFS after a loss, EBADF if the client is gone.
+    pub fn try_receive(&mut self, client: ClientId, datagram: &mut Vec<u8>) -> Result<bool, Errno> {
+        datagram.clear();
+        let waiting = self.world.clients.get_mut(client).ok_or(Errno::EBADF)?.pop()?;
+        if let Some(waiting) = waiting {
+            *datagram = waiting;
+            return Ok(true);
+        }
+        let mut out = Builder::onto(std::mem::take(datagram));
+        let more = rtnl::get::continue_dump(&mut self.world, client, client.port(), &mut out);
+        *datagram = out.bytes;
+        Ok(more)
+    }
+
+    /// Lets time pass: every timer up to then goes off, in order.
+    pub fn advance(&mut self, now: Instant) {
+        self.world.now = self.world.now.max(now);
+    }
+
+    /// When the next timer goes off; none if none is set.
+    pub fn next_timeout(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Sets a setting of a namespace, named as `sysctl` names it (`net.ipv6.conf.all.disable_ipv6`).
+    ///
+    /// # Errors
+    /// ENOENT if there is no such setting, EINVAL for a value that it does not take.
+    pub fn set_sysctl(&mut self, netns: NetnsId, name: &str, value: &str) -> Result<(), Errno> {
+        sysctl::set(&mut self.world, netns, name, value)
+    }
+
+    /// Reads a setting of a namespace.
+    ///
+    /// # Errors
+    /// ENOENT if there is no such setting.
+    pub fn sysctl(&self, netns: NetnsId, name: &str) -> Result<String, Errno> {
+        sysctl::get(&self.world, netns, name)
+    }
+}

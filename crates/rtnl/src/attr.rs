@@ -62,6 +62,12 @@ impl<'a> Attr<'a> {
         u64::from_ne_bytes(self.first())
     }
 
+    /// The first eight bytes as two numbers of four bytes each in host order; missing bytes read as zero.
+    pub fn u32_pair(&self) -> (u32, u32) {
+        let b: [u8; 8] = self.first();
+        (u32::from_ne_bytes([b[0], b[1], b[2], b[3]]), u32::from_ne_bytes([b[4], b[5], b[6], b[7]]))
+    }
+
     /// The payload up to its first zero byte, as text; bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> std::borrow::Cow<'a, str> {
         String::from_utf8_lossy(self.string())
@@ -203,6 +209,14 @@ impl Builder {
     /// An attribute of eight bytes in host order.
     pub fn u64(&mut self, number: u16, value: u64) {
         self.put(number, &value.to_ne_bytes());
+    }
+
+    /// An attribute of two numbers of four bytes each, in host order.
+    pub fn u32_pair(&mut self, number: u16, first: u32, second: u32) {
+        let mut payload = [0; 8];
+        payload[..4].copy_from_slice(&first.to_ne_bytes());
+        payload[4..].copy_from_slice(&second.to_ne_bytes());
+        self.put(number, &payload);
     }
 
     /// A text with its closing zero byte.

@@ -6,8 +6,9 @@ use crate::attr::Builder;
 use crate::errno::Errno;
 use crate::message::{
     Header, Message, Messages, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE,
-    NLMSG_ERROR, Refusal,
+    NLMSG_ERROR, Refusal, warning,
 };
+use crate::words::{Stop, Words};
 
 /// Carries datagrams of netlink bytes to a kernel and back.
 pub trait Channel {
@@ -36,6 +37,14 @@ pub trait Links {
     fn index(&mut self, name: &str) -> Option<u32>;
     /// The name of an index in the current namespace; `if7` if there is none.
     fn name(&mut self, ifindex: u32) -> String;
+    /// Reads words of the general grammar of links up to the end of the line and writes `struct ifinfomsg` and
+    /// attributes: for the types whose own grammar holds that of a second link (`peer …`).
+    ///
+    /// # Errors
+    /// What the tool says of the words. A client that has no such grammar refuses them.
+    fn link_words(&mut self, _words: &mut Words<'_>, _out: &mut Builder) -> Result<(), Stop> {
+        Err(Stop::fail(1, ""))
+    }
 }
 
 /// Conversations over a channel.
@@ -43,16 +52,33 @@ pub struct Client<'c> {
     channel: &'c mut dyn Channel,
     seq: u32,
     buffer: Vec<u8>,
+    warnings: Vec<String>,
 }
 
 impl<'c> Client<'c> {
     /// A client over a channel that no other client uses.
     pub fn new(channel: &'c mut dyn Channel) -> Self {
-        Client { channel, seq: 0, buffer: Vec::new() }
+        Client::resume(channel, 0)
+    }
+
+    /// Goes on over a channel after the request of that number, so that a late answer to an earlier one is known
+    /// for what it is.
+    pub fn resume(channel: &'c mut dyn Channel, seq: u32) -> Self {
+        Client { channel, seq, buffer: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// The number of the last request.
+    pub fn seq(&self) -> u32 {
+        self.seq
+    }
+
+    /// The sentences with which the kernel remarked on requests that it carried out.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
     }
 
     fn send(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<u32, Errno> {
-        self.seq += 1;
+        self.seq = self.seq.wrapping_add(1);
         let mut out = Builder::new();
         let start = out.start(Header { kind, flags: NLM_F_REQUEST | flags, seq: self.seq, pid: 0 });
         out.bytes.extend_from_slice(body);
@@ -86,6 +112,7 @@ impl<'c> Client<'c> {
             let mut buffer = std::mem::take(&mut self.buffer);
             self.channel.receive(&mut buffer)?;
             let found = Messages(&buffer).find(|message| message.header.seq == seq);
+            self.warnings.extend(found.as_ref().and_then(warning));
             let answer = found.map(|message| match message.header.kind {
                 NLMSG_ERROR => Refusal::decode(&message).map_or(Ok(Vec::new()), Err),
                 _ => Ok(message.bytes.to_vec()),
@@ -121,6 +148,9 @@ impl<'c> Client<'c> {
                         }
                     }
                     NLMSG_DONE => {
+                        if let Some(refusal) = Refusal::decode_done(&message) {
+                            return Err(refusal);
+                        }
                         self.buffer = buffer;
                         return Ok(interrupted);
                     }

@@ -9,7 +9,9 @@
 pub mod attr;
 pub mod client;
 pub mod errno;
+pub mod ethertype;
 pub mod kind;
+pub mod lladdr;
 pub mod message;
 pub mod object;
 pub mod show;

@@ -192,6 +192,19 @@ impl Refusal {
         Some(refusal)
     }
 
+    /// Reads a dump's end; none if it says success. The number stands alone there, attributes right behind it.
+    pub fn decode_done(message: &Message<'_>) -> Option<Refusal> {
+        let number = i32::from_ne_bytes(message.payload().get(..4)?.try_into().ok()?);
+        if number >= 0 {
+            return None;
+        }
+        let mut refusal = Refusal::new(Errno(number.unsigned_abs().min(u32::from(u16::MAX)) as u16));
+        if message.has(NLM_F_ACK_TLVS) {
+            refusal.sentence = message.attrs(4).find(NLMSGERR_ATTR_MSG).map(|a| a.text().into_owned().into());
+        }
+        Some(refusal)
+    }
+
     fn read_extended(&mut self, message: &Message<'_>) {
         let inner = message.payload().get(4..8).map_or(0, |b| u32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
         let repeated = if message.has(NLM_F_CAPPED) { HEADER } else { (inner as usize).max(HEADER) };
@@ -204,6 +217,18 @@ impl Refusal {
             }
         }
     }
+}
+
+/// The sentence of an acknowledgement that says success and has a remark.
+pub fn warning(message: &Message<'_>) -> Option<String> {
+    let payload = message.payload();
+    let success = message.header.kind == NLMSG_ERROR && payload.get(..4)? == [0; 4];
+    if !success || !message.has(NLM_F_ACK_TLVS) {
+        return None;
+    }
+    let mut remark = Refusal::new(Errno(0));
+    remark.read_extended(message);
+    remark.sentence.map(Cow::into_owned).filter(|sentence| !sentence.is_empty())
 }
 
 impl From<Errno> for Refusal {

@@ -65,7 +65,8 @@ impl Row {
         match self.show {
             Show::Nothing => {}
             Show::Uint(before) => sink.uint(self.key, before, unsigned, " "),
-            Show::Int(before) => sink.int(self.key, before, value, " "),
+            // The tool prints these through C's `int`.
+            Show::Int(before) => sink.int(self.key, before, i64::from(value as i32), " "),
             Show::OnOff(before) => sink.on_off(self.key, before, value != 0, " "),
             Show::Hex0x(before) => sink.hex0x(self.key, before, unsigned, " "),
             Show::Hex(before) => sink.hex(self.key, before, unsigned, " "),

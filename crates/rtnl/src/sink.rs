@@ -151,11 +151,12 @@ impl Sink {
         });
     }
 
-    /// A hexadecimal number: `0x1f` in text and, as a string, in JSON.
+    /// A hexadecimal number: `0x1f` in text and, as a string, in JSON; zero is `0`, as C's `%#x` has it.
     pub fn hex0x(&mut self, key: &str, before: &str, value: u64, after: &str) {
-        let json = self.format.json;
+        let quote = if self.format.json { "\"" } else { "" };
+        let sign = if value == 0 { "" } else { "0x" };
         self.around(key, before, after, |out| {
-            let _ = if json { write!(out, "\"0x{value:x}\"") } else { write!(out, "0x{value:x}") };
+            let _ = write!(out, "{quote}{sign}{value:x}{quote}");
         });
     }
 
@@ -205,12 +206,14 @@ impl Sink {
         }
     }
 
-    /// A number with two decimals, as clocks are shown: at least seven wide in text.
+    /// A number of hundredths with two decimals, as clocks are shown: at least seven wide in text. The tool counts
+    /// in microseconds and overflows without notice; so does this.
     pub fn hundredths(&mut self, key: &str, before: &str, value: u64, after: &str) {
-        let json = self.format.json;
+        let width = if self.format.json { 0 } else { 4 };
+        let micro = value.wrapping_mul(10_000);
+        let (seconds, rest) = ((micro / 1_000_000) as i32, micro % 1_000_000 / 10_000);
         self.around(key, before, after, |out| {
-            let width = if json { 0 } else { 4 };
-            let _ = write!(out, "{:>width$}.{:02}", value / 100, value % 100);
+            let _ = write!(out, "{seconds:>width$}.{rest:02}");
         });
     }
 

@@ -40,6 +40,8 @@ pub enum Wire {
     Bytes(u16),
     /// At least so many bytes; what is longer is cut.
     AtLeast(u16),
+    /// So many bytes (the kernel's `NLA_POLICY_EXACT_LEN`).
+    Exact(u16),
     /// Attributes again.
     Nest,
     /// Never accepted in a request.
@@ -49,8 +51,10 @@ pub enum Wire {
 /// Who may write an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Only the kernel, in replies.
+    /// Only the kernel, in replies; in a request it is passed over, whatever its length.
     Reply,
+    /// Only the kernel, in replies; a request with it is refused (the kernel's `NLA_REJECT`).
+    Refused,
     /// Clients too, in requests.
     Request,
 }
@@ -97,6 +101,12 @@ impl Row {
         self
     }
 
+    /// Only in replies, and refused in requests.
+    pub const fn refused(mut self) -> Row {
+        self.access = Access::Refused;
+        self
+    }
+
     /// Refused by validation outside these limits.
     pub const fn limits(mut self, least: i64, most: i64) -> Row {
         self.limits = Some((least, most));
@@ -123,6 +133,8 @@ pub struct Table {
     pub name: &'static str,
     /// The rows, in the order in which they are shown and in which words are tried.
     pub rows: &'static [Row],
+    /// Words that are tried before the rows, where the tool tries words in another order than it shows them.
+    pub first_words: &'static [&'static str],
     /// Attribute number to place in `rows` plus one; 0 where there is none.
     index: [u8; NUMBERS],
 }
@@ -140,7 +152,13 @@ impl Table {
             }
             at += 1;
         }
-        Table { name, rows, index }
+        Table { name, rows, first_words: &[], index }
+    }
+
+    /// The same table, with words (each the spelling in a row) that are tried before those of the other rows.
+    pub const fn first(mut self, words: &'static [&'static str]) -> Table {
+        self.first_words = words;
+        self
     }
 
     /// The row of an attribute number.
@@ -180,19 +198,31 @@ impl Row {
     fn validate(&self, attr: &Attr<'_>) -> Result<(), Refusal> {
         const POLICY: Refusal = Refusal::said(Errno::ERANGE, "Attribute failed policy validation");
         let length = attr.payload.len();
+        match (self.access, self.wire) {
+            (Access::Refused, _) | (_, Wire::Reject) => {
+                return Err(Refusal { errno: Errno::EINVAL, ..POLICY.at(Some(*attr)) });
+            }
+            (Access::Reply, _) => return Ok(()),
+            (Access::Request, Wire::Exact(exact)) if length != usize::from(exact) => {
+                return Err(
+                    Refusal::said(Errno::ERANGE, "binary attribute size out of range").at(Some(*attr))
+                );
+            }
+            _ => {}
+        }
         let fits = match self.wire {
             Wire::U8 => length >= 1,
             Wire::U16 | Wire::U16Be => length >= 2,
             Wire::U32 | Wire::S32 => length >= 4,
             Wire::U64 => length >= 8,
             Wire::Flag => length == 0,
-            Wire::Text(most) => attr.string().len() <= usize::from(most) && length >= 1,
+            Wire::Text(most) => {
+                length >= 1 && length - usize::from(attr.payload.ends_with(&[0])) <= usize::from(most)
+            }
             Wire::Bytes(most) => length <= usize::from(most),
             Wire::AtLeast(least) => length >= usize::from(least),
             Wire::Nest => length == 0 || length >= HEADER,
-            Wire::Reject => {
-                return Err(Refusal::said(Errno::EINVAL, "Attribute is not allowed").at(Some(*attr)));
-            }
+            Wire::Exact(_) | Wire::Reject => true,
         };
         if !fits {
             return Err(POLICY.at(Some(*attr)));

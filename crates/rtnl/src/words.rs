@@ -12,6 +12,8 @@ use crate::table::{Row, Table, Wire};
 /// Why a command stops, and what it prints as it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop {
+    /// What goes to standard output before that: a few types print their usage there.
+    pub output: String,
     /// What goes to standard error, with its newline; may be empty.
     pub error: String,
     /// The exit status: of the command, or of the whole process.
@@ -23,17 +25,23 @@ pub struct Stop {
 impl Stop {
     /// Ends the process with 255, as most refusals of the grammar do.
     pub fn exit(error: impl Into<String>) -> Stop {
-        Stop { error: error.into(), status: 255, process: true }
+        Stop::exit_with(255, error)
     }
 
     /// Ends the process with a status.
     pub fn exit_with(status: i32, error: impl Into<String>) -> Stop {
-        Stop { error: error.into(), status, process: true }
+        Stop { output: String::new(), error: error.into(), status, process: true }
     }
 
     /// Ends the command; a batch goes on if it was forced to.
     pub fn fail(status: i32, error: impl Into<String>) -> Stop {
-        Stop { error: error.into(), status, process: false }
+        Stop { output: String::new(), error: error.into(), status, process: false }
+    }
+
+    /// The same with what goes to standard output.
+    pub fn with_output(mut self, output: impl Into<String>) -> Stop {
+        self.output = output.into();
+        self
     }
 
     /// A value that is not understood.
@@ -72,12 +80,13 @@ pub fn matches(typed: &str, word: &str) -> bool {
 pub struct Words<'a> {
     words: &'a [String],
     at: usize,
+    warnings: String,
 }
 
 impl<'a> Words<'a> {
     /// All the words, from the first.
     pub fn new(words: &'a [String]) -> Self {
-        Words { words, at: 0 }
+        Words { words, at: 0, warnings: String::new() }
     }
 
     /// The word that stands here; none at the end.
@@ -105,6 +114,17 @@ impl<'a> Words<'a> {
     /// Steps back by one word.
     pub fn back(&mut self) {
         self.at = self.at.saturating_sub(1);
+    }
+
+    /// Says something on standard error although the command goes on. Whoever made these words prints what was
+    /// said before the outcome, be it good or bad.
+    pub fn warn(&mut self, text: &str) {
+        self.warnings.push_str(text);
+    }
+
+    /// Takes what was said so far, each line with its newline.
+    pub fn take_warnings(&mut self) -> String {
+        std::mem::take(&mut self.warnings)
     }
 
     /// How many words are left.
@@ -140,6 +160,9 @@ pub enum Value {
     OnOff(&'static str),
     /// One of these words; the text is the complaint.
     Choice(&'static [(&'static str, u64)], &'static str),
+    /// One of these words or the beginning of one; the first that matches is taken, and its place in the list is
+    /// the value. The text is the word that the complaint names.
+    OneOf(&'static str, &'static [&'static str]),
     /// Nothing: the word alone sets this.
     Set(u64),
     /// A text as it is.
@@ -191,8 +214,7 @@ impl Table {
         links: &mut dyn Links,
     ) -> Result<bool, Stop> {
         let Some(typed) = words.peek() else { return Ok(false) };
-        let found = self.rows.iter().find_map(|row| row.word.filter(|word| word.is(typed)).map(|w| (row, w)));
-        let Some((row, word)) = found else { return Ok(false) };
+        let Some((row, word)) = self.row_of_word(typed) else { return Ok(false) };
         words.take();
         match word.value {
             Value::Hook(hook) => hook(words, out, links)?,
@@ -211,9 +233,19 @@ impl Table {
                 let choice = choices.iter().find(|(name, _)| *name == text);
                 row.write(choice.ok_or_else(|| complain(complaint, text))?.1, out);
             }
+            Value::OneOf(name, list) => row.write(one_of(name, list, words.value()?)? as u64, out),
             Value::Text => out.string(row.number, words.value()?.as_bytes()),
         }
         Ok(true)
+    }
+
+    /// The row that takes what was typed: the words that go first, then the rows in order.
+    pub fn row_of_word(&self, typed: &str) -> Option<(&'static Row, Word)> {
+        let takes = |row: &'static Row| row.word.filter(|word| word.is(typed)).map(|word| (row, word));
+        let named = |name: &&str| {
+            self.rows.iter().find(|row| row.word.is_some_and(|w| w.words.contains(name))).and_then(takes)
+        };
+        self.first_words.iter().find_map(named).or_else(|| self.rows.iter().find_map(takes))
     }
 }
 
@@ -222,7 +254,10 @@ impl Table {
 /// # Errors
 /// The complaint of a row; the kind's help for `help`; and the help behind a complaint for a word that no row takes.
 pub fn parse_rows(
-    kind: &crate::kind::Kind, words: &mut Words<'_>, out: &mut Builder, links: &mut dyn Links,
+    kind: &crate::kind::Kind,
+    words: &mut Words<'_>,
+    out: &mut Builder,
+    links: &mut dyn Links,
 ) -> Result<(), Stop> {
     while let Some(typed) = words.peek() {
         if !kind.table.parse_word(words, out, links)? {
@@ -233,13 +268,23 @@ pub fn parse_rows(
 }
 
 impl crate::kind::Kind {
-    /// What the tool says of a word that the kind does not know; `help` is no complaint.
+    /// What most kinds say of a word that they do not know; `help` is no complaint.
     pub fn not_a_word(&self, typed: &str) -> Stop {
-        let help = self.help.unwrap_or("");
+        self.unknown("command", typed)
+    }
+
+    /// What the tool says of a word that the kind does not know, and what it calls such a word; `help` is no
+    /// complaint.
+    pub fn unknown(&self, what: &str, typed: &str) -> Stop {
         if matches(typed, "help") {
-            return Stop::fail(1, help);
+            return Stop::fail(1, self.help.unwrap_or(""));
         }
-        Stop::fail(1, format!("{}: unknown command \"{typed}\"?\n{help}", self.name))
+        self.usage(&format!("unknown {what} \"{typed}\"?"))
+    }
+
+    /// A complaint in the kind's name, with the help behind it.
+    pub fn usage(&self, complaint: &str) -> Stop {
+        Stop::fail(1, format!("{}: {complaint}\n{}", self.name, self.help.unwrap_or("")))
     }
 }
 
@@ -283,6 +328,20 @@ pub fn on_off(name: &str, text: &str) -> Result<bool, Stop> {
             "Error: argument of \"{name}\" must be \"on\" or \"off\", not \"{text}\"\n"
         ))),
     }
+}
+
+/// The values of a switch, for [`Value::OneOf`].
+pub const OFF_ON: &[&str] = &["off", "on"];
+
+/// Reads one of the words or the beginning of one (iproute2's `parse_one_of`): the place of the first that matches.
+///
+/// # Errors
+/// The tool's complaint, which names the word; the command ends, a batch may go on.
+pub fn one_of(name: &str, list: &[&str], text: &str) -> Result<usize, Stop> {
+    list.iter().position(|word| matches(text, word)).ok_or_else(|| {
+        let known: String = list.iter().map(|word| format!("\"{word}\", ")).collect();
+        Stop::fail(1, format!("Error: argument of \"{name}\" must be one of {known}not \"{text}\"\n"))
+    })
 }
 
 /// Reads a number as C's `strtoul` does and iproute2's `get_u32` and its sisters take it: white space and a sign

@@ -1,4 +1,5 @@
-//! `dummy`: no attributes and no grammar (`drivers/net/dummy.c`, iproute2 has no file for it).
+//! `dummy`: a link that swallows frames (`drivers/net/dummy.c`; iproute2 `iplink_dummy.c`). It has no
+//! attributes and no grammar: the tool passes over whatever stands behind it, even `help`.
 
 use super::Kind;
 use crate::table::Table;
@@ -9,6 +10,6 @@ pub static KIND: Kind = Kind {
     table: &Table::new("IFLA_DUMMY", &[]),
     parse: None,
     show: None,
-    help: None,
+    help: Some("Usage: ... dummy\n"),
     port: false,
 };

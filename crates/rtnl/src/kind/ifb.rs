@@ -1,4 +1,5 @@
-//! `ifb`: no attributes and no grammar (`drivers/net/ifb.c`, iproute2 has no file for it).
+//! `ifb`: a link that frames are redirected to, to be queued (`drivers/net/ifb.c`; iproute2 `iplink_ifb.c`). It has no
+//! attributes and no grammar: the tool passes over whatever stands behind it, even `help`.
 
 use super::Kind;
 use crate::table::Table;
@@ -9,6 +10,6 @@ pub static KIND: Kind = Kind {
     table: &Table::new("IFLA_IFB", &[]),
     parse: None,
     show: None,
-    help: None,
+    help: Some("Usage: ... ifb\n"),
     port: false,
 };

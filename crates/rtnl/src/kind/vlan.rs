@@ -4,8 +4,9 @@
 //! share; they are gathered over the line and written once. The QoS maps are nests of `{from: u32, to: u32}`.
 
 use super::Kind;
-use crate::attr::{Attr, Builder};
+use crate::attr::Builder;
 use crate::client::Links;
+use crate::ethertype;
 use crate::show::{Scene, Show};
 use crate::table::{Row, Table, Tb, Wire};
 use crate::words::{Stop, Value, Word, Words, matches, number};
@@ -69,26 +70,26 @@ static TABLE: Table = Table::new(
     ],
 );
 
+/// What is inside the maps.
+pub static QOS_MAP: Table = Table::new(
+    "IFLA_VLAN_QOS",
+    &[Row::new(IFLA_VLAN_QOS_MAPPING, "IFLA_VLAN_QOS_MAPPING", Wire::AtLeast(8))],
+);
+
 /// The type.
-pub static KIND: Kind = Kind {
-    name: "vlan",
-    table: &TABLE,
-    parse: Some(parse),
-    show: Some(|scene, tb| TABLE.show(scene, tb)),
-    help: Some(HELP),
-    port: false,
-};
+pub static KIND: Kind =
+    Kind { name: "vlan", table: &TABLE, parse: Some(parse), show: Some(show), help: Some(HELP), port: false };
 
 const HELP: &str = "\
 Usage: ... vlan id VLANID
-                [ protocol VLANPROTO ]
-                [ reorder_hdr { on | off } ]
-                [ gvrp { on | off } ]
-                [ mvrp { on | off } ]
-                [ loose_binding { on | off } ]
-                [ bridge_binding { on | off } ]
-                [ ingress-qos-map QOS-MAP ]
-                [ egress-qos-map QOS-MAP ]
+\t\t[ protocol VLANPROTO ]
+\t\t[ reorder_hdr { on | off } ]
+\t\t[ gvrp { on | off } ]
+\t\t[ mvrp { on | off } ]
+\t\t[ loose_binding { on | off } ]
+\t\t[ bridge_binding { on | off } ]
+\t\t[ ingress-qos-map QOS-MAP ]
+\t\t[ egress-qos-map QOS-MAP ]
 
 VLANID := 0-4095
 VLANPROTO: [ 802.1Q | 802.1ad ]
@@ -117,10 +118,7 @@ fn parse(words: &mut Words<'_>, out: &mut Builder, links: &mut dyn Links) -> Res
         }
     }
     if mask != 0 {
-        let mut payload = [0; 8];
-        payload[..4].copy_from_slice(&flags.to_ne_bytes());
-        payload[4..].copy_from_slice(&mask.to_ne_bytes());
-        out.put(IFLA_VLAN_FLAGS, &payload);
+        out.u32_pair(IFLA_VLAN_FLAGS, flags, mask);
     }
     Ok(())
 }
@@ -130,58 +128,60 @@ fn parse_flag(word: &str, text: &str) -> Result<bool, Stop> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),
-        _ => Err(Stop::fail(1, format!("Error: argument of \"{word}\" must be \"on\" or \"off\", not \"{text}\"\n"))),
+        _ => Err(Stop::fail(
+            1,
+            format!("Error: argument of \"{word}\" must be \"on\" or \"off\", not \"{text}\"\n"),
+        )),
     }
 }
 
 fn parse_protocol(words: &mut Words<'_>, out: &mut Builder, _: &mut dyn Links) -> Result<(), Stop> {
     let text = words.value()?;
-    let protocol = match text.to_ascii_lowercase().as_str() {
-        "802.1q" => 0x8100,
-        "802.1ad" => 0x88a8,
-        _ => number(text, 0, 0xffff).ok_or_else(|| Stop::invalid("protocol is invalid", text))?,
-    };
-    out.u16_be(IFLA_VLAN_PROTOCOL, protocol as u16);
+    let protocol = ethertype::parse(text).ok_or_else(|| Stop::invalid("protocol is invalid", text))?;
+    out.u16_be(IFLA_VLAN_PROTOCOL, protocol);
     Ok(())
 }
 
-/// Reads `FROM:TO` pairs for as long as words look like one.
+/// Reads `FROM:TO` pairs for as long as words have a colon. A complaint names what is before it.
 fn parse_map(words: &mut Words<'_>, out: &mut Builder, map: u16, complaint: &str) -> Result<(), Stop> {
     let nest = out.nest(map);
     words.peek().ok_or_else(Stop::incomplete)?;
     while let Some(text) = words.peek() {
         let Some((from, to)) = text.split_once(':') else { break };
         let pair = number(from, 0, u64::from(u32::MAX)).zip(number(to, 0, u64::from(u32::MAX)));
-        let (from, to) = pair.ok_or_else(|| Stop::invalid(complaint, text))?;
-        let mut payload = [0; 8];
-        payload[..4].copy_from_slice(&(from as u32).to_ne_bytes());
-        payload[4..].copy_from_slice(&(to as u32).to_ne_bytes());
-        out.put(IFLA_VLAN_QOS_MAPPING, &payload);
+        let (from, to) = pair.ok_or_else(|| Stop::invalid(complaint, from))?;
+        out.u32_pair(IFLA_VLAN_QOS_MAPPING, from as u32, to as u32);
         words.take();
     }
     out.end(nest);
     Ok(())
 }
 
-/// The two numbers of a pair of 32-bit words.
-pub fn pair(attr: &Attr<'_>) -> (u32, u32) {
-    let b: [u8; 8] = attr.first();
-    (u32::from_ne_bytes([b[0], b[1], b[2], b[3]]), u32::from_ne_bytes([b[4], b[5], b[6], b[7]]))
+/// Shows nothing without an identifier, and the old default without a protocol.
+fn show(scene: &mut Scene<'_>, tb: &Tb<'_>) {
+    let long = |number| tb.get(number).map(|attr| attr.payload.len() >= 2);
+    if long(IFLA_VLAN_PROTOCOL) == Some(false) || long(IFLA_VLAN_ID) != Some(true) {
+        return;
+    }
+    if !tb.has(IFLA_VLAN_PROTOCOL) {
+        scene.sink.string("protocol", "protocol ", "802.1q", " ");
+    }
+    TABLE.show(scene, tb);
 }
 
 fn show_protocol(scene: &mut Scene<'_>, tb: &Tb<'_>) {
-    let protocol = tb.u16_be(IFLA_VLAN_PROTOCOL).unwrap_or(0);
-    let name = match protocol {
-        0x8100 => "802.1Q".into(),
-        0x88a8 => "802.1ad".into(),
-        other => format!("[{other}]"),
-    };
+    let name = ethertype::name(tb.u16_be(IFLA_VLAN_PROTOCOL).unwrap_or(0));
     scene.sink.string("protocol", "protocol ", &name, " ");
 }
 
+/// Whether the flags are cut short; then nothing behind them is shown either.
+fn flags_are_short(tb: &Tb<'_>) -> bool {
+    tb.get(IFLA_VLAN_FLAGS).is_some_and(|attr| attr.payload.len() < 8)
+}
+
 fn show_flags(scene: &mut Scene<'_>, tb: &Tb<'_>) {
-    let Some(attr) = tb.get(IFLA_VLAN_FLAGS) else { return };
-    let mut flags = pair(&attr).0;
+    let Some(attr) = tb.get(IFLA_VLAN_FLAGS).filter(|_| !flags_are_short(tb)) else { return };
+    let mut flags = attr.u32();
     scene.sink.open_array("flags", "<");
     for (name, flag) in FLAG_NAMES {
         if flags & flag != 0 {
@@ -204,12 +204,12 @@ fn show_egress(scene: &mut Scene<'_>, tb: &Tb<'_>) {
 }
 
 fn show_map(scene: &mut Scene<'_>, tb: &Tb<'_>, map: u16, key: &str, before: &str) {
-    let Some(attr) = tb.get(map) else { return };
+    let Some(attr) = tb.get(map).filter(|_| !flags_are_short(tb)) else { return };
     let sink = &mut *scene.sink;
     sink.line();
     sink.open_array(key, before);
-    for entry in attr.attrs().filter(|entry| entry.number == IFLA_VLAN_QOS_MAPPING) {
-        let (from, to) = pair(&entry);
+    for entry in attr.attrs() {
+        let (from, to) = entry.u32_pair();
         sink.open_object("");
         sink.uint("from", "", u64::from(from), ":");
         sink.uint("to", "", u64::from(to), " ");

@@ -1,0 +1,166 @@
+//! Running other programs in the calling thread's network namespace.
+//!
+//! `/sys` shows the network namespace in which it was mounted, and a program expects the files of `/etc/netns/NAME`
+//! in the place of those of `/etc`. So a program that runs in a named namespace gets mounts of its own: changes come
+//! in from outside and none goes out. They are made in the process that becomes the program, or in a thread that
+//! starts it and ends, never in one that goes on.
+//!
+//! Limits: the program stays in the control group that the caller is in (`ip vrf exec` is not undone).
+
+use crate::netlink::errno;
+use crate::system;
+use nix::libc;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, sigaction};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use rtnl::errno::Errno;
+use std::convert::Infallible;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Command, ExitStatus};
+
+/// The argument that `mount` does not read.
+const UNUSED: Option<&str> = None;
+
+/// Why a program did not start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// Its view of the file system could not be made: what was tried, and why it failed.
+    View(&'static str, Errno),
+    /// There is no such program, or it cannot be run.
+    Start(Errno),
+}
+
+/// Turns this process into a program, which is looked up in `PATH`; `namespace` is the name of the network namespace
+/// that the calling thread has entered. Comes back only if that fails, and then the process should end.
+///
+/// # Errors
+/// Why it did not start.
+pub fn replace(words: &[String], namespace: Option<&str>) -> Result<Infallible, Failure> {
+    let mut command = command(words)?;
+    make_view(namespace)?;
+    Err(Failure::Start(system::errno(&command.exec())))
+}
+
+/// Runs a program as [`replace`] does, but beside this process, and waits for its end.
+///
+/// # Errors
+/// Why it did not start.
+pub fn run(words: &[String], namespace: Option<&str>) -> Result<ExitStatus, Failure> {
+    let mut command = command(words)?;
+    let start = || {
+        // The thread has this thread's network namespace; its mounts become its own.
+        make_view(namespace)?;
+        command.spawn().map_err(|e| Failure::Start(system::errno(&e)))
+    };
+    let joined = std::thread::scope(|scope| scope.spawn(start).join());
+    let mut child = joined.unwrap_or(Err(Failure::Start(Errno::EIO)))?;
+    // The keys that interrupt reach every process of the terminal; the program says what they mean.
+    let interrupts = [Signal::SIGINT, Signal::SIGQUIT];
+    let before = interrupts.map(|signal| dispose(signal, SigHandler::SigIgn));
+    let ended = child.wait();
+    for (signal, handler) in interrupts.into_iter().zip(before) {
+        dispose(signal, handler);
+    }
+    ended.map_err(|e| Failure::Start(system::errno(&e)))
+}
+
+/// The status to exit with after a program: its own, or what shells show for a signal.
+pub fn status(ended: ExitStatus) -> i32 {
+    ended.code().unwrap_or_else(|| 128 + ended.signal().unwrap_or(0))
+}
+
+/// Ends this process by a signal, whatever it did about that signal so far.
+pub fn die_by(signal: Signal) -> ! {
+    dispose(signal, SigHandler::SigDfl);
+    // If this fails, or the signal is held back, the status that shells show for it is next best.
+    let _ = raise(signal);
+    std::process::exit(128 + signal as i32)
+}
+
+/// Sets what a signal does; gives what it did before.
+fn dispose(signal: Signal, handler: SigHandler) -> SigHandler {
+    let action = SigAction::new(handler, SaFlags::SA_RESTART, SigSet::empty());
+    // Safety: the handlers that are passed here are "ignore", "default" and what was set before; we have no handler
+    // function of our own that could run at a bad time.
+    let before = unsafe { sigaction(signal, &action) };
+    before.map_or(SigHandler::SigDfl, |before| before.handler())
+}
+
+fn command(words: &[String]) -> Result<Command, Failure> {
+    let (program, arguments) = words.split_first().ok_or(Failure::Start(Errno::ENOENT))?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok(command)
+}
+
+/// Gives the calling thread the view of the file system that belongs to a named network namespace.
+fn make_view(namespace: Option<&str>) -> Result<(), Failure> {
+    let Some(name) = namespace else { return Ok(()) };
+    let failed = |what| move |os| Failure::View(what, errno(os));
+    unshare(CloneFlags::CLONE_NEWNS).map_err(failed("unshare failed"))?;
+    let slave = MsFlags::MS_SLAVE | MsFlags::MS_REC;
+    mount(Some(""), "/", Some("none"), slave, UNUSED).map_err(failed("\"mount --make-rslave /\" failed"))?;
+    // There may be none; or it cannot be taken away, as in containers. Then the new one lies over it, and the system
+    // wants it to be read-only if the one below is.
+    let stuck = umount2("/sys", MntFlags::MNT_DETACH).is_err();
+    let read_only = stuck && statvfs("/sys").is_ok_and(|sys| sys.flags().contains(FsFlags::ST_RDONLY));
+    let flags = if read_only { MsFlags::MS_RDONLY } else { MsFlags::empty() };
+    mount(Some(name), "/sys", Some("sysfs"), flags, UNUSED).map_err(failed("mount of /sys failed"))?;
+    bind_etc(name);
+    Ok(())
+}
+
+/// Lays the files of `/etc/netns/NAME` over those of `/etc`. One that cannot be laid is reported and left out.
+fn bind_etc(name: &str) {
+    let Ok(entries) = std::fs::read_dir(Path::new("/etc/netns").join(name)) else { return };
+    for entry in entries.flatten() {
+        let source = entry.path();
+        let target = Path::new("/etc").join(entry.file_name());
+        if let Err(os) = mount(Some(&source), &target, Some("none"), MsFlags::MS_BIND, UNUSED) {
+            let (source, target) = (source.display(), target.display());
+            system::write_err(&format!("Bind {source} -> {target} failed: {}\n", errno(os)));
+        }
+    }
+}
+
+/// The signal that ended a program, if one did.
+pub fn killer(ended: ExitStatus) -> Option<Signal> {
+    ended.signal().and_then(|number: libc::c_int| Signal::try_from(number).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Vec<String> {
+        text.split(' ').map(str::to_string).collect()
+    }
+
+    #[test]
+    fn the_status_is_passed_on() {
+        assert_eq!(run(&words("true"), None).map(status), Ok(0));
+        assert_eq!(run(&words("sh -c exit${IFS}7"), None).map(status), Ok(7));
+        let killed = run(&words("sh -c kill${IFS}-9${IFS}$$"), None).unwrap();
+        assert_eq!((status(killed), killer(killed)), (137, Some(Signal::SIGKILL)));
+    }
+
+    #[test]
+    fn a_missing_program_is_an_error() {
+        assert_eq!(run(&words("/nonexistent/program x"), None), Err(Failure::Start(Errno::ENOENT)));
+        assert_eq!(run(&words("no-such-program-anywhere"), None), Err(Failure::Start(Errno::ENOENT)));
+        assert_eq!(run(&[], None), Err(Failure::Start(Errno::ENOENT)));
+        assert_eq!(run(&words("/"), None), Err(Failure::Start(Errno::EACCES)));
+    }
+
+    #[test]
+    fn a_named_namespace_brings_its_own_mounts() {
+        let before = std::fs::read_link("/proc/thread-self/ns/mnt").unwrap();
+        match run(&words("true"), Some("test")) {
+            Ok(ended) => assert_eq!(status(ended), 0),
+            Err(why) => system::write_err(&format!("skipped: no right to make mounts here: {why:?}\n")),
+        }
+        assert_eq!(std::fs::read_link("/proc/thread-self/ns/mnt").unwrap(), before);
+    }
+}

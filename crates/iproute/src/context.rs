@@ -1,0 +1,236 @@
+//! What one run of `ip` works with: its options, its output, and its conversation with the kernel of one namespace.
+//!
+//! Standard output is gathered in the [`Sink`] and leaves when the tool flushes or ends, standard error leaves at
+//! once: that is what a full buffer on a pipe does, and it decides the order in which the two are read when they
+//! share one pipe. A refused request becomes a [`Stop`] that carries the tool's words; nothing here prints it.
+
+use crate::host::Host;
+use crate::session::Session;
+use rtnl::attr::Builder;
+use rtnl::client::{Client, Links};
+use rtnl::errno::Errno;
+use rtnl::message::{Message, Refusal};
+use rtnl::object::netns::{NETNSA_FD, NETNSA_NSID, RTGENMSG, RTM_GETNSID};
+use rtnl::show::Scene;
+use rtnl::sink::{Format, Sink};
+use rtnl::table::Tb;
+use rtnl::words::Stop;
+
+/// `AF_UNSPEC`: any family.
+pub const AF_UNSPEC: u8 = 0;
+/// `AF_INET`.
+pub const AF_INET: u8 = 2;
+/// `AF_BRIDGE`.
+pub const AF_BRIDGE: u8 = 7;
+/// `AF_INET6`.
+pub const AF_INET6: u8 = 10;
+/// `AF_PACKET`: what `ip -0` and `ip link` ask for.
+pub const AF_PACKET: u8 = 17;
+/// `AF_MPLS`.
+pub const AF_MPLS: u8 = 28;
+
+/// The options in front of the object that do not concern the form of the output; those are in [`Format`].
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `-f`, `-4`, `-6`, `-B`, `-M`, `-0`: the family that is meant.
+    pub family: u8,
+    /// `-a`: do it in all namespaces.
+    pub all: bool,
+    /// `-force`: go on in a batch after a command failed.
+    pub force: bool,
+    /// `-r`: names for addresses. Nothing here looks names up.
+    pub resolve: bool,
+    /// `-t` or `-ts`: times in front of what a monitor prints.
+    pub timestamp: bool,
+    /// `-ts`: those times in one short line.
+    pub timestamp_short: bool,
+    /// `-echo`: show what the kernel made of a request.
+    pub echo: bool,
+    /// `-l`: how often a flush tries.
+    pub flush_loops: u32,
+    /// `-b`: the file of a batch.
+    pub batch: Option<String>,
+    /// `-n`: the namespace to enter first.
+    pub netns: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            family: AF_UNSPEC,
+            all: false,
+            force: false,
+            resolve: false,
+            timestamp: false,
+            timestamp_short: false,
+            echo: false,
+            flush_loops: 10,
+            batch: None,
+            netns: None,
+        }
+    }
+}
+
+/// What a command works with.
+pub struct Context<'h> {
+    /// The world.
+    pub host: &'h mut dyn Host,
+    /// Standard output, gathered until [`Context::flush`].
+    pub sink: Sink,
+    /// The options that are not about form.
+    pub options: Options,
+    /// The conversation with the kernel in the current namespace, and the names of its links.
+    pub session: Session,
+    /// Names of namespaces by their identifiers here; read once, when first asked.
+    nsid_names: Option<Vec<(i32, String)>>,
+}
+
+impl<'h> Context<'h> {
+    /// Opens a conversation in the host's current namespace.
+    ///
+    /// # Errors
+    /// The tool's words and status 1 if there is no kernel to talk to.
+    pub fn new(host: &'h mut dyn Host, options: Options, format: Format) -> Result<Self, Stop> {
+        let channel = host
+            .channel()
+            .map_err(|errno| Stop::exit_with(1, format!("Cannot open netlink socket: {errno}\n")))?;
+        let session = Session::new(channel);
+        Ok(Context { host, sink: Sink::new(format), options, session, nsid_names: None })
+    }
+
+    /// Names and indexes of the current namespace's links.
+    pub fn links(&mut self) -> &mut dyn Links {
+        &mut self.session
+    }
+
+    /// Sink and links together, as the tables' printers want them.
+    pub fn scene(&mut self) -> Scene<'_> {
+        Scene { sink: &mut self.sink, links: &mut self.session }
+    }
+
+    /// Holds a conversation of any form; refusals come back as they are.
+    ///
+    /// # Errors
+    /// The kernel's refusal; [`refused`] makes the tool's words of it.
+    pub fn client<T>(
+        &mut self,
+        conversation: impl FnOnce(&mut Client<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let answer = self.session.client(conversation);
+        for warning in self.session.take_warnings() {
+            self.host.err(&said("Warning", &warning));
+        }
+        answer
+    }
+
+    /// Sends a request whose payload is `body` and waits for its acknowledgement.
+    ///
+    /// # Errors
+    /// The kernel's refusal in the tool's words, status 2.
+    pub fn talk(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<(), Stop> {
+        self.client(|client| client.talk(kind, flags, body)).map_err(|refusal| refused(&refusal))
+    }
+
+    /// Sends a request and gives the one message that answers it, header included.
+    ///
+    /// # Errors
+    /// The kernel's refusal in the tool's words, status 2.
+    pub fn ask(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<Vec<u8>, Stop> {
+        self.client(|client| client.ask(kind, flags, body)).map_err(|refusal| refused(&refusal))
+    }
+
+    /// Asks for a dump and gives its messages, each with its header. One that changed under the kernel's hands is
+    /// remarked on, as the tool does.
+    ///
+    /// # Errors
+    /// The kernel's refusal in the tool's words for dumps, status 1.
+    pub fn dump(&mut self, kind: u16, body: &[u8]) -> Result<Vec<Vec<u8>>, Stop> {
+        let mut parts = Vec::new();
+        let mut each = |message: &Message<'_>| parts.push(message.bytes.to_vec());
+        match self.client(|client| client.dump(kind, body, &mut each)) {
+            Ok(false) => {}
+            Ok(true) => self.host.err("Dump was interrupted and may be inconsistent.\n"),
+            Err(refusal) => return Err(dump_refused(&refusal)),
+        }
+        Ok(parts)
+    }
+
+    /// The index of a link by its name, one of its alternative names, or `if7`.
+    ///
+    /// # Errors
+    /// `Cannot find device "x"`, status 1, ending the command.
+    pub fn device(&mut self, name: &str) -> Result<u32, Stop> {
+        self.session.index(name).ok_or_else(|| no_device(name))
+    }
+
+    /// The name of the namespace that has this identifier here, if one of the named ones has.
+    pub fn nsid_name(&mut self, nsid: i32) -> Option<String> {
+        if self.nsid_names.is_none() {
+            let names = self.host.netns_names().unwrap_or_default();
+            let pairs = names.into_iter().filter_map(|name| Some((self.nsid_of(&name)?, name)));
+            let pairs = pairs.collect();
+            self.nsid_names = Some(pairs);
+        }
+        let names = self.nsid_names.as_ref()?;
+        names.iter().find(|(id, _)| *id == nsid).map(|(_, name)| name.clone())
+    }
+
+    /// The identifier that a named namespace has here; none if it has none.
+    pub fn nsid_of(&mut self, name: &str) -> Option<i32> {
+        let fd = self.host.netns_open(name).ok()?;
+        let mut body = Builder::new();
+        body.bytes.extend_from_slice(&[0; RTGENMSG]);
+        body.pad();
+        body.u32(NETNSA_FD, fd);
+        let answer = self.session.client(|client| client.ask(RTM_GETNSID, 0, &body.bytes));
+        self.host.netns_close(fd);
+        let answer = answer.ok()?;
+        let message = rtnl::message::Messages(&answer).next()?;
+        let nsid = Tb::read(message.attrs(RTGENMSG)).i32(NETNSA_NSID)?;
+        (nsid >= 0).then_some(nsid)
+    }
+
+    /// Writes out what was gathered.
+    pub fn flush(&mut self) {
+        let text = self.sink.take();
+        if !text.is_empty() {
+            self.host.out(&text);
+        }
+    }
+}
+
+/// A link that is not there, as commands that act on one say it.
+pub fn no_device(name: &str) -> Stop {
+    Stop::fail(1, format!("Cannot find device \"{name}\"\n"))
+}
+
+/// A refusal in the tool's words; status 2.
+pub fn refused(refusal: &Refusal) -> Stop {
+    Stop::fail(2, refusal_text(refusal))
+}
+
+/// What the tool prints of a refusal: the kernel's sentence if it gave one, else its number's text.
+pub fn refusal_text(refusal: &Refusal) -> String {
+    match refusal.sentence.as_deref() {
+        Some(sentence) if !sentence.is_empty() => said("Error", sentence),
+        _ => format!("RTNETLINK answers: {}\n", refusal.errno),
+    }
+}
+
+/// A refused dump: the two numbers that mean "there is nothing of the kind" are passed over in silence, and all say
+/// that the dump ended.
+fn dump_refused(refusal: &Refusal) -> Stop {
+    let reason = match (refusal.errno, refusal.sentence.as_deref()) {
+        (_, Some(sentence)) if !sentence.is_empty() => said("Error", sentence),
+        (Errno::ENOENT | Errno::EOPNOTSUPP, _) => String::new(),
+        (Errno::EMSGSIZE, _) => "Error: Buffer too small for object.\n".into(),
+        (errno, _) => format!("RTNETLINK answers: {errno}\n"),
+    };
+    Stop::fail(1, reason + "Dump terminated\n")
+}
+
+/// The kernel's sentence with the dot that the tool puts behind one that has none.
+fn said(what: &str, sentence: &str) -> String {
+    let dot = if sentence.ends_with('.') { "" } else { "." };
+    format!("{what}: {sentence}{dot}\n")
+}

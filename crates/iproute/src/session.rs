@@ -1,0 +1,160 @@
+//! A conversation with the kernel of one namespace, and the links' names that were learnt in it.
+//!
+//! Names and indexes are asked for one at a time when they are first needed, and kept: a command that prints a
+//! hundred vlans of one link asks for that link's name once. What a dump brought is kept too. Nothing is forgotten
+//! but what a notification or the caller says is gone; the commands are short.
+
+use rtnl::attr::Builder;
+use rtnl::client::{Channel, Client, Links};
+use rtnl::errno::Errno;
+use rtnl::message::{Message, Messages, Refusal};
+use rtnl::object::link::{
+    ALTNAME_MAX, IFLA_ALT_IFNAME, IFLA_EXT_MASK, IFLA_IFNAME, IFLA_PROP_LIST, Ifinfo, NAME_MAX,
+    RTEXT_FILTER_SKIP_STATS, RTEXT_FILTER_VF, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK,
+};
+use rtnl::table::Tb;
+use std::collections::BTreeMap;
+
+/// What is kept of a link.
+#[derive(Clone, Debug, Default)]
+struct Known {
+    name: String,
+    altnames: Vec<String>,
+    flags: u32,
+}
+
+/// A channel and what was learnt over it.
+pub struct Session {
+    channel: Box<dyn Channel>,
+    seq: u32,
+    warnings: Vec<String>,
+    links: BTreeMap<u32, Known>,
+}
+
+impl Session {
+    /// A session over a channel of its own.
+    pub fn new(channel: Box<dyn Channel>) -> Self {
+        Session { channel, seq: 0, warnings: Vec::new(), links: BTreeMap::new() }
+    }
+
+    /// Holds a conversation.
+    ///
+    /// # Errors
+    /// Whatever the conversation gives.
+    pub fn client<T>(
+        &mut self,
+        conversation: impl FnOnce(&mut Client<'_>) -> Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let mut client = Client::resume(&mut *self.channel, self.seq);
+        let answer = conversation(&mut client);
+        self.seq = client.seq();
+        self.warnings.append(&mut client.take_warnings());
+        answer
+    }
+
+    /// The sentences of requests that succeeded with a remark.
+    pub fn take_warnings(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.warnings)
+    }
+
+    /// Joins a multicast group.
+    ///
+    /// # Errors
+    /// What the transport says.
+    pub fn join(&mut self, group: u32) -> Result<(), Errno> {
+        self.channel.join(group)
+    }
+
+    /// Receives one datagram that nobody asked for; EAGAIN if there is none.
+    ///
+    /// # Errors
+    /// What the transport says.
+    pub fn receive(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno> {
+        self.channel.receive(datagram)
+    }
+
+    /// Keeps what a message tells of a link; forgets the link if the message says that it is gone.
+    pub fn learn(&mut self, message: &Message<'_>) {
+        let Some(info) = Ifinfo::decode(message) else { return };
+        let ifindex = info.ifindex as u32;
+        match message.header.kind {
+            RTM_DELLINK => {
+                self.links.remove(&ifindex);
+            }
+            RTM_NEWLINK => {
+                let attrs = message.attrs(Ifinfo::SIZE);
+                let Some(name) = attrs.find(IFLA_IFNAME) else { return };
+                let properties = attrs.find(IFLA_PROP_LIST);
+                let altnames = properties.into_iter().flat_map(|list| list.attrs());
+                let altnames = altnames.filter(|attr| attr.number == IFLA_ALT_IFNAME);
+                let altnames = altnames.map(|attr| attr.text().into_owned()).collect();
+                let known = Known { name: name.text().into_owned(), altnames, flags: info.flags };
+                self.links.insert(ifindex, known);
+            }
+            _ => {}
+        }
+    }
+
+    /// Forgets every link, after something changed that may have renamed or moved some.
+    pub fn forget(&mut self) {
+        self.links.clear();
+    }
+
+    /// The flags of a link; 0 if it is not there.
+    pub fn flags(&mut self, ifindex: u32) -> u32 {
+        self.known(ifindex).map_or(0, |known| known.flags)
+    }
+
+    fn known(&mut self, ifindex: u32) -> Option<&Known> {
+        if !self.links.contains_key(&ifindex) {
+            self.fetch(Ifinfo { ifindex: ifindex as i32, ..Ifinfo::default() }, None);
+        }
+        self.links.get(&ifindex)
+    }
+
+    /// Asks for one link by index or name, keeps the answer and gives the index.
+    fn fetch(&mut self, info: Ifinfo, name: Option<&str>) -> Option<u32> {
+        let mut body = Builder::new();
+        info.encode(&mut body);
+        body.u32(IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS);
+        if let Some(name) = name {
+            let attribute = if name.len() > NAME_MAX { IFLA_ALT_IFNAME } else { IFLA_IFNAME };
+            body.string(attribute, name.as_bytes());
+        }
+        let answer = self.client(|client| client.ask(RTM_GETLINK, 0, &body.bytes)).ok()?;
+        let message = Messages(&answer).next()?;
+        self.learn(&message);
+        let tb = Tb::read(message.attrs(Ifinfo::SIZE));
+        let info = Ifinfo::decode(&message)?;
+        tb.has(IFLA_IFNAME).then_some(info.ifindex as u32)
+    }
+}
+
+impl Links for Session {
+    /// By name, by alternative name (the kernel takes either in the place of the other when it is short enough),
+    /// and at last by the form `if7`.
+    fn index(&mut self, name: &str) -> Option<u32> {
+        let is_it = |known: &Known| known.name == name || known.altnames.iter().any(|alt| alt == name);
+        if let Some((index, _)) = self.links.iter().find(|(_, known)| is_it(known)) {
+            return Some(*index);
+        }
+        if name.is_empty() || name.len() > ALTNAME_MAX {
+            return None;
+        }
+        self.fetch(Ifinfo::default(), Some(name)).or_else(|| index_form(name))
+    }
+
+    fn name(&mut self, ifindex: u32) -> String {
+        if ifindex == 0 {
+            return "*".into();
+        }
+        self.known(ifindex).map_or_else(|| format!("if{ifindex}"), |known| known.name.clone())
+    }
+}
+
+/// The index in the form `if7`, which the tool takes for a link's name when there is no link of that name.
+fn index_form(name: &str) -> Option<u32> {
+    let digits = name.strip_prefix("if")?;
+    let end = digits.bytes().position(|b| !b.is_ascii_digit()).unwrap_or(digits.len());
+    digits.get(..end)?.parse().ok().filter(|index| *index > 0)
+}

@@ -1,0 +1,180 @@
+//! Clients: the kernel's end of netlink sockets. What waits for them, their groups, the dump they are reading.
+//!
+//! A client has one dump under way at most, and it is written piece by piece as the client reads, so that listing
+//! many links needs little memory. What waits is bounded: a client that does not read loses notifications, and is
+//! told so once by ENOBUFS, as a socket whose buffer is full.
+
+use crate::device::DeviceId;
+use crate::netns::{ListKey, NetnsId};
+use rtnl::errno::Errno;
+use rtnl::message::Header;
+use std::collections::{BTreeSet, VecDeque};
+
+/// Bytes that wait for one client at most.
+pub const QUEUE_BYTES: usize = 4 << 20;
+/// Clients at one time at most.
+pub const CLIENTS: usize = 1 << 16;
+
+/// A client's handle.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ClientId {
+    slot: u32,
+    generation: u32,
+}
+
+impl ClientId {
+    /// The port number in messages to this client; never 0, which is the kernel's.
+    pub(crate) fn port(self) -> u32 {
+        self.slot + 1
+    }
+}
+
+/// What a dump has still to tell.
+#[derive(Clone, Debug)]
+pub(crate) struct Dump {
+    /// The request's header, for the replies'.
+    pub request: Header,
+    pub what: DumpKind,
+}
+
+/// The tables that can be dumped.
+#[derive(Clone, Debug)]
+pub(crate) enum DumpKind {
+    /// Links, from a place in the listing on.
+    Links { viewed: NetnsId, after: Option<ListKey>, filter: LinkFilter, sequence: u32 },
+    /// Identifiers of namespaces, from one on.
+    NetnsIds { viewed: NetnsId, current: Option<NetnsId>, from: u32 },
+    /// Nothing: the end is told at once.
+    Nothing,
+}
+
+/// Which links a dump tells of.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LinkFilter {
+    pub kind: Option<&'static crate::link::Type>,
+    pub master: Option<DeviceId>,
+    /// An index that no device has: nothing passes.
+    pub nothing: bool,
+    pub skip_statistics: bool,
+    /// The identifier under which the client named the namespace.
+    pub target: Option<i32>,
+}
+
+/// A client.
+pub(crate) struct Client {
+    pub netns: NetnsId,
+    groups: BTreeSet<u32>,
+    queue: VecDeque<Vec<u8>>,
+    queued: usize,
+    overrun: bool,
+    pub dump: Option<Dump>,
+}
+
+struct Slot {
+    generation: u32,
+    client: Option<Client>,
+}
+
+/// All clients.
+#[derive(Default)]
+pub(crate) struct Clients {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// Who listens: (namespace, group, client's slot). Empty almost always, and then notifications cost nothing.
+    members: BTreeSet<(NetnsId, u32, u32)>,
+}
+
+impl Clients {
+    pub(crate) fn open(&mut self, netns: NetnsId) -> Result<ClientId, Errno> {
+        let client = Client {
+            netns,
+            groups: BTreeSet::new(),
+            queue: VecDeque::new(),
+            queued: 0,
+            overrun: false,
+            dump: None,
+        };
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None if self.slots.len() >= CLIENTS => return Err(Errno::ENFILE),
+            None => {
+                self.slots.push(Slot { generation: 0, client: None });
+                (self.slots.len() - 1) as u32
+            }
+        };
+        let place = &mut self.slots[slot as usize];
+        place.client = Some(client);
+        Ok(ClientId { slot, generation: place.generation })
+    }
+
+    pub(crate) fn close(&mut self, id: ClientId) {
+        let Some(client) = self.get_mut(id) else { return };
+        let (netns, groups) = (client.netns, std::mem::take(&mut client.groups));
+        for group in groups {
+            self.members.remove(&(netns, group, id.slot));
+        }
+        let slot = &mut self.slots[id.slot as usize];
+        slot.client = None;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(id.slot);
+    }
+
+    pub(crate) fn get(&self, id: ClientId) -> Option<&Client> {
+        self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?.client.as_ref()
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ClientId) -> Option<&mut Client> {
+        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
+        slot.client.as_mut()
+    }
+
+    pub(crate) fn join(&mut self, id: ClientId, group: u32) -> Result<(), Errno> {
+        let client = self.get_mut(id).ok_or(Errno::EBADF)?;
+        client.groups.insert(group);
+        let netns = client.netns;
+        self.members.insert((netns, group, id.slot));
+        Ok(())
+    }
+
+    /// Whether anyone listens to that group in that namespace.
+    pub(crate) fn listens(&self, netns: NetnsId, group: u32) -> bool {
+        !self.members.is_empty()
+            && self.members.range((netns, group, 0)..=(netns, group, u32::MAX)).next().is_some()
+    }
+
+    /// Sends a datagram to all who listen.
+    pub(crate) fn publish(&mut self, netns: NetnsId, group: u32, datagram: &[u8]) {
+        let listeners: Vec<u32> = self
+            .members
+            .range((netns, group, 0)..=(netns, group, u32::MAX))
+            .map(|(_, _, slot)| *slot)
+            .collect();
+        for slot in listeners {
+            if let Some(client) = self.slots.get_mut(slot as usize).and_then(|slot| slot.client.as_mut()) {
+                client.push(datagram.to_vec());
+            }
+        }
+    }
+}
+
+impl Client {
+    /// Lets a datagram wait for the client, if there is room.
+    pub(crate) fn push(&mut self, datagram: Vec<u8>) {
+        if self.queued + datagram.len() > QUEUE_BYTES {
+            self.overrun = true;
+            return;
+        }
+        self.queued += datagram.len();
+        self.queue.push_back(datagram);
+    }
+
+    /// The oldest datagram; ENOBUFS once after some were lost.
+    pub(crate) fn pop(&mut self) -> Result<Option<Vec<u8>>, Errno> {
+        if std::mem::take(&mut self.overrun) {
+            return Err(Errno::ENOBUFS);
+        }
+        let datagram = self.queue.pop_front();
+        self.queued -= datagram.as_ref().map_or(0, Vec::len);
+        Ok(datagram)
+    }
+}

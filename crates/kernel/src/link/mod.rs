@@ -1,0 +1,186 @@
+//! The room of deeds: one file per link type, its functions in a [`Type`] (`struct rtnl_link_ops` together with
+//! `struct net_device_ops`).
+//!
+//! A new type is one file here and one line in [`TYPES`]; its words are one file and one line in `rtnl`.
+//! A function that a type leaves out has the meaning that is said at its field.
+
+use crate::device::{Device, DeviceId, Mac};
+use crate::netns::NetnsId;
+use crate::world::World;
+use rtnl::attr::Builder;
+use rtnl::message::Refusal;
+use rtnl::table::{Table, Tb};
+
+pub mod bridge;
+pub mod dummy;
+pub mod ifb;
+pub mod lo;
+pub mod macvlan;
+pub mod macvtap;
+pub mod nic;
+pub mod veth;
+pub mod vlan;
+
+/// Every link type that requests can name, in the order in which events reach them.
+pub static TYPES: &[&Type] =
+    &[&bridge::TYPE, &vlan::TYPE, &macvlan::TYPE, &macvtap::TYPE, &veth::TYPE, &dummy::TYPE, &ifb::TYPE];
+
+/// The type of that kind.
+pub fn find(kind: &[u8]) -> Option<&'static Type> {
+    TYPES.iter().copied().find(|candidate| candidate.kind.as_bytes() == kind)
+}
+
+/// What happens to a device and may concern those that stand on it, hold it as a port, or are it
+/// (the kernel's `NETDEV_*`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Event {
+    /// It is about to go up; an error keeps it down.
+    PreUp,
+    /// It went up.
+    Up,
+    /// It is about to go down.
+    GoingDown,
+    /// It went down.
+    Down,
+    /// Its carrier, state or flags changed while it is up.
+    Change,
+    /// Its MTU is about to become this; an error refuses it.
+    PreChangeMtu(u32),
+    /// Its MTU changed.
+    ChangeMtu,
+    /// Its address is about to become this; an error refuses it.
+    PreChangeAddress(Mac),
+    /// Its address changed.
+    ChangeAddress,
+    /// Its name changed.
+    ChangeName,
+    /// It came into a namespace.
+    Register,
+    /// It leaves its namespace: for good if its registration says so, else for another.
+    Unregister,
+}
+
+/// A link that a request makes.
+pub struct NewLink<'r> {
+    /// The device: set up and named, with the request's general attributes in it, not yet registered.
+    pub device: DeviceId,
+    /// The namespace in which `IFLA_LINK` and its like are looked up.
+    pub source: NetnsId,
+    /// The request's attributes.
+    pub tb: &'r Tb<'r>,
+    /// Those of `IFLA_INFO_DATA`; empty if there are none.
+    pub data: &'r Tb<'r>,
+}
+
+type Result<T = (), E = Refusal> = std::result::Result<T, E>;
+
+/// The deeds of a link type.
+pub struct Type {
+    /// The kind's name; empty for devices that no request makes (`lo`, hardware).
+    pub kind: &'static str,
+    /// The attributes of `IFLA_INFO_DATA`; none: they are passed over.
+    pub table: Option<&'static Table>,
+    /// The attributes of `IFLA_INFO_SLAVE_DATA` of its ports; none: it keeps nothing of ports.
+    pub port_table: Option<&'static Table>,
+    /// Fills a fresh Ethernet device with the type's facts. Always there.
+    pub setup: fn(&mut Device),
+    /// Refuses a request before a device is made or changed. The second is `IFLA_INFO_DATA`, if it is there.
+    pub validate: fn(&Tb<'_>, Option<&Tb<'_>>) -> Result,
+    /// Makes the link: must end with `World::register`, or leave nothing behind.
+    pub newlink: fn(&mut World, &NewLink<'_>) -> Result,
+    /// Changes the type's attributes; none: not supported.
+    pub changelink: Option<fn(&mut World, DeviceId, &Tb<'_>, &Tb<'_>) -> Result>,
+    /// Collects what dies with the device into the list, itself first; none: it cannot be deleted by request.
+    pub dellink: Option<fn(&mut World, DeviceId, &mut Vec<DeviceId>)>,
+    /// Writes the attributes of `IFLA_INFO_DATA`; none: the nest is left out.
+    pub fill: Option<fn(&World, DeviceId, &mut Builder)>,
+    /// Writes what it keeps of a port into `IFLA_INFO_SLAVE_DATA`.
+    pub fill_port: Option<fn(&World, DeviceId, &mut Builder)>,
+    /// Changes what it keeps of a port: master, port, the request's attributes, those of the slave's nest.
+    pub change_port: Option<fn(&mut World, DeviceId, DeviceId, &Tb<'_>, &Tb<'_>) -> Result>,
+    /// The namespace that `IFLA_LINK` counts in; none: the type has no such thing.
+    pub link_netns: Option<fn(&World, DeviceId) -> NetnsId>,
+    /// The index of what the link leads to, in that namespace; none: its own.
+    pub iflink: Option<fn(&World, DeviceId) -> u32>,
+    /// Takes another device as its port: master, port; none: not supported.
+    pub add_port: Option<fn(&mut World, DeviceId, DeviceId) -> Result>,
+    /// Lets a port go: master, port.
+    pub del_port: Option<fn(&mut World, DeviceId, DeviceId) -> Result>,
+    /// Prepares a device for registration (`ndo_init`).
+    pub init: Option<fn(&mut World, DeviceId) -> Result>,
+    /// Undoes that at the end (`ndo_uninit`).
+    pub uninit: Option<fn(&mut World, DeviceId)>,
+    /// Refuses to go up with an address that is none (`eth_validate_addr`).
+    pub checks_address: bool,
+    /// Goes up.
+    pub open: Option<fn(&mut World, DeviceId) -> Result>,
+    /// Goes down.
+    pub stop: Option<fn(&mut World, DeviceId)>,
+    /// Takes an address; none: not supported. See `change::set_ethernet_address`.
+    pub set_address: Option<fn(&mut World, DeviceId, Mac) -> Result>,
+    /// Takes an MTU that is within the limits; none: it is just stored.
+    pub change_mtu: Option<fn(&mut World, DeviceId, u32) -> Result>,
+    /// PROMISC, ALLMULTI or MULTICAST (those bits) changed (`ndo_change_rx_flags`).
+    pub change_rx_flags: Option<fn(&mut World, DeviceId, u32)>,
+    /// Its extra addresses or flags of reception changed (`ndo_set_rx_mode`).
+    pub set_rx_mode: Option<fn(&mut World, DeviceId)>,
+    /// Whether `carrier on|off` is understood (`ndo_change_carrier`).
+    pub change_carrier: bool,
+    /// An event on a device to which this type has attached something, or on a device of this type itself.
+    pub event: Option<fn(&mut World, DeviceId, Event) -> Result>,
+}
+
+impl Type {
+    /// A type with nothing: what the others are made from.
+    pub const DEFAULT: Type = Type {
+        kind: "",
+        table: None,
+        port_table: None,
+        setup: |_| (),
+        validate: |_, _| Ok(()),
+        newlink: |world, new| world.register(new.device),
+        changelink: None,
+        dellink: Some(|_, device, dying| dying.push(device)),
+        fill: None,
+        fill_port: None,
+        change_port: None,
+        link_netns: None,
+        iflink: None,
+        add_port: None,
+        del_port: None,
+        init: None,
+        uninit: None,
+        checks_address: true,
+        open: None,
+        stop: None,
+        set_address: Some(crate::change::set_ethernet_address),
+        change_mtu: None,
+        change_rx_flags: None,
+        set_rx_mode: None,
+        change_carrier: false,
+        event: None,
+    };
+}
+
+impl std::fmt::Debug for Type {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind)
+    }
+}
+
+impl PartialEq for Type {
+    fn eq(&self, other: &Type) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+/// What Ethernet types with a plain `validate` ask of a request: an address, if there is one, of six bytes and valid.
+///
+/// # Errors
+/// EINVAL for another length, EADDRNOTAVAIL for zero or a group address.
+pub fn validate_address(tb: &Tb<'_>, _: Option<&Tb<'_>>) -> Result {
+    use rtnl::errno::Errno;
+    let Some(attr) = tb.get(rtnl::object::link::IFLA_ADDRESS) else { return Ok(()) };
+    let mac: Mac = attr.payload.try_into().map_err(|_| Refusal::new(Errno::EINVAL))?;
+    if crate::device::is_valid_ether_addr(&mac) { Ok(()) } else { Err(Errno::EADDRNOTAVAIL.into()) }
+}

@@ -1,0 +1,141 @@
+//! RTM_GETLINK: one link, or all of a namespace (`rtnl_getlink`, `rtnl_dump_ifinfo`).
+//!
+//! A dump is written in pieces of at least [`PIECE`] bytes as the client reads. It goes on from the last link's
+//! place, so links that come and go meanwhile neither stop nor repeat it; that they did is said by a flag.
+
+use super::fill::{Fill, peer_id};
+use super::{Asker, fill, reply, start, unique_netns};
+use crate::client::{ClientId, Dump, DumpKind, LinkFilter};
+use crate::device::DeviceId;
+use crate::netns::NetnsId;
+use crate::world::World;
+use rtnl::attr::Builder;
+use rtnl::errno::Errno;
+use rtnl::message::{Header, Message, NLM_F_DUMP_FILTERED, NLM_F_DUMP_INTR, NLM_F_MULTI, Refusal, done};
+use rtnl::object::link::*;
+use rtnl::table::Tb;
+
+/// Bytes after which a piece of a dump is handed out.
+const PIECE: usize = 32 << 10;
+
+/// The namespace whose links are meant, by identifier or the asker's own.
+fn viewed(world: &World, asker: Asker, tb: &Tb<'_>) -> Result<(NetnsId, Option<i32>), Refusal> {
+    let Some(attr) = tb.get(IFLA_TARGET_NETNSID) else { return Ok((asker.netns, None)) };
+    let found = world.space(asker.netns)?.peer(attr.u32());
+    let unknown = Refusal::said(Errno::EINVAL, "Invalid target network namespace id").at(Some(attr));
+    Ok((found.ok_or(unknown)?, Some(attr.i32())))
+}
+
+fn skips_statistics(tb: &Tb<'_>) -> bool {
+    tb.u32(IFLA_EXT_MASK).unwrap_or(0) & RTEXT_FILTER_SKIP_STATS != 0
+}
+
+/// Finds the link that a request names by index, name or alternative name.
+///
+/// # Errors
+/// EINVAL if it names none, ENODEV if there is no such link.
+pub(crate) fn find(world: &World, netns: NetnsId, info: &Ifinfo, tb: &Tb<'_>) -> Result<DeviceId, Refusal> {
+    let found = if info.ifindex > 0 {
+        world.by_index(netns, info.ifindex as u32)
+    } else {
+        let name = tb.string(IFLA_IFNAME).or_else(|| tb.string(IFLA_ALT_IFNAME));
+        world.by_name(netns, name.ok_or(Errno::EINVAL)?)
+    };
+    found.ok_or(Errno::ENODEV.into())
+}
+
+/// Answers with one link.
+pub(crate) fn get(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<(), Refusal> {
+    let info = Ifinfo::decode(message).ok_or(Errno::EINVAL)?;
+    let tb = IFLA.parse(message.attrs(Ifinfo::SIZE))?;
+    unique_netns(&tb, true)?;
+    let (viewed, target) = viewed(world, asker, &tb)?;
+    let id = find(world, viewed, &info, &tb)?;
+    let mut out = Builder::new();
+    let header = Header { kind: RTM_NEWLINK, flags: 0, seq: message.header.seq, pid: asker.pid };
+    let peer = peer_id(world, asker.netns, id);
+    let skip_statistics = skips_statistics(&tb);
+    fill::link(world, id, &mut out, &Fill { header, change: 0, peer, skip_statistics, target, moved: None });
+    reply(world, asker, out);
+    Ok(())
+}
+
+/// Begins to list links.
+pub(crate) fn start_dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<(), Refusal> {
+    let tb = IFLA.parse(message.attrs(Ifinfo::SIZE))?;
+    let (viewed, target) = viewed(world, asker, &tb)?;
+    let mut filter = LinkFilter { skip_statistics: skips_statistics(&tb), target, ..LinkFilter::default() };
+    if let Some(master) = tb.u32(IFLA_MASTER).filter(|index| *index != 0) {
+        filter.master = world.by_index(viewed, master);
+        filter.nothing = filter.master.is_none();
+    }
+    if let Some(kind) = tb.nest(IFLA_LINKINFO).string(IFLA_INFO_KIND) {
+        filter.kind = crate::link::find(kind);
+    }
+    let sequence = world.space(viewed)?.sequence;
+    start(world, asker, message, DumpKind::Links { viewed, after: None, filter, sequence })
+}
+
+impl LinkFilter {
+    /// Whether the kernel leaves a link out (`link_dump_filtered`). A kind that it does not know filters nothing.
+    fn drops(&self, world: &World, id: DeviceId) -> bool {
+        let Some(device) = world.get(id) else { return true };
+        self.nothing
+            || self.master.is_some_and(|master| device.master != Some(master))
+            || self.kind.is_some_and(|kind| device.kind != kind)
+    }
+
+    fn is_set(&self) -> bool {
+        self.nothing || self.master.is_some() || self.kind.is_some()
+    }
+}
+
+/// Writes the next piece of a client's dump; false if there is none under way.
+pub(crate) fn continue_dump(world: &mut World, client: ClientId, pid: u32, out: &mut Builder) -> bool {
+    let Some(viewer) = world.clients.get(client).map(|client| client.netns) else { return false };
+    let Some(mut dump) = world.clients.get_mut(client).and_then(|client| client.dump.take()) else {
+        return false;
+    };
+    let more = match &mut dump.what {
+        DumpKind::Links { .. } => links(world, viewer, pid, &mut dump, out),
+        DumpKind::NetnsIds { .. } => super::netns::continue_dump(world, pid, &mut dump, out),
+        DumpKind::Nothing => false,
+    };
+    if more {
+        if let Some(client) = world.clients.get_mut(client) {
+            client.dump = Some(dump);
+        }
+    } else {
+        done(out, dump.request, pid);
+    }
+    true
+}
+
+/// Writes links until the piece is full; says whether some are left.
+fn links(world: &mut World, viewer: NetnsId, pid: u32, dump: &mut Dump, out: &mut Builder) -> bool {
+    let Dump { request, what: DumpKind::Links { viewed, after, filter, sequence } } = dump else {
+        return false;
+    };
+    let Ok(space) = world.space(*viewed) else { return false };
+    let changed = if space.sequence == *sequence { 0 } else { NLM_F_DUMP_INTR };
+    let filtered = if filter.is_set() { NLM_F_DUMP_FILTERED } else { 0 };
+    let flags = NLM_F_MULTI | filtered | changed;
+    let header = Header { kind: RTM_NEWLINK, flags, seq: request.seq, pid };
+    // A piece holds some dozens of links; more than this it never needs.
+    let batch: Vec<_> = space.list_from(*after).take(64).collect();
+    let full = batch.len() == 64;
+    for (key, id) in batch {
+        if out.bytes.len() >= PIECE {
+            return true;
+        }
+        *after = Some(key);
+        if filter.drops(world, id) {
+            continue;
+        }
+        let peer = peer_id(world, viewer, id);
+        let skip_statistics = filter.skip_statistics;
+        let target = filter.target;
+        fill::link(world, id, out, &Fill { header, change: 0, peer, skip_statistics, target, moved: None });
+    }
+    full
+}

@@ -1,0 +1,193 @@
+//! Everything that the kernel knows: devices, namespaces, clients, and what is waiting to be done.
+//!
+//! Devices live in slots and are named by slot and generation; a handle of a device that is gone finds nothing.
+//! Indexing (`world[device]`) is for handles that are known to live, within one request.
+
+use crate::client::Clients;
+use crate::device::{Device, DeviceId, Mac, Name};
+use crate::link::Type;
+use crate::netns::{Netns, NetnsId};
+use rtnl::errno::Errno;
+use rtnl::message::Refusal;
+use std::collections::VecDeque;
+use std::ops::{Index, IndexMut};
+
+/// Devices that one kernel holds at most.
+pub const DEVICES: usize = 1 << 22;
+/// Namespaces that one kernel makes at most over its life.
+pub const NAMESPACES: usize = 1 << 20;
+
+/// Microseconds of virtual time since the kernel began.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+pub struct Instant(pub u64);
+
+struct Slot {
+    generation: u32,
+    device: Option<Box<Device>>,
+}
+
+/// The state of the kernel.
+pub struct World {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    spaces: Vec<Option<Box<Netns>>>,
+    random: u64,
+    pub(crate) arrivals: u64,
+    /// Devices whose state is to be looked at again at the request's end.
+    pub(crate) watched: VecDeque<DeviceId>,
+    pub(crate) clients: Clients,
+    /// The time of the request or frame at hand.
+    pub now: Instant,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> World {
+        World {
+            slots: Vec::new(),
+            free: Vec::new(),
+            spaces: Vec::new(),
+            random: seed,
+            arrivals: 0,
+            watched: VecDeque::new(),
+            clients: Clients::default(),
+            now: Instant(0),
+        }
+    }
+
+    /// The next random number (splitmix64 of the seed).
+    pub fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A random address of one's own: unicast, locally administered (`eth_random_addr`).
+    pub fn random_mac(&mut self) -> Mac {
+        let bytes = self.random().to_be_bytes();
+        [(bytes[0] & 0xfe) | 0x02, bytes[1], bytes[2], bytes[3], bytes[4], bytes[5]]
+    }
+
+    // Devices.
+
+    /// The device, if it lives.
+    pub fn get(&self, id: DeviceId) -> Option<&Device> {
+        self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?.device.as_deref()
+    }
+
+    /// The same, to change.
+    pub fn get_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
+        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
+        slot.device.as_deref_mut()
+    }
+
+    /// A device that nobody sees yet, as its type sets it up.
+    ///
+    /// # Errors
+    /// ENOBUFS if there are too many, ENODEV if the namespace is gone.
+    pub(crate) fn allocate(
+        &mut self,
+        kind: &'static Type,
+        netns: NetnsId,
+        name: Name,
+    ) -> Result<DeviceId, Refusal> {
+        self.space(netns)?;
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None if self.slots.len() >= DEVICES => return Err(Errno::ENOBUFS.into()),
+            None => {
+                self.slots.push(Slot { generation: 0, device: None });
+                (self.slots.len() - 1) as u32
+            }
+        };
+        let place = &mut self.slots[slot as usize];
+        let id = DeviceId { slot, generation: place.generation };
+        let mut device = Box::new(Device::new(id, kind, netns, name));
+        (kind.setup)(&mut device);
+        place.device = Some(device);
+        Ok(id)
+    }
+
+    /// Frees a device's slot; every handle of it is stale from here on.
+    pub(crate) fn release(&mut self, id: DeviceId) {
+        if self.get(id).is_none() {
+            return;
+        }
+        let slot = &mut self.slots[id.slot as usize];
+        slot.device = None;
+        slot.generation = slot.generation.wrapping_add(1);
+        self.free.push(id.slot);
+    }
+
+    // Namespaces.
+
+    /// The namespace, if it lives.
+    ///
+    /// # Errors
+    /// ENODEV if it does not.
+    pub fn space(&self, id: NetnsId) -> Result<&Netns, Errno> {
+        self.spaces.get(id.0 as usize).and_then(|space| space.as_deref()).ok_or(Errno::ENODEV)
+    }
+
+    /// The same, to change.
+    ///
+    /// # Errors
+    /// ENODEV if it does not live.
+    pub fn space_mut(&mut self, id: NetnsId) -> Result<&mut Netns, Errno> {
+        self.spaces.get_mut(id.0 as usize).and_then(|space| space.as_deref_mut()).ok_or(Errno::ENODEV)
+    }
+
+    /// A namespace with nothing in it.
+    pub(crate) fn add_space(&mut self) -> Result<NetnsId, Errno> {
+        if self.spaces.len() >= NAMESPACES {
+            return Err(Errno::ENOSPC);
+        }
+        self.spaces.push(Some(Box::default()));
+        Ok(NetnsId(self.spaces.len() as u32 - 1))
+    }
+
+    pub(crate) fn drop_space(&mut self, id: NetnsId) {
+        if let Some(space) = self.spaces.get_mut(id.0 as usize) {
+            *space = None;
+        }
+    }
+
+    /// The device of that index in a namespace.
+    pub fn by_index(&self, netns: NetnsId, ifindex: u32) -> Option<DeviceId> {
+        self.space(netns).ok()?.by_index(ifindex)
+    }
+
+    /// The device of that name in a namespace.
+    pub fn by_name(&self, netns: NetnsId, name: &[u8]) -> Option<DeviceId> {
+        self.space(netns).ok()?.by_name(name)
+    }
+
+    /// The identifier that one namespace uses for another; gives one if there is none yet (`peernet2id_alloc`).
+    pub fn netns_id(&mut self, viewer: NetnsId, other: NetnsId) -> Option<u32> {
+        if let Some(id) = self.space(viewer).ok()?.id_of(other) {
+            return Some(id);
+        }
+        self.space(other).ok()?;
+        let id = self.space_mut(viewer).ok()?.name_peer(other, None);
+        self.space_mut(other).ok()?.known_by.insert(viewer);
+        crate::rtnl::netns::announce(self, viewer, rtnl::object::netns::RTM_NEWNSID, id);
+        Some(id)
+    }
+}
+
+impl Index<DeviceId> for World {
+    type Output = Device;
+
+    /// # Panics
+    /// If the device is gone: whoever indexes must know that it lives.
+    fn index(&self, id: DeviceId) -> &Device {
+        self.get(id).expect("the device lives for the whole request")
+    }
+}
+
+impl IndexMut<DeviceId> for World {
+    fn index_mut(&mut self, id: DeviceId) -> &mut Device {
+        self.get_mut(id).expect("the device lives for the whole request")
+    }
+}

@@ -1,0 +1,154 @@
+//! Linux as the world that the commands run in: each thing a command needs is one call of `edge`.
+//!
+//! Entering a namespace moves the calling thread, so a host lives in one thread. Channels and opened namespaces stay
+//! where they were made. Mounts change for programs only, never for a command.
+
+use edge::execute::Failure;
+use edge::netlink::{Netlink, Watch};
+use edge::{execute, netlink, netns, system};
+use iproute::host::{Entered, Host};
+use rtnl::client::Channel;
+use rtnl::errno::Errno;
+use std::collections::BTreeMap;
+use std::os::fd::{AsRawFd, OwnedFd};
+
+/// The status of a command whose program could not be given its view of the file system.
+const NO_VIEW: i32 = 255;
+
+/// A namespace that was entered.
+struct Visit {
+    /// The one that was current before.
+    home: OwnedFd,
+    name: String,
+}
+
+/// The host whose kernel is Linux.
+#[derive(Default)]
+pub struct LinuxHost {
+    /// Whether a program takes the place of this process.
+    replaces: bool,
+    visits: Vec<Visit>,
+    opened: BTreeMap<u32, OwnedFd>,
+    watches: Vec<Watch>,
+}
+
+impl LinuxHost {
+    /// A host for many commands: programs run beside this process.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A host for one command line of `ip`, without the command's own name. Where the program of `ip netns exec` is
+    /// the last thing that happens it takes the place of this process, so that signals and the terminal are its own.
+    pub fn for_command(words: &[String]) -> Self {
+        let netns = |word: &&String| word.len() > 3 && "netns".starts_with(word.as_str());
+        let many = |word: &String| {
+            let option = word.strip_prefix("--").or(word.strip_prefix('-')).unwrap_or("");
+            !option.is_empty() && ["batch", "all"].iter().any(|long| long.starts_with(option))
+        };
+        LinuxHost { replaces: !words.iter().take_while(|word| !netns(word)).any(many), ..Self::default() }
+    }
+
+    fn start(&self, words: &[String]) -> Result<i32, Failure> {
+        let namespace = self.visits.last().map(|visit| visit.name.as_str());
+        if self.replaces {
+            return execute::replace(words, namespace).map(|never| match never {});
+        }
+        execute::run(words, namespace).map(execute::status)
+    }
+}
+
+impl Host for LinuxHost {
+    fn channel(&mut self) -> Result<Box<dyn Channel>, Errno> {
+        let channel = Netlink::open()?;
+        self.watches.retain(Watch::is_open);
+        self.watches.push(channel.watch());
+        Ok(Box::new(channel))
+    }
+
+    fn netns_names(&mut self) -> Result<Vec<String>, Errno> {
+        netns::names()
+    }
+
+    fn netns_add(&mut self, name: &str) -> Result<(), Errno> {
+        netns::add(name)
+    }
+
+    fn netns_attach(&mut self, name: &str, pid: u32) -> Result<(), Errno> {
+        netns::attach(name, pid)
+    }
+
+    fn netns_delete(&mut self, name: &str) -> Result<(), Errno> {
+        netns::delete(name)
+    }
+
+    fn netns_open(&mut self, name: &str) -> Result<u32, Errno> {
+        let namespace = netns::open(name)?;
+        let fd = u32::try_from(namespace.as_raw_fd()).map_err(|_| Errno::EBADF)?;
+        self.opened.insert(fd, namespace);
+        Ok(fd)
+    }
+
+    fn netns_close(&mut self, fd: u32) {
+        self.opened.remove(&fd);
+    }
+
+    fn netns_enter(&mut self, name: &str) -> Result<Entered, Errno> {
+        let namespace = netns::open(name)?;
+        let home = netns::current()?;
+        netns::enter(&namespace)?;
+        self.visits.push(Visit { home, name: name.to_string() });
+        Ok(Entered(self.visits.len() as u64 - 1))
+    }
+
+    fn netns_leave(&mut self, entered: Entered) {
+        let Some(depth) = usize::try_from(entered.0).ok().filter(|depth| *depth < self.visits.len()) else {
+            return;
+        };
+        let home = self.visits.drain(depth..).next().map(|visit| visit.home);
+        if let Some(Err(why)) = home.as_ref().map(netns::enter) {
+            // Whatever came next would happen in the wrong namespace.
+            system::write_err(&format!("cannot go back to the network namespace: {why}\n"));
+            std::process::exit(1);
+        }
+    }
+
+    fn netns_identify(&mut self, pid: Option<u32>) -> Result<Vec<String>, Errno> {
+        netns::identify(pid)
+    }
+
+    fn netns_pids(&mut self, name: &str) -> Result<Vec<u32>, Errno> {
+        netns::pids(name)
+    }
+
+    fn execute(&mut self, words: &[String]) -> Result<i32, Errno> {
+        match self.start(words) {
+            Ok(status) => Ok(status),
+            Err(Failure::Start(errno)) => Err(errno),
+            Err(Failure::View(what, errno)) => {
+                system::write_err(&format!("{what}: {errno}\n"));
+                Ok(NO_VIEW)
+            }
+        }
+    }
+
+    fn read_file(&mut self, path: &str) -> Result<Vec<u8>, Errno> {
+        system::read_file(path)
+    }
+
+    fn time_of_day(&mut self) -> u64 {
+        system::time_of_day()
+    }
+
+    fn wait(&mut self) -> bool {
+        netlink::wait(&self.watches)
+    }
+
+    fn out(&mut self, text: &str) {
+        system::write_out(text);
+    }
+
+    fn err(&mut self, text: &str) {
+        system::write_err(text);
+    }
+}

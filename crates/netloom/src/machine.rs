@@ -1,0 +1,335 @@
+//! The embedded machine: one kernel, the names of its namespaces, and a clock that only `sleep` moves.
+//!
+//! It is the world that `ip` runs in when no Linux is asked for. Commands begin in a namespace of their own, not in
+//! the kernel's initial one, so that a NIC which goes home to the initial namespace is out of their sight — as it is
+//! for a scenario that was recorded in a namespace of its own. A namespace lives while it has a name, while a command
+//! is in it, or while a monitor in the background is.
+
+use crate::console::Console;
+use crate::monitor::Monitor;
+use crate::nic::Nic;
+use iproute::host::{Entered, Host};
+use kernel::{ClientId, Instant, Kernel, NetnsId};
+use rtnl::client::Channel;
+use rtnl::errno::Errno;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// The time of day at which every machine begins, in microseconds since 1970: 2022-12-11 22:15:00 UTC, when Linux
+/// 6.1 was released. Runs must not differ by the clock on the wall.
+const BEGINNING: u64 = 1_670_796_900_000_000;
+/// How deep `ip netns exec` may be nested in one command.
+pub(crate) const DEPTH_MAX: usize = 16;
+/// The number of the machine's one process, which `ip netns attach` and `identify` may name.
+const INIT_PID: u32 = 1;
+
+/// What the channels and the machine share.
+struct World {
+    kernel: Kernel,
+    now: Instant,
+}
+
+/// The names of namespaces, as `/run/netns` holds them.
+#[derive(Default)]
+struct Names {
+    by_name: BTreeMap<String, (u64, NetnsId)>,
+    by_age: BTreeMap<u64, String>,
+    /// How many names a namespace has, and which.
+    of: BTreeMap<NetnsId, Vec<String>>,
+    made: u64,
+}
+
+impl Names {
+    fn get(&self, name: &str) -> Option<NetnsId> {
+        self.by_name.get(name).map(|(_, netns)| *netns)
+    }
+
+    fn add(&mut self, name: &str, netns: NetnsId) {
+        self.made += 1;
+        self.by_name.insert(name.into(), (self.made, netns));
+        self.by_age.insert(self.made, name.into());
+        self.of.entry(netns).or_default().push(name.into());
+    }
+
+    fn remove(&mut self, name: &str) -> Option<NetnsId> {
+        let (age, netns) = self.by_name.remove(name)?;
+        self.by_age.remove(&age);
+        let names = self.of.get_mut(&netns)?;
+        names.retain(|other| other != name);
+        if names.is_empty() {
+            self.of.remove(&netns);
+        }
+        Some(netns)
+    }
+}
+
+/// Where a command is: its namespace, and those that it entered this one from.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    netns: NetnsId,
+    entered_from: Vec<NetnsId>,
+}
+
+/// A machine whose commands print to `console`.
+pub struct Machine<C: Console> {
+    /// Where the commands print.
+    pub console: C,
+    world: Rc<RefCell<World>>,
+    names: Names,
+    /// How many commands are in a namespace.
+    held: BTreeMap<NetnsId, usize>,
+    pub(crate) place: Place,
+    pub(crate) monitors: Vec<Monitor>,
+    /// How many programs run inside one another.
+    pub(crate) depth: usize,
+    /// Whether the program's own standard input belongs to the commands.
+    pub(crate) owns_input: bool,
+}
+
+impl<C: Console> Machine<C> {
+    /// A machine that was just switched on; `seed` decides the addresses that nobody chose.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn new(seed: u64, console: C) -> Result<Self, Errno> {
+        let mut kernel = Kernel::new(seed);
+        let netns = kernel.create_netns()?;
+        let world = World { kernel, now: Instant(0) };
+        Ok(Machine {
+            console,
+            world: Rc::new(RefCell::new(world)),
+            names: Names::default(),
+            held: BTreeMap::from([(netns, 1)]),
+            place: Place { netns, entered_from: Vec::new() },
+            monitors: Vec::new(),
+            depth: 0,
+            owns_input: false,
+        })
+    }
+
+    /// Lets the commands read the program's standard input (`ip -b -`); without this it is empty for them.
+    pub fn own_input(&mut self) {
+        self.owns_input = true;
+    }
+
+    /// Puts a NIC into the current namespace.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn add_nic(&mut self, nic: &Nic) -> Result<u32, Errno> {
+        self.world.borrow_mut().kernel.add_nic(self.place.netns, &nic.name, nic.mac)
+    }
+
+    /// Lets time pass, in microseconds; what is due happens.
+    pub fn pass(&mut self, micros: u64) {
+        let mut world = self.world.borrow_mut();
+        world.now = Instant(world.now.0.saturating_add(micros));
+        let now = world.now;
+        world.kernel.advance(now);
+    }
+
+    /// The name of the current namespace; none for the one that the machine began in.
+    pub fn netns_name(&self) -> Option<&str> {
+        self.names.of.get(&self.place.netns).and_then(|names| names.first()).map(String::as_str)
+    }
+
+    pub(crate) fn sysctl(&self, name: &str) -> Result<String, Errno> {
+        self.world.borrow().kernel.sysctl(self.place.netns, name)
+    }
+
+    pub(crate) fn set_sysctl(&mut self, name: &str, value: &str) -> Result<(), Errno> {
+        self.world.borrow_mut().kernel.set_sysctl(self.place.netns, name, value)
+    }
+
+    /// The namespace that an opened name or path means.
+    fn resolve(&self, name: &str) -> Option<NetnsId> {
+        if !name.contains('/') {
+            return self.names.get(name);
+        }
+        match name {
+            "/proc/self/ns/net" | "/proc/thread-self/ns/net" => Some(self.place.netns),
+            path => {
+                let name = path.strip_prefix("/run/netns/").or_else(|| path.strip_prefix("/var/run/netns/"))?;
+                self.names.get(name)
+            }
+        }
+    }
+
+    /// Where the commands are now, for a monitor that stays there.
+    pub(crate) fn stay(&mut self) -> Place {
+        let place = self.place.clone();
+        for netns in place.entered_from.iter().chain([&place.netns]) {
+            *self.held.entry(*netns).or_default() += 1;
+        }
+        place
+    }
+
+    /// The reverse of [`Machine::stay`].
+    pub(crate) fn depart(&mut self, place: &Place) {
+        for netns in place.entered_from.iter().chain([&place.netns]) {
+            self.let_go(*netns);
+        }
+    }
+
+    /// One command fewer is in a namespace.
+    fn let_go(&mut self, netns: NetnsId) {
+        match self.held.get_mut(&netns) {
+            Some(count) if *count > 1 => *count -= 1,
+            _ => {
+                self.held.remove(&netns);
+                self.end_if_unused(netns);
+            }
+        }
+    }
+
+    fn end_if_unused(&mut self, netns: NetnsId) {
+        if self.names.of.contains_key(&netns) || self.held.contains_key(&netns) {
+            return;
+        }
+        let mut world = self.world.borrow_mut();
+        let now = world.now;
+        // It could be refused only if the namespace were not there, and then there is nothing to end.
+        let _ = world.kernel.destroy_netns(now, netns);
+    }
+}
+
+impl<C: Console> Host for Machine<C> {
+    fn channel(&mut self) -> Result<Box<dyn Channel>, Errno> {
+        let client = self.world.borrow_mut().kernel.open(self.place.netns)?;
+        Ok(Box::new(Socket { world: Rc::clone(&self.world), client }))
+    }
+
+    fn netns_names(&mut self) -> Result<Vec<String>, Errno> {
+        Ok(self.names.by_age.values().rev().cloned().collect())
+    }
+
+    fn netns_add(&mut self, name: &str) -> Result<(), Errno> {
+        if self.names.get(name).is_some() {
+            return Err(Errno::EEXIST);
+        }
+        let netns = self.world.borrow_mut().kernel.create_netns()?;
+        self.names.add(name, netns);
+        Ok(())
+    }
+
+    fn netns_attach(&mut self, name: &str, pid: u32) -> Result<(), Errno> {
+        if self.names.get(name).is_some() {
+            return Err(Errno::EEXIST);
+        }
+        if pid != INIT_PID {
+            return Err(Errno::ENOENT);
+        }
+        self.names.add(name, self.place.netns);
+        Ok(())
+    }
+
+    fn netns_delete(&mut self, name: &str) -> Result<(), Errno> {
+        let netns = self.names.remove(name).ok_or(Errno::ENOENT)?;
+        self.end_if_unused(netns);
+        Ok(())
+    }
+
+    fn netns_open(&mut self, name: &str) -> Result<u32, Errno> {
+        self.resolve(name).map(|netns| netns.0).ok_or(Errno::ENOENT)
+    }
+
+    fn netns_close(&mut self, _fd: u32) {
+        // Numbers of namespaces are not handed out anew, so an opened one needs no keeping.
+    }
+
+    fn netns_enter(&mut self, name: &str) -> Result<Entered, Errno> {
+        let netns = self.resolve(name).ok_or(Errno::ENOENT)?;
+        let depth = self.place.entered_from.len() as u64;
+        self.place.entered_from.push(self.place.netns);
+        self.place.netns = netns;
+        *self.held.entry(netns).or_default() += 1;
+        Ok(Entered(depth))
+    }
+
+    fn netns_leave(&mut self, entered: Entered) {
+        let depth = usize::try_from(entered.0).unwrap_or(usize::MAX);
+        while self.place.entered_from.len() > depth {
+            let left = self.place.netns;
+            let Some(home) = self.place.entered_from.pop() else { return };
+            self.place.netns = home;
+            self.let_go(left);
+        }
+    }
+
+    fn netns_identify(&mut self, pid: Option<u32>) -> Result<Vec<String>, Errno> {
+        if pid.is_some_and(|pid| pid != INIT_PID) {
+            return Err(Errno::ENOENT);
+        }
+        Ok(self.names.of.get(&self.place.netns).cloned().unwrap_or_default())
+    }
+
+    fn netns_pids(&mut self, name: &str) -> Result<Vec<u32>, Errno> {
+        self.names.get(name).map(|_| Vec::new()).ok_or(Errno::ENOENT)
+    }
+
+    fn execute(&mut self, words: &[String]) -> Result<i32, Errno> {
+        if self.depth >= DEPTH_MAX {
+            return Err(Errno::ELOOP);
+        }
+        self.depth += 1;
+        let status = self.run_program(words);
+        self.depth -= 1;
+        status.ok_or(Errno::ENOENT)
+    }
+
+    fn read_file(&mut self, path: &str) -> Result<Vec<u8>, Errno> {
+        if path == "-" && !self.owns_input {
+            return Ok(Vec::new());
+        }
+        edge::system::read_file(path)
+    }
+
+    fn time_of_day(&mut self) -> u64 {
+        BEGINNING.saturating_add(self.world.borrow().now.0)
+    }
+
+    /// While a command runs nothing else does, so nothing can come.
+    fn wait(&mut self) -> bool {
+        self.err("netloom: nothing can happen while this waits; end the line with ` &` to watch later commands\n");
+        false
+    }
+
+    fn out(&mut self, text: &str) {
+        self.console.out(text);
+    }
+
+    fn err(&mut self, text: &str) {
+        self.console.err(text);
+    }
+}
+
+/// A netlink socket of the embedded kernel.
+struct Socket {
+    world: Rc<RefCell<World>>,
+    client: ClientId,
+}
+
+impl Channel for Socket {
+    fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
+        let mut world = self.world.borrow_mut();
+        let now = world.now;
+        world.kernel.handle(now, self.client, datagram)
+    }
+
+    fn receive(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno> {
+        datagram.clear();
+        let got = self.world.borrow_mut().kernel.receive(self.client, datagram);
+        if got { Ok(()) } else { Err(Errno::EAGAIN) }
+    }
+
+    fn join(&mut self, group: u32) -> Result<(), Errno> {
+        self.world.borrow_mut().kernel.join(self.client, group)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.world.borrow_mut().kernel.close(self.client);
+    }
+}

@@ -1,0 +1,207 @@
+//! The programs of the embedded machine: `ip`, and what scenarios use beside it.
+//!
+//! Each prints what the program of that name prints on Debian 12 (bash 5.2, coreutils 9.1, procps 4.0.2). What is not
+//! here but belongs to the field says that it is not built yet; every other name is a command that is not found.
+
+use crate::console::Console;
+use crate::machine::Machine;
+use crate::shell_words::{Line, NotUnderstood, split};
+use crate::sysctl;
+use iproute::host::Host;
+
+/// The exit status of a line that was not understood, as bash's for a syntax error.
+pub const NOT_UNDERSTOOD: i32 = 2;
+/// The exit status of a program that is not built yet.
+const NOT_BUILT: i32 = 2;
+/// The exit status of a command that is not found.
+const NOT_FOUND: i32 = 127;
+/// The longest sleep: a year. Timers run all the while, and there is a day on which a script should end.
+const SLEEP_MAX: f64 = 366.0 * 24.0 * 3600.0;
+
+/// The programs that are here, by name, for completion and to tell commands from other text.
+pub const PROGRAMS: &[&str] = &["ip", "sysctl", "sleep", "echo", "true", "false"];
+
+/// Programs of the field that are not here yet.
+const LATER: &[&str] = &[
+    "arp", "arping", "bash", "bridge", "brctl", "curl", "dhclient", "ethtool", "ifconfig", "ifdown", "ifup", "iperf",
+    "iperf3", "iptables", "ip6tables", "modprobe", "nc", "nft", "nmap", "nsenter", "ovs-vsctl", "ping", "ping6",
+    "route", "sh", "socat", "ss", "sudo", "tc", "tcpdump", "teamd", "traceroute", "tracepath", "unshare", "vconfig",
+];
+
+/// Whether a line of a file of commands may begin with this word, so that it is no prose.
+pub fn begins_commands(word: &str) -> bool {
+    matches!(word, "ip" | "sysctl" | "sleep" | "bridge" | "ping")
+}
+
+/// Whether the word is the name of a program that is known, here or not yet here.
+pub fn is_known(word: &str) -> bool {
+    PROGRAMS.contains(&word) || LATER.contains(&word)
+}
+
+impl<C: Console> Machine<C> {
+    /// Runs a line as a shell would and gives the exit status. Monitors in the background print behind it.
+    ///
+    /// # Errors
+    /// What in the line is not understood; then nothing was run.
+    pub fn run_line(&mut self, line: &str) -> Result<i32, NotUnderstood> {
+        let status = match split(line)? {
+            Line::Empty => return Ok(0),
+            Line::Command(words) => self.run_words(&words),
+            Line::Background(words) => self.run_background(words)?,
+        };
+        self.call_monitors();
+        Ok(status)
+    }
+
+    /// Runs a command and gives its exit status.
+    pub fn run_words(&mut self, words: &[String]) -> i32 {
+        self.pass(0);
+        match self.run_program(words) {
+            Some(status) => status,
+            None => {
+                let name = words.first().map_or("", String::as_str);
+                let what = if name.contains('/') { "No such file or directory" } else { "command not found" };
+                self.err(&format!("bash: line 1: {name}: {what}\n"));
+                NOT_FOUND
+            }
+        }
+    }
+
+    fn run_background(&mut self, words: Vec<String>) -> Result<i32, NotUnderstood> {
+        let monitors = words[0] == "ip" && words.iter().any(|word| word.len() > 2 && "monitor".starts_with(word));
+        let refuse = |remedy| NotUnderstood { construct: "&".into(), what: "a background command", remedy };
+        if !monitors {
+            return Err(refuse("only `ip … monitor … &` runs in the background; leave the `&` out"));
+        }
+        if !self.start_monitor(words[1..].to_vec()) {
+            return Err(refuse("too many monitors run already"));
+        }
+        Ok(0)
+    }
+
+    /// Runs the program that the first word names; none if there is no such program.
+    pub(crate) fn run_program(&mut self, words: &[String]) -> Option<i32> {
+        let (name, words) = words.split_first()?;
+        let base = name.strip_prefix("/usr").unwrap_or(name);
+        let base = base.strip_prefix("/sbin/").or_else(|| base.strip_prefix("/bin/")).unwrap_or(name);
+        Some(match base {
+            "ip" => iproute::ip(self, words),
+            "sysctl" => sysctl::run(self, words),
+            "sleep" => self.sleep(words),
+            "echo" => self.echo(words),
+            "true" | ":" => 0,
+            "false" => 1,
+            later if LATER.contains(&later) => {
+                self.err(&format!("netloom: {later} is not built yet on the embedded kernel\n"));
+                NOT_BUILT
+            }
+            _ => return None,
+        })
+    }
+
+    fn sleep(&mut self, words: &[String]) -> i32 {
+        const TRY: &str = "Try 'sleep --help' for more information.\n";
+        if words.is_empty() {
+            self.err(&format!("sleep: missing operand\n{TRY}"));
+            return 1;
+        }
+        let mut seconds = 0.0;
+        let mut invalid = false;
+        for word in words {
+            match interval(word) {
+                Some(more) => seconds += more,
+                None => {
+                    self.err(&format!("sleep: invalid time interval ‘{word}’\n"));
+                    invalid = true;
+                }
+            }
+        }
+        if invalid {
+            self.err(TRY);
+            return 1;
+        }
+        if seconds > SLEEP_MAX {
+            self.err("netloom: sleep: more than a year of virtual time is refused\n");
+            return 1;
+        }
+        self.pass((seconds * 1e6).ceil() as u64);
+        0
+    }
+
+    /// bash's `echo`, with `-n`, `-e` and `-E` in front.
+    fn echo(&mut self, words: &[String]) -> i32 {
+        let is_option = |w: &&String| w.len() > 1 && w.starts_with('-') && w[1..].bytes().all(|b| b"neE".contains(&b));
+        let options: String = words.iter().take_while(is_option).flat_map(|word| word[1..].chars()).collect();
+        let words = &words[words.iter().take_while(is_option).count()..];
+        let escapes = options.chars().rev().find(|c| *c != 'n') == Some('e');
+        let mut text = words.join(" ");
+        let mut line_end = !options.contains('n');
+        if escapes {
+            let (plain, cut) = unescape(&text);
+            text = plain;
+            line_end &= !cut;
+        }
+        if line_end {
+            text.push('\n');
+        }
+        self.out(&text);
+        0
+    }
+}
+
+/// Seconds from `1.5`, `2m`, `1e-3`; infinity is a number here, and too many of them.
+fn interval(word: &str) -> Option<f64> {
+    let (number, unit) = match word.as_bytes().last()? {
+        b's' => (&word[..word.len() - 1], 1.0),
+        b'm' => (&word[..word.len() - 1], 60.0),
+        b'h' => (&word[..word.len() - 1], 3600.0),
+        b'd' => (&word[..word.len() - 1], 86400.0),
+        _ => (word, 1.0),
+    };
+    let seconds = number.parse::<f64>().ok()? * unit;
+    (seconds >= 0.0).then_some(seconds)
+}
+
+/// Puts in the characters that backslashes stand for; says whether `\c` cut the text off.
+fn unescape(text: &str) -> (String, bool) {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            plain.push(c);
+            continue;
+        }
+        match chars.next() {
+            Some('n') => plain.push('\n'),
+            Some('t') => plain.push('\t'),
+            Some('r') => plain.push('\r'),
+            Some('a') => plain.push('\x07'),
+            Some('b') => plain.push('\x08'),
+            Some('f') => plain.push('\x0c'),
+            Some('v') => plain.push('\x0b'),
+            Some('e' | 'E') => plain.push('\x1b'),
+            Some('\\') => plain.push('\\'),
+            Some('c') => return (plain, true),
+            Some(other) => plain.extend(['\\', other]),
+            None => plain.push('\\'),
+        }
+    }
+    (plain, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals() {
+        assert_eq!(interval("1.5"), Some(1.5));
+        assert_eq!(interval(".1s"), Some(0.1));
+        assert_eq!(interval("2m"), Some(120.0));
+        assert_eq!(interval("1e-3"), Some(0.001));
+        for word in ["", "x", "1x", "s", "nan", "-1"] {
+            assert_eq!(interval(word), None, "{word}");
+        }
+        assert!(interval("infinity").is_some_and(|seconds| seconds > SLEEP_MAX));
+    }
+}

@@ -1,0 +1,248 @@
+//! What goes wrong: missing and wrong words, names that clash or do not exist, limits, wrong types.
+//!
+//! In a line `DEV` is a link that probably exists, `LOW` another one of the same namespace, `NEW` a new
+//! name, `MAC` a new address, `NS` a namespace (or a missing one), `KIND` a link type.
+
+use super::world::World;
+
+const LINES: &[&str] = &[
+    // Missing words.
+    "link add",
+    "link add NEW",
+    "link add NEW type",
+    "link add type",
+    "link set",
+    "link set DEV mtu",
+    "link del",
+    "link set DEV master",
+    "link set DEV name",
+    "link set DEV address",
+    "link set DEV netns",
+    "link set DEV type",
+    "link show dev",
+    "link show type",
+    "link show master",
+    "link add link",
+    "link add link LOW name NEW type vlan",
+    "link property",
+    "link property add dev DEV",
+    "link property add dev DEV altname",
+    "link property del altname x",
+    "link set DEV",
+    "link set dev DEV",
+    "link set up",
+    "link set mtu 1400",
+    "link set dev",
+    "link set DEV alias",
+    // Garbage.
+    "link frobnicate",
+    "link add NEW address MAC type nosuch",
+    "link add NEW address MAC type dummy nonsense",
+    "link add NEW nonsense address MAC type dummy",
+    "link set DEV nonsense",
+    "link set DEV up nonsense",
+    "link show DEV nonsense",
+    "link del DEV nonsense",
+    "link set DEV mtu x",
+    "link set DEV mtu -1",
+    "link set DEV mtu 4294967296",
+    "link set DEV txqueuelen x",
+    "link set DEV txqueuelen -1",
+    "link set DEV group nosuch",
+    "link set DEV address nope",
+    "link set DEV address 02:00:00:00:00",
+    "link set DEV address 02:00:00:00:00:00:01",
+    "link set DEV promisc maybe",
+    "link set DEV arp",
+    "link set DEV carrier",
+    "link set DEV carrier maybe",
+    "link set DEV addrgenmode nope",
+    "link set DEV state nope",
+    "link set DEV mode nope",
+    "-n nosuch link",
+    "-n nosuch link set DEV up",
+    "-nonsense link",
+    "link show group nosuch",
+    "link set DEV vf 0 mac MAC",
+    "link set DEV index 77",
+    "link set DEV gso_max_size x",
+    "link set DEV protodown maybe",
+    // Names that do not exist or clash.
+    "link set nope up",
+    "link del nope",
+    "link show nope",
+    "link show dev nope",
+    "link set DEV master nope",
+    "link set DEV netns nope",
+    "link add link nope name NEW address MAC type vlan id 5",
+    "link show master nope",
+    "link add DEV address MAC type dummy",
+    "link set DEV name LOW",
+    "link set DEV name DEV",
+    "link add name DEV address MAC type bridge",
+    "link add NEW address MAC type veth peer name DEV address MAC",
+    "link add NEW address MAC type veth peer name NEW address MAC",
+    "link property add dev nope altname NEW",
+    "link property add dev DEV altname LOW",
+    "link add NEW index 1 address MAC type dummy",
+    "link add NEW index 0 address MAC type dummy",
+    "link add NEW index -1 address MAC type dummy",
+    "link add NEW index 3 address MAC type dummy",
+    "link add NEW index x address MAC type dummy",
+    "link add NEW index 70 address MAC type veth peer name NEWx index 71 address MAC",
+    "link add NEW index 72 address MAC type veth peer name NEWx index 72 address MAC",
+    // Names that cannot be, or that the kernel makes up.
+    "link add a-name-of-16-chr address MAC type dummy",
+    "link set DEV name a-name-of-16-chr",
+    "link add name a/b address MAC type dummy",
+    "link add name . address MAC type dummy",
+    "link set DEV name a/b",
+    "link add name '' address MAC type dummy",
+    "link add name 'a b' address MAC type dummy",
+    "link add name du%d address MAC type dummy",
+    "link set DEV name rn%d",
+    "link add name x%s address MAC type dummy",
+    "link add address MAC type dummy",
+    "link add address MAC type bridge",
+    "link add address MAC type ifb",
+    "link add address MAC type veth peer address MAC",
+    "link add link LOW address MAC type vlan id 77",
+    "link add link LOW address MAC type macvlan mode bridge",
+    "link add link LOW address MAC type macvtap mode vepa",
+    "link add NEW address MAC type veth peer address MAC",
+    "link add dev NEW name NEWy address MAC type dummy",
+    // Limits.
+    "link add NEW address 01:00:5e:00:00:01 type dummy",
+    "link add NEW address 00:00:00:00:00:00 type bridge",
+    "link add NEW mtu 0 address MAC type dummy",
+    "link add NEW mtu 67 address MAC type bridge",
+    "link add NEW mtu 65536 address MAC type veth peer address MAC",
+    "link set DEV mtu 0",
+    "link set DEV mtu 65536",
+    "link set DEV mtu 2147483647",
+    "link add NEW txqueuelen -1 address MAC type dummy",
+    "link add NEW numtxqueues 0 address MAC type dummy",
+    "link add NEW numtxqueues 5000 address MAC type dummy",
+    "link set DEV group 4294967295",
+    "link set DEV gso_max_size 65537",
+    "link set DEV gso_max_segs 65536",
+    "link add link LOW name NEW type vlan id 4096",
+    "link add link LOW name NEW type vlan id -1",
+    "link add link LOW name NEW type vlan id 5 egress-qos-map 1",
+    "link add link LOW name NEW type vlan protocol x id 5",
+    "link add link LOW name NEW mtu 9999 type vlan id 6",
+    "link add link LOW name NEW address MAC mtu 9999 type macvlan",
+    "link add link LOW name NEW address MAC type macvlan mode nope",
+    "link add NEW address MAC type macvlan mode bridge",
+    "link add NEW address MAC type vlan id 5",
+    "link add NEW address MAC type bridge nonsense 1",
+    // Wrong types and masters.
+    "link set DEV type nosuch",
+    "link set DEV type KIND",
+    "link set DEV type vlan id 7",
+    "link set DEV type bridge ageing_time 4",
+    "link set DEV master LOW",
+    "link set DEV master DEV",
+    "link set lo master DEV",
+    "link del lo",
+    "link set lo name NEW",
+    "link set lo netns NS",
+    "link set lo address MAC",
+    "link set lo mtu 1000",
+    "link set lo promisc on",
+    "link set lo up",
+    "link set lo down",
+    "link del DEV type KIND",
+    "link add NEW address MAC master LOW type dummy",
+    "link add link LOW name NEW type dummy address MAC",
+    "link set DEV link LOW",
+    "link set DEV nomaster",
+    "link set DEV down nomaster up",
+    "link add NEW address MAC up type dummy",
+    "link add NEW address MAC arp off type dummy",
+    "link add NEW address MAC promisc on multicast off type dummy",
+    "link add NEW address MAC alias 'said at once' type dummy",
+    // Namespaces.
+    "netns add NS",
+    "netns add a/b",
+    "netns add",
+    "netns del",
+    "netns del nope",
+    "netns nonsense",
+    "netns exec",
+    "netns exec NS",
+    "netns exec nope ip link",
+    "netns set NS",
+    "netns set NS -5",
+    "netns set NS 3",
+    "netns identify x",
+    "netns list-id nsid x",
+    "netns list-id nonsense",
+    "netns pids nope",
+    "link set DEV netns NS name LOW",
+    "link add link LOW name NEW netns NS type vlan id 8",
+    "link add link LOW link-netns NS name NEW type vlan id 9",
+    "link add link LOW link-netnsid 0 name NEW type vlan id 10",
+    "link add link LOW link-netnsid 9 name NEW type vlan id 10",
+    "link add NEW link-netns nope address MAC type dummy",
+    "link add NEW netns nope address MAC type dummy",
+    "link add NEW netns NS address MAC type dummy",
+    "link set DEV link-netnsid 0",
+    // Help that is the same everywhere.
+    "link add type vlan help",
+    "link add type macvlan help",
+    "link add type bridge help",
+    "link add type veth help",
+    "link set type bridge_slave help",
+    "netns help",
+];
+
+impl World {
+    /// One command that most likely goes wrong.
+    pub(super) fn trouble(&mut self) {
+        let line = self.rng.word(LINES);
+        let space = self.some_space();
+        let dev = self.some_link(|l| l.space == space);
+        let low = self.some_link(|l| l.space == space);
+        let name_of = |link: &Option<super::Link>| link.as_ref().map_or("lo".to_string(), |l| l.name.clone());
+        let (dev_name, low_name) = (name_of(&dev), name_of(&low));
+        if !self.is_harmless(line, dev.as_ref(), low.as_ref()) {
+            return;
+        }
+        if line.contains("show") {
+            self.settle();
+        }
+        let kind = self.rng.word(&["dummy", "vlan", "macvlan", "macvtap", "veth", "bridge", "ifb"]);
+        let netns = self.named_space().map_or("nope".to_string(), |(_, name)| name);
+        let new = if line.contains("NEW") { self.new_name("nw") } else { String::new() };
+        let mut command = line.replace("DEV", &dev_name).replace("LOW", &low_name);
+        command = command.replace("NEW", &new).replace("KIND", kind).replace("NS", &netns);
+        while command.contains("MAC") {
+            let mac = self.rng.mac();
+            command = command.replacen("MAC", &mac, 1);
+        }
+        // Words of the netns command are said in the first namespace only.
+        let ip = if line.starts_with("link") { self.ip(space) } else { "ip".to_string() };
+        self.emit(format!("{ip} {command}"));
+        if ["master", "down", "del", "netns"].iter().any(|word| line.contains(word)) {
+            for name in [dev_name, low_name] {
+                self.carrier_may_go(&name);
+            }
+        }
+    }
+
+    /// Some lines succeed, and then the rules for scenarios must hold as well.
+    fn is_harmless(&mut self, line: &str, dev: Option<&super::Link>, low: Option<&super::Link>) -> bool {
+        if line.ends_with("master LOW") || line.contains("master LOW ") {
+            // Only what cannot be a bridge may be named here: the forest of bridges is kept elsewhere.
+            return low.is_some_and(|l| l.kind != "bridge");
+        }
+        if line.contains("master DEV") {
+            return dev.is_some_and(|l| l.kind != "bridge");
+        }
+        if self.counted && (line.contains("netns") || line.contains("bridge")) {
+            return false;
+        }
+        true
+    }
+}

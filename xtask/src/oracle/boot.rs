@@ -1,0 +1,143 @@
+//! Boots the real kernel once and lets it run a queue of scenarios.
+//!
+//! Debian's package `user-mode-linux` is a Linux 6.1 that runs as an ordinary process. This machine's own
+//! root is its root file system, so the very binary that runs here also runs in there (see `inside`), and
+//! both sides hand files to each other through one folder.
+
+use super::inside::FRESH_BOOT;
+use super::wire::Wire;
+use super::work::WorkDir;
+use crate::failure::{Context, Failure, Result};
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// The address that the NIC is born with; other addresses would be shown beside this one.
+pub(crate) const NIC_MAC: &str = "52:54:00:12:34:56";
+
+/// How a boot ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The whole queue was run.
+    Done,
+    /// The NIC bears traces that only a new boot removes; the rest of the queue waits.
+    FreshBoot,
+}
+
+/// Modules are loaded beforehand so that no scenario is the first to need one: loading takes time.
+const MODULES: &str =
+    "8021q macvlan macvtap ipvlan ipvtap bridge team veth vxlan macsec vcan vxcan dummy nlmon vrf geneve tun";
+
+/// Boots, runs the scenarios in `work`/in into `work`/out, and waits for the kernel's end.
+pub(crate) fn boot(work: &WorkDir, limit: Duration) -> Result<End> {
+    let dir = work.path();
+    write_scripts(dir)?;
+    let cable = dir.join("cable");
+    let wire = Wire::listen(&cable)?;
+    let mut kernel = start(dir, &cable)?;
+    let ended = wait(&mut kernel, limit);
+    drop(wire);
+    let _ = fs::remove_file(&cable);
+    let timely = ended?.is_some();
+    let status_file = dir.join("status");
+    let status = fs::read_to_string(&status_file).unwrap_or_default();
+    let _ = fs::remove_file(&status_file);
+    match status.trim().parse::<u8>() {
+        Ok(0) => Ok(End::Done),
+        Ok(FRESH_BOOT) => Ok(End::FreshBoot),
+        _ if !timely => Err(Failure::work(format!("the kernel was still busy after {} s", limit.as_secs()))),
+        _ => Err(Failure::work(format!("the kernel's run failed:\n{}", what_was_said(dir)))),
+    }
+}
+
+/// Starts the kernel as a process group of its own, so that all of it can be ended.
+fn start(dir: &Path, cable: &Path) -> Result<Child> {
+    let console = dir.join("console");
+    let console = File::create(&console).at("create", &console)?;
+    Command::new("linux.uml")
+        .args(["mem=512M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "rw", "quiet"])
+        .args(["con=null", "con0=null,fd:2"])
+        .arg(format!("uml_dir={}/", dir.display()))
+        .arg(format!("init={}", dir.join("init").display()))
+        .arg(format!("vec0:transport=bess,dst={},mac={NIC_MAC}", cable.display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(console)
+        .process_group(0)
+        .spawn()
+        .map_err(|e| {
+            let need = "the packages user-mode-linux, kmod and iproute2 are needed";
+            Failure::work(format!("cannot start the real kernel (linux.uml): {e}; {need}"))
+        })
+}
+
+/// Waits for the kernel's end; `None` if it took too long and was ended.
+fn wait(kernel: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
+    let begin = Instant::now();
+    loop {
+        if let Some(status) = kernel.try_wait().context("cannot wait for the kernel")? {
+            return Ok(Some(status));
+        }
+        if begin.elapsed() > limit {
+            let group = format!("-{}", kernel.id());
+            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+            let _ = kernel.wait();
+            return Ok(None);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The first process in there, and the helper that it names to the kernel for loading modules.
+fn write_scripts(dir: &Path) -> Result<()> {
+    let me = std::env::current_exe().context("cannot find this program's file")?;
+    let (d, me) = (quoted(dir), quoted(&me));
+    let init = format!(
+        "#!/bin/sh\n\
+         export HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n\
+         mount -t proc proc /proc\n\
+         mount -t sysfs sysfs /sys\n\
+         mount -t tmpfs tmpfs /run\n\
+         mkdir -p /run/netns\n\
+         mount -t tmpfs tmpfs /mnt\n\
+         mkdir -p /mnt/lib/modules\n\
+         mount --bind /usr/lib/uml/modules /mnt/lib/modules\n\
+         echo {d}/modprobe > /proc/sys/kernel/modprobe\n\
+         echo 0 > /proc/sys/kernel/printk\n\
+         modprobe -d /mnt -q bonding max_bonds=0\n\
+         modprobe -d /mnt -q ifb numifbs=0\n\
+         for module in {MODULES}; do modprobe -d /mnt -q $module; done\n\
+         cd /\n\
+         {me} oracle inside {d} < /dev/null > {d}/said 2>&1\n\
+         echo $? > {d}/status\n\
+         sync\n\
+         echo o > /proc/sysrq-trigger\n\
+         sleep 10\n"
+    );
+    script(&dir.join("init"), &init)?;
+    // The kernel asks for a module by its path-less name; the modules lie where only -d finds them.
+    script(&dir.join("modprobe"), "#!/bin/sh\nexec modprobe -d /mnt \"$@\"\n")
+}
+
+fn script(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).at("write", path)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).at("make executable", path)
+}
+
+/// A path as a shell takes it literally.
+fn quoted(path: &Path) -> String {
+    format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
+}
+
+/// What the program inside said, and the kernel's console, to explain a boot that went wrong.
+fn what_was_said(dir: &Path) -> String {
+    ["said", "console"]
+        .iter()
+        .map(|name| String::from_utf8_lossy(&fs::read(dir.join(name)).unwrap_or_default()).trim().to_string())
+        .filter(|text| !text.is_empty())
+        .collect::<Vec<_>>()
+        .join("\n")
+}

@@ -1,0 +1,187 @@
+//! `cargo xtask oracle`: the real kernel as the judge of the embedded one.
+//!
+//! `generate` writes random scenarios (no kernel needed), `record` runs scenarios on the real kernel, `run`
+//! does both and compares with `netloom run`, `minimise` shrinks what differs.
+
+mod boot;
+mod compare;
+mod compare_run;
+mod inside;
+mod mask;
+mod minimise;
+mod netloom;
+mod nic;
+mod record;
+mod scenario;
+mod wire;
+mod work;
+
+use crate::args::{Args, Flag, number};
+use crate::failure::{Context, Failure, Result};
+use crate::generate::{Mix, scenario as random_scenario};
+pub(crate) use boot::NIC_MAC;
+use compare_run::{Plan, file_name};
+use netloom::Other;
+use scenario::Scenario;
+use std::fs;
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// What can be typed.
+pub(crate) const USAGE: &str = "\
+usage: cargo xtask oracle run [--scenarios N] [--seed S] [MIX] [--netloom PROGRAM] [--keep DIR]
+       cargo xtask oracle record OUTDIR FILE...
+       cargo xtask oracle generate OUTDIR FIRST_SEED LAST_SEED [MIX]
+       cargo xtask oracle minimise FILE [--netloom PROGRAM] [--boots N] [--keep DIR]
+
+run       generates N random scenarios (20), runs them on a real Linux and on netloom, and compares
+record    writes what a real Linux prints on scenarios or transcripts
+generate  only writes random scenarios; the same seed and MIX give the same file
+minimise  shrinks a scenario or transcript on which the two differ
+
+MIX is [--types dummy,vlan,macvlan,macvtap,veth,bridge,ifb] [--plain] [--odd PERCENT]
+  --plain        only ordinary commands, the whole state at the end
+  --odd PERCENT  how many commands are errors and rarely used words (30)
+
+Exit status: 0 all equal, 1 something differs, 2 wrong usage, 3 no comparison could be made.
+A real Linux needs the Debian packages user-mode-linux, kmod and iproute2, and no privileges.";
+
+const FLAGS: &[Flag] = &[
+    Flag { name: "scenarios", takes_value: true },
+    Flag { name: "seed", takes_value: true },
+    Flag { name: "types", takes_value: true },
+    Flag { name: "odd", takes_value: true },
+    Flag { name: "plain", takes_value: false },
+    Flag { name: "netloom", takes_value: true },
+    Flag { name: "got", takes_value: true },
+    Flag { name: "keep", takes_value: true },
+    Flag { name: "boots", takes_value: true },
+    Flag { name: "help", takes_value: false },
+];
+
+/// Prints the usage because somebody asked for it.
+pub(crate) fn help() -> Result<ExitCode> {
+    println!("{USAGE}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs a subcommand of `oracle`.
+pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
+    let Some((command, rest)) = words.split_first() else {
+        return Err(Failure::usage(USAGE));
+    };
+    let args = Args::parse(rest, FLAGS)?;
+    if args.has("help") {
+        return help();
+    }
+    match command.as_str() {
+        "run" => run(&args),
+        "record" => record_files(&args),
+        "generate" => generate(&args),
+        "minimise" | "minimize" => minimise_file(&args),
+        // The two parts that run inside the real kernel; nobody types these.
+        "inside" => inside::run_queue(Path::new(word(&args, 0)?)).map(ExitCode::from),
+        "scene" => inside::run_scene(Path::new(word(&args, 0)?), Path::new(word(&args, 1)?))
+            .map(|()| ExitCode::SUCCESS),
+        "help" | "--help" | "-h" => help(),
+        other => Err(Failure::usage(format!("no such subcommand: {other}\n{USAGE}"))),
+    }
+}
+
+fn run(args: &Args) -> Result<ExitCode> {
+    args.no_positional()?;
+    // A process-random hash is as good a fresh seed as any; five digits make handy names.
+    let fresh = RandomState::new().hash_one(std::process::id()) % 100_000;
+    let plan = Plan {
+        seed: args.number("seed", fresh)?,
+        scenarios: args.number("scenarios", 20)?,
+        mix: mix(args)?,
+        other: other(args)?,
+        keep: args.value("keep").map(Into::into),
+    };
+    Ok(if compare_run::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn record_files(args: &Args) -> Result<ExitCode> {
+    let Some((out, files)) = args.positional.split_first().filter(|(_, files)| !files.is_empty()) else {
+        return Err(Failure::usage("record OUTDIR FILE..."));
+    };
+    let out = Path::new(out);
+    let scenarios: Vec<Scenario> =
+        files.iter().map(|f| read_scenario(Path::new(f))).collect::<Result<_>>()?;
+    fs::create_dir_all(out).at("create", out)?;
+    let mut lost = 0;
+    for (file, transcript) in files.iter().zip(record::record(&scenarios)?) {
+        let name = Path::new(file).file_name().unwrap_or_default();
+        match transcript {
+            Some(text) => {
+                let path = out.join(name);
+                fs::write(&path, text).at("write", &path)?;
+            }
+            None => {
+                eprintln!("{file}: the real kernel's run broke off");
+                lost += 1;
+            }
+        }
+    }
+    println!("recorded {} of {}", files.len() - lost, files.len());
+    if lost > 0 { Err(Failure::work("some scenarios could not be recorded")) } else { Ok(ExitCode::SUCCESS) }
+}
+
+fn generate(args: &Args) -> Result<ExitCode> {
+    let out = Path::new(word(args, 0)?);
+    let first: u64 = number(word(args, 1)?, "FIRST_SEED")?;
+    let last: u64 = number(word(args, 2)?, "LAST_SEED")?;
+    if first > last {
+        return Err(Failure::usage("FIRST_SEED is larger than LAST_SEED"));
+    }
+    let mix = mix(args)?;
+    fs::create_dir_all(out).at("create", out)?;
+    for seed in first..=last {
+        let path = out.join(file_name(seed));
+        fs::write(&path, random_scenario(seed, &mix)).at("write", &path)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn minimise_file(args: &Args) -> Result<ExitCode> {
+    let file = Path::new(word(args, 0)?);
+    let start = read_scenario(file)?;
+    match minimise::minimise(start, &other(args)?, args.number("boots", 16)?)? {
+        None => {
+            println!("the two agree on {}", file.display());
+            Ok(ExitCode::SUCCESS)
+        }
+        Some((transcript, difference)) => {
+            println!("{transcript}");
+            print!("{difference}");
+            if let Some(folder) = args.value("keep").map(Path::new) {
+                fs::create_dir_all(folder).at("create", folder)?;
+                let path = folder.join(file.file_name().unwrap_or_default());
+                fs::write(&path, transcript).at("write", &path)?;
+                println!("kept: {}", path.display());
+            }
+            Ok(ExitCode::from(1))
+        }
+    }
+}
+
+fn other(args: &Args) -> Result<Other> {
+    Other::find(args.value("netloom"), args.value("got"))
+}
+
+fn mix(args: &Args) -> Result<Mix> {
+    let odd = if args.has("plain") { 0 } else { args.number("odd", 30)? };
+    Mix::new(args.value("types"), args.has("plain"), odd)
+}
+
+fn word(args: &Args, place: usize) -> Result<&str> {
+    args.positional.get(place).map(String::as_str).ok_or_else(|| Failure::usage(USAGE))
+}
+
+fn read_scenario(path: &Path) -> Result<Scenario> {
+    let text = fs::read_to_string(path)
+        .map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
+    Ok(Scenario::parse(&text))
+}

@@ -1,0 +1,99 @@
+//! The other side: `netloom run FILE`, the embedded kernel.
+
+use super::scenario::Scenario;
+use super::work::WorkDir;
+use crate::failure::{Context, Failure, Result};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Where the other side's transcripts come from.
+pub(crate) enum Other {
+    /// A program that is run on each scenario.
+    Program(PathBuf),
+    /// A folder of transcripts that were made before, by the scenario's name: to test the comparison itself.
+    Folder(PathBuf),
+}
+
+/// The embedded kernel's time is virtual: whatever takes this long hangs.
+const LIMIT: Duration = Duration::from_secs(60);
+
+impl Other {
+    /// What the flags `--netloom` and `--got` say; without them the program is built.
+    pub(crate) fn find(program: Option<&str>, folder: Option<&str>) -> Result<Other> {
+        match (program, folder) {
+            (_, Some(folder)) => Ok(Other::Folder(PathBuf::from(folder))),
+            (Some(program), None) => {
+                let path = std::path::absolute(program).at("find", Path::new(program))?;
+                if !path.is_file() {
+                    return Err(Failure::usage(format!("no such program: {program}")));
+                }
+                Ok(Other::Program(path))
+            }
+            (None, None) => Ok(Other::Program(build()?)),
+        }
+    }
+
+    /// The transcript of a scenario, with a last line in it that says so if the program failed.
+    pub(crate) fn transcript(&self, name: &str, scenario: &Scenario) -> Result<String> {
+        match self {
+            Other::Folder(folder) => Ok(fs::read_to_string(folder.join(name)).unwrap_or_default()),
+            Other::Program(program) => {
+                let work = WorkDir::new()?;
+                run(program, work.path(), scenario)
+            }
+        }
+    }
+}
+
+/// Builds the program and asks cargo where it is: the target folder may be anywhere.
+fn build() -> Result<PathBuf> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["build", "--release", "--package", "netloom", "--bin", "netloom", "--quiet"])
+        .args(["--message-format", "json-render-diagnostics"])
+        .stderr(Stdio::inherit())
+        .output()
+        .context("cannot run cargo")?;
+    if !output.status.success() {
+        return Err(Failure::work(
+            "netloom does not build; --netloom PATH names a program that was built before",
+        ));
+    }
+    let said = String::from_utf8_lossy(&output.stdout);
+    let place = said.lines().rev().find_map(|line| line.split_once("\"executable\":\"")?.1.split_once('"'));
+    place.map(|(path, _)| PathBuf::from(path)).ok_or_else(|| Failure::work("cargo built no program netloom"))
+}
+
+/// Runs the program on one scenario.
+fn run(program: &Path, dir: &Path, scenario: &Scenario) -> Result<String> {
+    let (source, out, err) = (dir.join("scenario"), dir.join("stdout"), dir.join("stderr"));
+    fs::write(&source, scenario.to_text()).at("write", &source)?;
+    let mut child = Command::new(program)
+        .arg("run")
+        .arg(&source)
+        .stdin(Stdio::null())
+        .stdout(File::create(&out).at("create", &out)?)
+        .stderr(File::create(&err).at("create", &err)?)
+        .spawn()
+        .at("run", program)?;
+    let begin = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().context("cannot wait for netloom")? {
+            break status.to_string();
+        }
+        if begin.elapsed() > LIMIT {
+            let _ = child.kill();
+            let _ = child.wait();
+            break format!("still running after {} s", LIMIT.as_secs());
+        }
+        std::thread::sleep(Duration::from_millis(3));
+    };
+    let mut text = String::from_utf8_lossy(&fs::read(&out).at("read", &out)?).into_owned();
+    let complaint = String::from_utf8_lossy(&fs::read(&err).at("read", &err)?).trim().to_string();
+    if status != "exit status: 0" {
+        text.push_str(&format!("\nnetloom ended with {status}: {complaint}\n"));
+    }
+    Ok(text)
+}
