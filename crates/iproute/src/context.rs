@@ -175,6 +175,11 @@ impl<'h> Context<'h> {
         names.iter().find(|(id, _)| *id == nsid).map(|(_, name)| name.clone())
     }
 
+    /// Reads the names of the identifiers anew when next asked.
+    pub fn forget_nsid_names(&mut self) {
+        self.nsid_names = None;
+    }
+
     /// The identifier that a named namespace has here; none if it has none.
     pub fn nsid_of(&mut self, name: &str) -> Option<i32> {
         let fd = self.host.netns_open(name).ok()?;
@@ -188,6 +193,14 @@ impl<'h> Context<'h> {
         let message = rtnl::message::Messages(&answer).next()?;
         let nsid = Tb::read(message.attrs(RTGENMSG)).i32(NETNSA_NSID)?;
         (nsid >= 0).then_some(nsid)
+    }
+
+    /// Prints what a command ended with: its complaint at once, what goes to standard output with the rest of that.
+    pub fn print_stop(&mut self, stop: &Stop) {
+        if !stop.error.is_empty() {
+            self.host.err(&stop.error);
+        }
+        self.sink.out.push_str(&stop.output);
     }
 
     /// Writes out what was gathered.

@@ -2,8 +2,116 @@
 
 #![forbid(unsafe_code)]
 
+pub mod batch;
 pub mod context;
 pub mod host;
+pub mod link;
+pub mod link_list;
 pub mod link_modify;
+pub mod link_show;
+pub mod link_stats;
+pub mod lladdr;
 pub mod netns;
+pub mod options;
 pub mod session;
+#[cfg(test)]
+mod testing;
+pub mod time;
+pub mod usage;
+
+use context::Context;
+use host::Host;
+use options::Parsed;
+use rtnl::words::{Stop, matches};
+
+/// Runs the words behind an object.
+type Run = fn(&mut Context<'_>, &[String]) -> Result<(), Stop>;
+
+/// The objects in the order in which a prefix is tried on them. Those that are not built yet have nothing to run.
+static OBJECTS: &[(&str, Option<Run>)] = &[
+    ("address", None),
+    ("addrlabel", None),
+    ("maddress", None),
+    ("route", None),
+    ("rule", None),
+    ("neighbor", None),
+    ("neighbour", None),
+    ("ntable", None),
+    ("ntbl", None),
+    ("link", Some(link::run)),
+    ("l2tp", None),
+    ("fou", None),
+    ("ila", None),
+    ("macsec", None),
+    ("tunnel", None),
+    ("tunl", None),
+    ("tuntap", None),
+    ("tap", None),
+    ("token", None),
+    ("tcpmetrics", None),
+    ("tcp_metrics", None),
+    ("monitor", None),
+    ("xfrm", None),
+    ("mroute", None),
+    ("mrule", None),
+    ("netns", Some(netns::run)),
+    ("netconf", None),
+    ("vrf", None),
+    ("sr", None),
+    ("nexthop", None),
+    ("mptcp", None),
+    ("ioam", None),
+    ("help", Some(|_, _| Err(usage::usage()))),
+    ("stats", None),
+];
+
+/// Runs `ip` with these words, of which the first is the one behind `ip`, and gives its exit status.
+pub fn ip(host: &mut dyn Host, words: &[String]) -> i32 {
+    let mut entered = Vec::new();
+    let status = match options::parse(host, words, &mut entered) {
+        Ok(parsed) => run(host, parsed),
+        Err(stop) => {
+            host.err(&stop.error);
+            host.out(&stop.output);
+            stop.status
+        }
+    };
+    for back in entered.into_iter().rev() {
+        host.netns_leave(back);
+    }
+    status
+}
+
+fn run(host: &mut dyn Host, parsed: Parsed<'_>) -> i32 {
+    let Parsed { options, format, words } = parsed;
+    let mut ctx = match Context::new(&mut *host, options, format) {
+        Ok(ctx) => ctx,
+        Err(stop) => {
+            host.err(&stop.error);
+            return stop.status;
+        }
+    };
+    let done = match ctx.options.batch.clone() {
+        Some(file) => batch::run(&mut ctx, &file, command),
+        None => command(&mut ctx, words),
+    };
+    let status = match done {
+        Ok(()) => 0,
+        Err(stop) => {
+            ctx.print_stop(&stop);
+            stop.status
+        }
+    };
+    ctx.flush();
+    status
+}
+
+/// One command: an object and what follows.
+fn command(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
+    let Some((typed, rest)) = words.split_first() else { return Err(usage::usage()) };
+    match OBJECTS.iter().find(|(object, _)| matches(typed, object)) {
+        Some((_, Some(run))) => run(ctx, rest),
+        Some((object, None)) => Err(Stop::fail(2, format!("netloom: \"ip {object}\" is not built yet\n"))),
+        None => Err(Stop::fail(1, format!("Object \"{typed}\" is unknown, try \"ip help\".\n"))),
+    }
+}

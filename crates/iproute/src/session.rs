@@ -95,14 +95,19 @@ impl Session {
         }
     }
 
+    /// Forgets one link, after a request that may have changed its name.
+    pub fn forget_link(&mut self, ifindex: u32) {
+        self.links.remove(&ifindex);
+    }
+
     /// Forgets every link, after something changed that may have renamed or moved some.
     pub fn forget(&mut self) {
         self.links.clear();
     }
 
-    /// The flags of a link; 0 if it is not there.
-    pub fn flags(&mut self, ifindex: u32) -> u32 {
-        self.known(ifindex).map_or(0, |known| known.flags)
+    /// The flags of a link; none if it is not there.
+    pub fn flags(&mut self, ifindex: u32) -> Option<u32> {
+        self.known(ifindex).map(|known| known.flags)
     }
 
     fn known(&mut self, ifindex: u32) -> Option<&Known> {
@@ -118,7 +123,7 @@ impl Session {
         info.encode(&mut body);
         body.u32(IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS);
         if let Some(name) = name {
-            let attribute = if name.len() > NAME_MAX { IFLA_ALT_IFNAME } else { IFLA_IFNAME };
+            let attribute = if is_ifname(name) { IFLA_IFNAME } else { IFLA_ALT_IFNAME };
             body.string(attribute, name.as_bytes());
         }
         let answer = self.client(|client| client.ask(RTM_GETLINK, 0, &body.bytes)).ok()?;
@@ -150,6 +155,12 @@ impl Links for Session {
         }
         self.known(ifindex).map_or_else(|| format!("if{ifindex}"), |known| known.name.clone())
     }
+}
+
+/// Whether a text can be a link's name and not only an alternative one, as the tool sees it.
+pub fn is_ifname(name: &str) -> bool {
+    let ends = |c: char| c == '/' || c == '\x0b' || c.is_ascii_whitespace();
+    !name.is_empty() && name.len() <= NAME_MAX && !name.contains(ends)
 }
 
 /// The index in the form `if7`, which the tool takes for a link's name when there is no link of that name.

@@ -7,6 +7,7 @@ use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use rtnl::object::link::{IFF_ALLMULTI, IFF_PROMISC, IFF_UP};
+use std::collections::BTreeSet;
 
 /// Sets an Ethernet device's address where its type has no more to do (`eth_mac_addr`).
 ///
@@ -173,6 +174,28 @@ impl World {
             }
         }
         self.set_rx_mode(id);
+    }
+
+    /// Asks, on what a device stands on, for the extra addresses that are asked of the device (`dev_uc_sync`).
+    pub fn sync_unicast(&mut self, upper: DeviceId, lower: DeviceId) {
+        let device = &self[upper];
+        let wanted: BTreeSet<Mac> = device.unicast.keys().copied().collect();
+        self.replace_synced(upper, lower, wanted);
+    }
+
+    /// Takes all of that back (`dev_uc_unsync`).
+    pub fn unsync_unicast(&mut self, upper: DeviceId, lower: DeviceId) {
+        self.replace_synced(upper, lower, BTreeSet::new());
+    }
+
+    fn replace_synced(&mut self, upper: DeviceId, lower: DeviceId, wanted: BTreeSet<Mac>) {
+        let present = std::mem::replace(&mut self[upper].unicast_synced, wanted.clone());
+        for address in present.difference(&wanted) {
+            self.remove_unicast(lower, *address);
+        }
+        for address in wanted.difference(&present) {
+            self.add_unicast(lower, *address);
+        }
     }
 
     /// Makes reception fit what was asked for (`__dev_set_rx_mode`): extra addresses make a device promiscuous that

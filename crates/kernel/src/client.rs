@@ -11,9 +11,9 @@ use rtnl::message::Header;
 use std::collections::{BTreeSet, VecDeque};
 
 /// Bytes that wait for one client at most.
-pub const QUEUE_BYTES: usize = 4 << 20;
+pub(crate) const QUEUE_BYTES: usize = 4 << 20;
 /// Clients at one time at most.
-pub const CLIENTS: usize = 1 << 16;
+pub(crate) const CLIENTS: usize = 1 << 16;
 
 /// A client's handle.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

@@ -96,6 +96,8 @@ pub struct Abilities {
     pub proto_down: bool,
     /// It must not become a bridge's port (`IFF_DONT_BRIDGE`).
     pub dont_bridge: bool,
+    /// It carries no tags: nothing of type `vlan` may stand on it (`NETIF_F_VLAN_CHALLENGED`).
+    pub vlan_challenged: bool,
     /// It may be renamed while it is up (`IFF_LIVE_RENAME_OK`).
     pub live_rename: bool,
 }
@@ -152,6 +154,8 @@ pub struct Extras {
     pub alias: Box<[u8]>,
     /// The alternative names in the order in which they were added.
     pub altnames: Vec<Box<[u8]>>,
+    /// The reasons, one a bit, that keep it down by protocol.
+    pub proto_down_reason: u32,
     /// The bus of the hardware behind it, and its name there.
     pub parent: Option<(&'static str, &'static str)>,
 }
@@ -206,8 +210,12 @@ pub struct Device {
     pub unicast_promisc: bool,
     /// Extra unicast addresses and how many asked for each.
     pub unicast: BTreeMap<Mac, u32>,
+    /// Those of them that it has asked for on what it stands on.
+    pub unicast_synced: BTreeSet<Mac>,
     /// Whether the carrier is on.
     pub carrier: bool,
+    /// Whether a protocol keeps it down.
+    pub proto_down: bool,
     /// Whether it waits for an event (802.1X).
     pub dormant: bool,
     /// How often the carrier went on.
@@ -297,7 +305,9 @@ impl Device {
             allmulti: 0,
             unicast_promisc: false,
             unicast: BTreeMap::new(),
+            unicast_synced: BTreeSet::new(),
             carrier: true,
+            proto_down: false,
             dormant: false,
             carrier_up: 0,
             carrier_down: 0,

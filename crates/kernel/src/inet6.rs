@@ -8,7 +8,7 @@ use crate::link::Event;
 use crate::world::World;
 
 /// The least MTU that IPv6 lives on, in bytes.
-pub const IPV6_MIN_MTU: u32 = 1280;
+pub(crate) const IPV6_MIN_MTU: u32 = 1280;
 
 pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
     let Some(device) = world.get_mut(id) else { return };

@@ -16,6 +16,7 @@ mod rtnl;
 pub mod stack;
 pub mod state;
 mod sysctl;
+mod timer;
 pub mod world;
 
 use ::rtnl::attr::Builder;
@@ -62,7 +63,7 @@ impl Kernel {
             return Err(Errno::EBUSY);
         }
         self.world.space(netns).map_err(|_| Errno::EINVAL)?;
-        self.world.now = now;
+        self.world.pass(now);
         self.world.end_netns(netns, self.initial);
         Ok(())
     }
@@ -121,7 +122,7 @@ impl Kernel {
         }
         let netns = self.world.clients.get(client).ok_or(Errno::EBADF)?.netns;
         self.world.space(netns)?;
-        self.world.now = now;
+        self.world.pass(now);
         let asker = rtnl::Asker { client, netns, pid: client.port() };
         rtnl::handle(&mut self.world, asker, datagram);
         Ok(())
@@ -151,12 +152,12 @@ impl Kernel {
 
     /// Lets time pass: every timer up to then goes off, in order.
     pub fn advance(&mut self, now: Instant) {
-        self.world.now = self.world.now.max(now);
+        self.world.pass(now);
     }
 
     /// When the next timer goes off; none if none is set.
     pub fn next_timeout(&self) -> Option<Instant> {
-        None
+        self.world.timers.next()
     }
 
     /// Sets a setting of a namespace, named as `sysctl` names it (`net.ipv6.conf.all.disable_ipv6`).

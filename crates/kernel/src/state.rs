@@ -4,7 +4,7 @@
 //! request's end. Linux does the same from a work queue, up to a second later; here no time passes between.
 //! What a device's state means for those that stand on it is their own business: they are told by events.
 
-use crate::device::{DeviceId, Qdisc, is_valid_ether_addr};
+use crate::device::{DeviceId, Qdisc, Registration, is_valid_ether_addr};
 use crate::link::Event;
 use crate::world::World;
 use rtnl::errno::Errno;
@@ -164,7 +164,8 @@ impl World {
     /// The carrier comes.
     pub fn carrier_on(&mut self, id: DeviceId) {
         let device = &mut self[id];
-        if !std::mem::replace(&mut device.carrier, true) {
+        let seen = device.registration != Registration::Uninitialized;
+        if std::mem::replace(&mut device.carrier, true) != true && seen {
             device.carrier_up = device.carrier_up.wrapping_add(1);
             self.watch(id);
         }
@@ -173,7 +174,8 @@ impl World {
     /// The carrier goes.
     pub fn carrier_off(&mut self, id: DeviceId) {
         let device = &mut self[id];
-        if std::mem::replace(&mut device.carrier, false) {
+        let seen = device.registration != Registration::Uninitialized;
+        if std::mem::replace(&mut device.carrier, false) != false && seen {
             device.carrier_down = device.carrier_down.wrapping_add(1);
             self.watch(id);
         }
@@ -196,7 +198,7 @@ impl World {
     /// Puts a device into the queue of states to look at (`linkwatch_fire_event`).
     pub fn watch(&mut self, id: DeviceId) {
         let device = &mut self[id];
-        let unseen = device.registration == crate::device::Registration::Uninitialized;
+        let unseen = device.registration == Registration::Uninitialized;
         if !unseen && !std::mem::replace(&mut device.watched, true) {
             self.watched.push_back(id);
         }

@@ -7,6 +7,7 @@ use crate::client::Clients;
 use crate::device::{Device, DeviceId, Mac, Name};
 use crate::link::Type;
 use crate::netns::{Netns, NetnsId};
+use crate::timer::Timers;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use std::collections::VecDeque;
@@ -36,6 +37,7 @@ pub struct World {
     /// Devices whose state is to be looked at again at the request's end.
     pub(crate) watched: VecDeque<DeviceId>,
     pub(crate) clients: Clients,
+    pub(crate) timers: Timers,
     /// The time of the request or frame at hand.
     pub now: Instant,
 }
@@ -50,6 +52,7 @@ impl World {
             arrivals: 0,
             watched: VecDeque::new(),
             clients: Clients::default(),
+            timers: Timers::default(),
             now: Instant(0),
         }
     }
@@ -114,6 +117,7 @@ impl World {
         if self.get(id).is_none() {
             return;
         }
+        self.cancel_timers(id);
         let slot = &mut self.slots[id.slot as usize];
         slot.device = None;
         slot.generation = slot.generation.wrapping_add(1);

@@ -152,3 +152,32 @@ impl Host for LinuxHost {
         system::write_err(text);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_replaces_the_process_only_where_it_comes_last() {
+        let replaces = |line: &str| {
+            let words: Vec<String> = line.split(' ').map(str::to_string).collect();
+            LinuxHost::for_command(&words).replaces
+        };
+        assert!(replaces("netns exec blue sh"));
+        assert!(replaces("netns exec blue ip -all netns exec true"));
+        assert!(replaces("-n red netns exec blue ls -a"));
+        assert!(!replaces("-all netns exec ls"));
+        assert!(!replaces("-n red -a netns exec ls"));
+        assert!(!replaces("-b commands"));
+        assert!(!replaces("-d --batch commands"));
+    }
+
+    #[test]
+    fn leaving_what_was_not_entered_does_nothing() {
+        let mut host = LinuxHost::new();
+        host.netns_leave(Entered(0));
+        host.netns_leave(Entered(u64::MAX));
+        assert_eq!(host.netns_enter("no such name").map(|_| ()), Err(Errno::ENOENT));
+        assert!(!host.wait(), "no channel has joined a group");
+    }
+}

@@ -150,7 +150,8 @@ impl<C: Console> Machine<C> {
         match name {
             "/proc/self/ns/net" | "/proc/thread-self/ns/net" => Some(self.place.netns),
             path => {
-                let name = path.strip_prefix("/run/netns/").or_else(|| path.strip_prefix("/var/run/netns/"))?;
+                let name =
+                    path.strip_prefix("/run/netns/").or_else(|| path.strip_prefix("/var/run/netns/"))?;
                 self.names.get(name)
             }
         }
@@ -291,7 +292,9 @@ impl<C: Console> Host for Machine<C> {
 
     /// While a command runs nothing else does, so nothing can come.
     fn wait(&mut self) -> bool {
-        self.err("netloom: nothing can happen while this waits; end the line with ` &` to watch later commands\n");
+        self.err(
+            "netloom: nothing can happen while this waits; end the line with ` &` to watch later commands\n",
+        );
         false
     }
 

@@ -36,7 +36,10 @@ impl FromStr for Nic {
 
     fn from_str(text: &str) -> Result<Nic, String> {
         let (name, mac) = text.split_once('=').map_or((text, None), |(name, mac)| (name, Some(mac)));
-        if name.is_empty() || name.len() > 15 || name.contains(|c: char| c.is_whitespace() || c == '/' || c == ':') {
+        if name.is_empty()
+            || name.len() > 15
+            || name.contains(|c: char| c.is_whitespace() || c == '/' || c == ':')
+        {
             return Err("a link's name has 1 to 15 characters and no blank, slash or colon in it".into());
         }
         let mac = match mac {

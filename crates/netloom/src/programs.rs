@@ -3,8 +3,10 @@
 //! Each prints what the program of that name prints on Debian 12 (bash 5.2, coreutils 9.1, procps 4.0.2). What is not
 //! here but belongs to the field says that it is not built yet; every other name is a command that is not found.
 
-use crate::console::Console;
+use crate::console::{Console, Terminal};
 use crate::machine::Machine;
+use crate::nic::Nic;
+use crate::shell::World;
 use crate::shell_words::{Line, NotUnderstood, split};
 use crate::sysctl;
 use iproute::host::Host;
@@ -23,9 +25,41 @@ pub const PROGRAMS: &[&str] = &["ip", "sysctl", "sleep", "echo", "true", "false"
 
 /// Programs of the field that are not here yet.
 const LATER: &[&str] = &[
-    "arp", "arping", "bash", "bridge", "brctl", "curl", "dhclient", "ethtool", "ifconfig", "ifdown", "ifup", "iperf",
-    "iperf3", "iptables", "ip6tables", "modprobe", "nc", "nft", "nmap", "nsenter", "ovs-vsctl", "ping", "ping6",
-    "route", "sh", "socat", "ss", "sudo", "tc", "tcpdump", "teamd", "traceroute", "tracepath", "unshare", "vconfig",
+    "arp",
+    "arping",
+    "bash",
+    "bridge",
+    "brctl",
+    "curl",
+    "dhclient",
+    "ethtool",
+    "ifconfig",
+    "ifdown",
+    "ifup",
+    "iperf",
+    "iperf3",
+    "iptables",
+    "ip6tables",
+    "modprobe",
+    "nc",
+    "nft",
+    "nmap",
+    "nsenter",
+    "ovs-vsctl",
+    "ping",
+    "ping6",
+    "route",
+    "sh",
+    "socat",
+    "ss",
+    "sudo",
+    "tc",
+    "tcpdump",
+    "teamd",
+    "traceroute",
+    "tracepath",
+    "unshare",
+    "vconfig",
 ];
 
 /// Whether a line of a file of commands may begin with this word, so that it is no prose.
@@ -68,7 +102,8 @@ impl<C: Console> Machine<C> {
     }
 
     fn run_background(&mut self, words: Vec<String>) -> Result<i32, NotUnderstood> {
-        let monitors = words[0] == "ip" && words.iter().any(|word| word.len() > 2 && "monitor".starts_with(word));
+        let monitors =
+            words[0] == "ip" && words.iter().any(|word| word.len() > 2 && "monitor".starts_with(word));
         let refuse = |remedy| NotUnderstood { construct: "&".into(), what: "a background command", remedy };
         if !monitors {
             return Err(refuse("only `ip … monitor … &` runs in the background; leave the `&` out"));
@@ -130,7 +165,8 @@ impl<C: Console> Machine<C> {
 
     /// bash's `echo`, with `-n`, `-e` and `-E` in front.
     fn echo(&mut self, words: &[String]) -> i32 {
-        let is_option = |w: &&String| w.len() > 1 && w.starts_with('-') && w[1..].bytes().all(|b| b"neE".contains(&b));
+        let is_option =
+            |w: &&String| w.len() > 1 && w.starts_with('-') && w[1..].bytes().all(|b| b"neE".contains(&b));
         let options: String = words.iter().take_while(is_option).flat_map(|word| word[1..].chars()).collect();
         let words = &words[words.iter().take_while(is_option).count()..];
         let escapes = options.chars().rev().find(|c| *c != 'n') == Some('e');
@@ -146,6 +182,29 @@ impl<C: Console> Machine<C> {
         }
         self.out(&text);
         0
+    }
+}
+
+/// For the shell, which prints where the program prints.
+impl World for Machine<Terminal> {
+    fn run_line(&mut self, line: &str) -> Result<i32, NotUnderstood> {
+        Machine::run_line(self, line)
+    }
+
+    fn host(&mut self) -> &mut dyn Host {
+        self
+    }
+
+    fn netns_name(&mut self) -> Option<String> {
+        Machine::netns_name(self).map(String::from)
+    }
+
+    fn add_nic(&mut self, nic: &Nic) -> Result<(), String> {
+        Machine::add_nic(self, nic).map(|_| ()).map_err(|errno| errno.to_string())
+    }
+
+    fn is_closed(&self) -> bool {
+        self.console.is_closed()
     }
 }
 

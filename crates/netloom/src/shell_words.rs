@@ -48,7 +48,11 @@ const OPERATORS: &[(&str, &str, &str)] = &[
     ("|", "a pipe", WHOLE_OUTPUT),
     ("&&", "a list of commands", ONE_A_LINE),
     ("&>", "a redirection", WHOLE_OUTPUT),
-    ("&", "a background command", "only `ip … monitor … &` runs in the background; put the next command on its own line"),
+    (
+        "&",
+        "a background command",
+        "only `ip … monitor … &` runs in the background; put the next command on its own line",
+    ),
     (";", "a list of commands", ONE_A_LINE),
     ("<<", "a here-document", "for `ip -b`, put the lines into a file and name it"),
     ("<", "a redirection", "for `ip -b`, name the file"),
@@ -63,8 +67,8 @@ const OPERATORS: &[(&str, &str, &str)] = &[
 
 /// Words that begin a compound command when they stand first.
 const KEYWORDS: &[&str] = &[
-    "!", "[[", "{", "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in",
-    "select", "then", "time", "until", "while", "}",
+    "!", "[[", "{", "case", "coproc", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if",
+    "in", "select", "then", "time", "until", "while", "}",
 ];
 
 /// Takes a line apart.
@@ -250,7 +254,10 @@ mod tests {
     #[test]
     fn splits_as_bash_does() {
         assert_eq!(words("ip  link\tshow"), ["ip", "link", "show"]);
-        assert_eq!(words("ip link set d0 alias 'a  b'\"c d\"\\ e"), ["ip", "link", "set", "d0", "alias", "a  bc d e"]);
+        assert_eq!(
+            words("ip link set d0 alias 'a  b'\"c d\"\\ e"),
+            ["ip", "link", "set", "d0", "alias", "a  bc d e"]
+        );
         assert_eq!(words("ip link # not this"), ["ip", "link"]);
         assert_eq!(words("ip link#this"), ["ip", "link#this"]);
         assert_eq!(words(r#"echo "a\"b\\c\d" ''"#), ["echo", "a\"b\\c\\d", ""]);

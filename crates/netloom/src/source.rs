@@ -41,7 +41,9 @@ pub enum Item<'a> {
 /// A file that is being read.
 pub struct Source {
     name: String,
-    input: Box<dyn BufRead>,
+    input: io::BufReader<Box<dyn Read>>,
+    /// Whether reading may wait for somebody.
+    waits: bool,
     form: Form,
     line: u64,
     buffer: Vec<u8>,
@@ -74,9 +76,9 @@ impl Source {
             Some(form) => form,
             None => read_head(&mut input, &mut head).map_err(|e| Trouble::io(name, &e))?,
         };
-        let head = io::Cursor::new(head);
-        let input = Box::new(io::BufReader::with_capacity(HEAD_MAX, head.chain(input)));
-        Ok(Source { name: name.into(), input, form, line: 0, buffer: Vec::new() })
+        let input: Box<dyn Read> = Box::new(io::Cursor::new(head).chain(input));
+        let input = io::BufReader::with_capacity(HEAD_MAX, input);
+        Ok(Source { name: name.into(), input, waits: name == "-", form, line: 0, buffer: Vec::new() })
     }
 
     /// The file's name as it was given.
@@ -94,11 +96,16 @@ impl Source {
         self.line
     }
 
+    /// Whether reading the next line may wait for somebody who writes it, so that output should be handed on first.
+    pub fn may_wait(&self) -> bool {
+        self.waits && self.input.buffer().is_empty()
+    }
+
     /// Reads the next line; none at the end.
     ///
     /// # Errors
     /// A line that is too long or is not text; reading cannot go on behind it.
-    pub fn next(&mut self) -> Result<Option<Item<'_>>, Trouble> {
+    pub fn read(&mut self) -> Result<Option<Item<'_>>, Trouble> {
         self.buffer.clear();
         let mut input = (&mut self.input).take(LINE_MAX as u64 + 1);
         let read = input.read_until(b'\n', &mut self.buffer);
@@ -111,7 +118,9 @@ impl Source {
             return Err(self.trouble("the line is longer than 1 MiB; is this a file of commands?"));
         }
         if self.buffer.contains(&0) {
-            return Err(self.trouble("this is not text (there is a zero byte in it); give a file of commands"));
+            return Err(
+                self.trouble("this is not text (there is a zero byte in it); give a file of commands")
+            );
         }
         let Ok(text) = std::str::from_utf8(&self.buffer) else {
             return Err(self.trouble("this is not text (it is not valid UTF-8); give a file of commands"));
@@ -128,7 +137,11 @@ impl Source {
 /// Says what a line is.
 fn item(form: Form, line: &str) -> Item<'_> {
     if let Some(note) = line.strip_prefix("//") {
-        return note.trim_start().strip_prefix("nic ").and_then(Nic::from_line).map_or(Item::Note(line), Item::Nic);
+        return note
+            .trim_start()
+            .strip_prefix("nic ")
+            .and_then(Nic::from_line)
+            .map_or(Item::Note(line), Item::Nic);
     }
     match form {
         _ if line.is_empty() => Item::Note(line),
@@ -228,7 +241,7 @@ mod tests {
         for (bytes, line) in [(&b"true\n\0"[..], 2), (b"\xff\xfe", 1), (b"true\ntrue\n\xc3(", 3)] {
             let mut source = Source::new("f", bytes, None).unwrap();
             let trouble = loop {
-                match source.next() {
+                match source.read() {
                     Ok(item) => assert!(item.is_some()),
                     Err(trouble) => break trouble,
                 }
@@ -236,6 +249,6 @@ mod tests {
             assert_eq!(trouble.line, Some(line));
         }
         let mut endless = Source::new("f", io::repeat(b'a'), None).unwrap();
-        assert!(endless.next().unwrap_err().to_string().starts_with("f:1: the line is longer"));
+        assert!(endless.read().unwrap_err().to_string().starts_with("f:1: the line is longer"));
     }
 }

@@ -188,6 +188,19 @@ fn swapped(name: &str) -> String {
     name.chars().map(swap).collect()
 }
 
+/// The name as the embedded kernel takes it: dots between its parts, and a device's own dots as they are. None if a
+/// device's part is several, as when `eth0.5` was written where dots separate.
+fn kernel_name(name: &str) -> Result<String, Errno> {
+    let path = swapped(name);
+    let parts: Vec<&str> = path.split('/').collect();
+    let of_device = matches!(parts[..], ["net", "ipv4" | "ipv6", "conf" | "neigh", ..]);
+    if of_device && parts.len() != 5 { Err(Errno::ENOENT) } else { Ok(parts.join(".")) }
+}
+
+fn read<C: Console>(machine: &Machine<C>, name: &str) -> Result<String, Errno> {
+    machine.sysctl(&kernel_name(name)?)
+}
+
 /// Reads or writes what one operand names; none if that failed.
 fn operate<C: Console>(machine: &mut Machine<C>, options: &Options, operand: &str) -> Option<()> {
     let Some((name, value)) = operand.split_once('=') else {
@@ -196,8 +209,8 @@ fn operate<C: Console>(machine: &mut Machine<C>, options: &Options, operand: &st
             return None;
         }
         let name = dotted(operand.trim());
-        let read = machine.sysctl(&name);
-        return report(machine, options, &name, read, "reading");
+        let value = read(machine, &name);
+        return report(machine, options, &name, value, "reading");
     };
     let (name, value) = (dotted(name.trim()), value.trim());
     if name.is_empty() {
@@ -205,11 +218,11 @@ fn operate<C: Console>(machine: &mut Machine<C>, options: &Options, operand: &st
         return None;
     }
     // What is not there is found before anything is written.
-    let there = machine.sysctl(&name);
+    let there = read(machine, &name);
     let written = match there {
         Err(errno) => Err(errno),
         Ok(_) if options.dry => Ok(()),
-        Ok(_) => machine.set_sysctl(&name, value),
+        Ok(_) => kernel_name(&name).and_then(|name| machine.set_sysctl(&name, value)),
     };
     let quiet = options.quiet && written.is_ok();
     if quiet {
@@ -262,7 +275,7 @@ fn list<C: Console>(machine: &mut Machine<C>, options: &Options) {
         let places: &[&str] = if pattern.contains('*') { &["all", "default", "lo"] } else { &[""] };
         for place in places {
             let name = pattern.replace('*', place);
-            if let Ok(value) = machine.sysctl(&name) {
+            if let Ok(value) = read(machine, &name) {
                 machine.out(&shown(options, &name, &value, "reading"));
             }
         }

@@ -175,7 +175,8 @@ mod tests {
             t.print("lo \n");
             t.end(0);
         });
-        let want = "// a note\n\n# ip link\n\nnetns: b\nlo  \n\nx \n\n# false\n[exit 1]\n\n# ip -br link\nlo\n";
+        let want =
+            "// a note\n\n# ip link\n\nnetns: b\nlo  \n\nx \n\n# false\n[exit 1]\n\n# ip -br link\nlo\n";
         assert_eq!(text, want);
     }
 

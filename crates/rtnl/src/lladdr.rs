@@ -52,10 +52,11 @@ fn byte(part: &str) -> Option<u8> {
         None => (false, part.strip_prefix('+').unwrap_or(part)),
     };
     // A bare `0x` is zero.
-    let digits = rest.strip_prefix("0x").or_else(|| rest.strip_prefix("0X"));
-    let digits = digits.map_or(rest, |digits| if digits.is_empty() { "0" } else { digits });
-    let digits = digits.bytes().map_while(|b| char::from(b).to_digit(16));
-    digits.clone().next()?;
+    let prefixed = rest.strip_prefix("0x").or_else(|| rest.strip_prefix("0X"));
+    let digits = prefixed.unwrap_or(rest).bytes().map_while(|b| char::from(b).to_digit(16));
+    if prefixed.is_none() && digits.clone().next().is_none() {
+        return None;
+    }
     let value = digits.fold(0u64, |value, digit| value.saturating_mul(16).saturating_add(u64::from(digit)));
     let value = if negative && value != u64::MAX { value.wrapping_neg() } else { value };
     u8::try_from(value as u32).ok()

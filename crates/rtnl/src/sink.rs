@@ -185,6 +185,16 @@ impl Sink {
         }
     }
 
+    /// A value in JSON, a text in a colour else: for where padding or punctuation is coloured too.
+    pub fn coloured_text(&mut self, colour: Colour, key: &str, value: &str, text: &str) {
+        if self.format.json {
+            self.name(key);
+            self.json_text(value);
+        } else {
+            self.paint(colour, text);
+        }
+    }
+
     /// `true` or `false` in JSON, one of two texts else.
     pub fn boolean(&mut self, key: &str, value: bool, yes: &str, no: &str) {
         if self.format.json {

@@ -10,7 +10,6 @@ use super::work::WorkDir;
 use crate::failure::{Context, Failure, Result};
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -47,13 +46,20 @@ pub(crate) fn boot(work: &WorkDir, limit: Duration) -> Result<End> {
     let _ = fs::remove_file(&status_file);
     match status.trim().parse::<u8>() {
         Ok(0) => Ok(End::Done),
-        Ok(FRESH_BOOT) => Ok(End::FreshBoot),
+        Ok(FRESH_BOOT) => {
+            eprintln!("booting again: {}", said(dir, "said"));
+            Ok(End::FreshBoot)
+        }
         _ if !timely => Err(Failure::work(format!("the kernel was still busy after {} s", limit.as_secs()))),
-        _ => Err(Failure::work(format!("the kernel's run failed:\n{}", what_was_said(dir)))),
+        _ => Err(Failure::work(format!(
+            "the kernel's run failed:\n{}\n{}",
+            said(dir, "said"),
+            said(dir, "console")
+        ))),
     }
 }
 
-/// Starts the kernel as a process group of its own, so that all of it can be ended.
+/// Starts the kernel. It stays in this program's process group, so that whoever ends the one ends both.
 fn start(dir: &Path, cable: &Path) -> Result<Child> {
     let console = dir.join("console");
     let console = File::create(&console).at("create", &console)?;
@@ -66,7 +72,6 @@ fn start(dir: &Path, cable: &Path) -> Result<Child> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(console)
-        .process_group(0)
         .spawn()
         .map_err(|e| {
             let need = "the packages user-mode-linux, kmod and iproute2 are needed";
@@ -82,8 +87,10 @@ fn wait(kernel: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
             return Ok(Some(status));
         }
         if begin.elapsed() > limit {
-            let group = format!("-{}", kernel.id());
-            let _ = Command::new("kill").args(["-KILL", "--", &group]).status();
+            // Asked politely it takes the processes inside along.
+            let _ = Command::new("kill").arg(kernel.id().to_string()).status();
+            std::thread::sleep(Duration::from_secs(2));
+            let _ = kernel.kill();
             let _ = kernel.wait();
             return Ok(None);
         }
@@ -132,12 +139,7 @@ fn quoted(path: &Path) -> String {
     format!("'{}'", path.display().to_string().replace('\'', r"'\''"))
 }
 
-/// What the program inside said, and the kernel's console, to explain a boot that went wrong.
-fn what_was_said(dir: &Path) -> String {
-    ["said", "console"]
-        .iter()
-        .map(|name| String::from_utf8_lossy(&fs::read(dir.join(name)).unwrap_or_default()).trim().to_string())
-        .filter(|text| !text.is_empty())
-        .collect::<Vec<_>>()
-        .join("\n")
+/// What the program inside said, or the kernel's console.
+fn said(dir: &Path, name: &str) -> String {
+    String::from_utf8_lossy(&fs::read(dir.join(name)).unwrap_or_default()).trim().to_string()
 }

@@ -38,7 +38,7 @@ pub(crate) fn run_queue(dir: &Path) -> Result<u8> {
         let text = fs::read_to_string(&source).at("read", &source)?;
         let scenario = Scenario::parse(&text);
         if scenario.nic().is_some() {
-            if used && !nic.bring_home()? {
+            if used && !nic.bring_home() {
                 return Ok(FRESH_BOOT);
             }
             used = true;

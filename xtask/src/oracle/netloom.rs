@@ -5,7 +5,7 @@ use super::work::WorkDir;
 use crate::failure::{Context, Failure, Result};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Where the other side's transcripts come from.
@@ -35,7 +35,7 @@ impl Other {
         }
     }
 
-    /// The transcript of a scenario, with a last line in it that says so if the program failed.
+    /// The transcript of a scenario. If the program failed, a last command says so, which no kernel ran.
     pub(crate) fn transcript(&self, name: &str, scenario: &Scenario) -> Result<String> {
         match self {
             Other::Folder(folder) => Ok(fs::read_to_string(folder.join(name)).unwrap_or_default()),
@@ -78,22 +78,36 @@ fn run(program: &Path, dir: &Path, scenario: &Scenario) -> Result<String> {
         .stderr(File::create(&err).at("create", &err)?)
         .spawn()
         .at("run", program)?;
+    let end = wait(&mut child)?;
+    let mut text = String::from_utf8_lossy(&fs::read(&out).at("read", &out)?).into_owned();
+    // A failed command of the scenario may well be the program's exit status; a panic or a signal is none.
+    let failed = match end {
+        Some(status) if status.code().is_some_and(|code| code != 101 && (code == 0 || !text.is_empty())) => {
+            None
+        }
+        Some(status) => Some(format!("netloom ended with {status}")),
+        None => Some(format!("netloom was still running after {} s", LIMIT.as_secs())),
+    };
+    if let Some(how) = failed {
+        let complaint =
+            String::from_utf8_lossy(&fs::read(&err).at("read", &err)?).trim().replace('\n', " / ");
+        text.push_str(&format!("\n# ({how}: {complaint})\n"));
+    }
+    Ok(text)
+}
+
+/// Waits for the program's end; `None` if it took too long and was ended.
+fn wait(child: &mut Child) -> Result<Option<ExitStatus>> {
     let begin = Instant::now();
-    let status = loop {
+    loop {
         if let Some(status) = child.try_wait().context("cannot wait for netloom")? {
-            break status.to_string();
+            return Ok(Some(status));
         }
         if begin.elapsed() > LIMIT {
             let _ = child.kill();
             let _ = child.wait();
-            break format!("still running after {} s", LIMIT.as_secs());
+            return Ok(None);
         }
         std::thread::sleep(Duration::from_millis(3));
-    };
-    let mut text = String::from_utf8_lossy(&fs::read(&out).at("read", &out)?).into_owned();
-    let complaint = String::from_utf8_lossy(&fs::read(&err).at("read", &err)?).trim().to_string();
-    if status != "exit status: 0" {
-        text.push_str(&format!("\nnetloom ended with {status}: {complaint}\n"));
     }
-    Ok(text)
 }

@@ -28,16 +28,24 @@ impl Nic {
             let _ = std::fs::write(format!("/proc/sys/net/ipv6/conf/{which}/disable_ipv6"), "1\n");
         }
         reset(HOME_NAME);
-        Ok(Nic { as_new: look()? })
+        let as_new = look();
+        if as_new.is_empty() { Err(Failure::work("the real kernel has no NIC")) } else { Ok(Nic { as_new }) }
     }
 
     /// Waits until the NIC is back from the last scenario and makes it as new; `false` if that is impossible.
-    pub(crate) fn bring_home(&self) -> Result<bool> {
-        let name = wait_for_return()?;
+    pub(crate) fn bring_home(&self) -> bool {
+        let Some(name) = wait_for_return() else {
+            println!("the NIC did not come home");
+            return false;
+        };
         // What was said about its carrier at the very end is still to be heard.
         std::thread::sleep(Duration::from_millis(200));
         reset(&name);
-        Ok(look()? == self.as_new)
+        let now = look();
+        if now != self.as_new {
+            println!("the NIC is not as new\n- {}\n+ {}", self.as_new.trim_end(), now.trim_end());
+        }
+        now == self.as_new
     }
 
     /// Moves the NIC into the namespace of process `pid`.
@@ -57,21 +65,18 @@ impl Nic {
 }
 
 /// Waits for the NIC in the first namespace, and for all that was stacked on it to be gone. Returns its name.
-fn wait_for_return() -> Result<String> {
+fn wait_for_return() -> Option<String> {
     for _ in 0..400 {
         if let Some((name, dir)) = find() {
-            let stacked =
-                std::fs::read_dir(&dir).context("cannot read /sys/class/net")?.flatten().any(|entry| {
-                    let entry = entry.file_name().to_string_lossy().into_owned();
-                    entry.starts_with("upper_") || entry == "master"
-                });
-            if !stacked {
-                return Ok(name);
+            let entries = std::fs::read_dir(&dir).ok()?.flatten();
+            let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            if !names.any(|entry| entry.starts_with("upper_") || entry == "master") {
+                return Some(name);
             }
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    Err(Failure::work("the NIC did not come home"))
+    None
 }
 
 /// The NIC is the one device of this namespace that has a parent device.
@@ -112,17 +117,16 @@ fn reset(name: &str) {
     batch(&steps);
 }
 
-/// All that can be seen of the NIC. Its operstate can only be seen while it is up.
-fn look() -> Result<String> {
-    let shown =
-        batch(&format!("link set {HOME_NAME} up\nlink show dev {HOME_NAME}\nlink set {HOME_NAME} down\n"));
-    if shown.is_empty() { Err(Failure::work("the real kernel has no NIC")) } else { Ok(shown) }
+/// All that can be seen of the NIC, nothing if it has not even its name back. Its operstate can only be
+/// seen while it is up.
+fn look() -> String {
+    batch(&format!("link set {HOME_NAME} up\nlink show dev {HOME_NAME}\nlink set {HOME_NAME} down\n"))
 }
 
 /// Runs many lines of `ip` in one process, and goes on after a refused one: starting a process is slow.
 fn batch(lines: &str) -> String {
     let child = Command::new("ip")
-        .args(["-force", "-details", "-oneline", "-batch", "-"])
+        .args(["-force", "-details", "-batch", "-"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -20,6 +20,7 @@ fn setup(device: &mut Device) {
     device.abilities.no_queue = true;
     device.abilities.live_address = true;
     device.abilities.netns_local = true;
+    device.abilities.vlan_challenged = true;
     device.segmentation[segmentation::TSO_MAX_SIZE] = TSO_MAX_SIZE;
 }
 

@@ -6,6 +6,7 @@
 
 use crate::device::{Device, DeviceId, Mac};
 use crate::netns::NetnsId;
+use crate::timer::TimerId;
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::message::Refusal;
@@ -126,6 +127,10 @@ pub struct Type {
     pub set_rx_mode: Option<fn(&mut World, DeviceId)>,
     /// Whether `carrier on|off` is understood (`ndo_change_carrier`).
     pub change_carrier: bool,
+    /// One of its timers went off; the number is the one under which it was set.
+    pub timer: Option<fn(&mut World, DeviceId, TimerId)>,
+    /// The speed of the wire in Mbit/s, as `ethtool` tells it; none: not known.
+    pub speed: Option<fn(&World, DeviceId) -> Option<u32>>,
     /// An event on a device to which this type has attached something, or on a device of this type itself.
     pub event: Option<fn(&mut World, DeviceId, Event) -> Result>,
 }
@@ -158,6 +163,8 @@ impl Type {
         change_rx_flags: None,
         set_rx_mode: None,
         change_carrier: false,
+        timer: None,
+        speed: None,
         event: None,
     };
 }

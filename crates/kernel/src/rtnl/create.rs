@@ -23,7 +23,7 @@ pub(crate) fn create(world: &mut World, asker: Asker, request: &Request<'_>) -> 
         Some(kind) => kind,
         None => return Err(Refusal::said(Errno::EOPNOTSUPP, "Unknown device type")),
     };
-    let target = named_netns(world, asker, tb)?.unwrap_or(asker.netns);
+    let target = named_netns(world, asker.netns, tb)?.unwrap_or(asker.netns);
     let link_netns = match tb.get(IFLA_LINK_NETNSID) {
         None => None,
         Some(attr) => {
@@ -44,7 +44,7 @@ pub(crate) fn create(world: &mut World, asker: Asker, request: &Request<'_>) -> 
         abandon(world, id);
         return Err(refusal);
     }
-    let finished = finish(world, asker, id, request, link_netns.map(|_| (target, wanted)));
+    let finished = finish(world, id, request, link_netns.map(|_| (target, wanted)));
     if finished.is_err() {
         let _ = world.delete(id);
     }
@@ -118,7 +118,6 @@ fn abandon(world: &mut World, id: DeviceId) {
 /// What follows once the link stands: flags, the move out of the namespace of what it stands on, its master.
 fn finish(
     world: &mut World,
-    asker: Asker,
     id: DeviceId,
     request: &Request<'_>,
     onward: Option<(NetnsId, Name)>,
@@ -130,7 +129,6 @@ fn finish(
     if let Some(master) = request.tb.u32(IFLA_MASTER) {
         setlink::set_master(world, id, master)?;
     }
-    let _ = asker;
     Ok(())
 }
 

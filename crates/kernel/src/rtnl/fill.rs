@@ -9,6 +9,10 @@ use rtnl::object::link::*;
 
 /// Attribute of `IFLA_XDP`: whether a program is attached, and how.
 const IFLA_XDP_ATTACHED: u16 = 2;
+/// Inside `IFLA_PROTO_DOWN_REASON`: which reasons are meant.
+pub(crate) const IFLA_PROTO_DOWN_REASON_MASK: u16 = 1;
+/// Inside `IFLA_PROTO_DOWN_REASON`: the reasons.
+pub(crate) const IFLA_PROTO_DOWN_REASON_VALUE: u16 = 2;
 /// Address families in `IFLA_AF_SPEC`.
 pub(crate) const AF_INET6: u16 = 10;
 /// Inside `AF_INET6`: `IF_*` flags.
@@ -110,7 +114,12 @@ fn relations(world: &World, device: &Device, out: &mut Builder) {
     out.u32(IFLA_CARRIER_CHANGES, device.carrier_up.wrapping_add(device.carrier_down));
     out.u32(IFLA_CARRIER_UP_COUNT, device.carrier_up);
     out.u32(IFLA_CARRIER_DOWN_COUNT, device.carrier_down);
-    out.u8(IFLA_PROTO_DOWN, 0);
+    out.u8(IFLA_PROTO_DOWN, u8::from(device.proto_down));
+    if let Some(extras) = device.extras.as_ref().filter(|extras| extras.proto_down_reason != 0) {
+        let reason = out.nest(IFLA_PROTO_DOWN_REASON);
+        out.u32(IFLA_PROTO_DOWN_REASON_VALUE, extras.proto_down_reason);
+        out.end(reason);
+    }
 }
 
 fn addresses(device: &Device, out: &mut Builder) {

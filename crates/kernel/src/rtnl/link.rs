@@ -15,8 +15,6 @@ pub(crate) struct Request<'a> {
     pub tb: Tb<'a>,
     /// The type that `IFLA_INFO_KIND` names, if there is such a type.
     pub kind: Option<&'static Type>,
-    /// Whether it names one at all.
-    pub names_kind: bool,
     /// `IFLA_INFO_DATA`, validated by that type.
     pub data: Option<Tb<'a>>,
     /// `IFLA_INFO_SLAVE_DATA`, validated by the type of the link's master.
@@ -45,8 +43,7 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
         (kind.validate)(&tb, data.as_ref())?;
     }
     let port_data = nest(master.and_then(|master| master.port_table), &linkinfo, IFLA_INFO_SLAVE_DATA)?;
-    let names_kind = linkinfo.has(IFLA_INFO_KIND);
-    let request = Request { info, tb, kind, names_kind, data, port_data };
+    let request = Request { info, tb, kind, data, port_data };
     match present {
         Some(id) => change(world, asker, message, id, &request, &linkinfo, master),
         None if !message.has(NLM_F_CREATE) => {
@@ -123,7 +120,7 @@ pub(crate) fn delete(world: &mut World, asker: Asker, message: &Message<'_>) -> 
     let info = Ifinfo::decode(message).ok_or(Errno::EINVAL)?;
     let tb = IFLA.parse(message.attrs(Ifinfo::SIZE))?;
     unique_netns(&tb, true)?;
-    let netns = super::named_netns(world, asker, &tb)?.unwrap_or(asker.netns);
+    let netns = super::named_netns(world, asker.netns, &tb)?.unwrap_or(asker.netns);
     let by_name = tb.has(IFLA_IFNAME) || tb.has(IFLA_ALT_IFNAME);
     match tb.u32(IFLA_GROUP) {
         Some(group) if info.ifindex <= 0 && !by_name => delete_group(world, netns, group),

@@ -93,14 +93,14 @@ pub(crate) fn start(
 
 /// The namespace that a request names by process, file or identifier; none if it names none
 /// (`rtnl_link_get_net`).
-pub(crate) fn named_netns(world: &World, asker: Asker, tb: &Tb<'_>) -> Result<Option<NetnsId>, Refusal> {
+pub(crate) fn named_netns(world: &World, viewer: NetnsId, tb: &Tb<'_>) -> Result<Option<NetnsId>, Refusal> {
     let named = [IFLA_NET_NS_PID, IFLA_NET_NS_FD, IFLA_TARGET_NETNSID];
     let Some(attr) = named.iter().find_map(|number| tb.get(*number)) else { return Ok(None) };
     let found = match attr.number {
         // No process lives in this world.
         IFLA_NET_NS_PID => return Err(Errno::ESRCH.into()),
         IFLA_NET_NS_FD => Some(NetnsId(attr.u32())).filter(|netns| world.space(*netns).is_ok()),
-        _ => world.space(asker.netns)?.peer(attr.u32()),
+        _ => world.space(viewer)?.peer(attr.u32()),
     };
     found.map(Some).ok_or(Refusal::new(Errno::EINVAL))
 }

@@ -95,7 +95,7 @@ fn apply_all(
     status: &mut Status,
 ) -> Result<(), Refusal> {
     let name = tb.string(IFLA_IFNAME).filter(|name| !name.is_empty());
-    if let Some(netns) = named_netns(world, asker, tb)? {
+    if let Some(netns) = named_netns(world, asker.netns, tb)? {
         let ifindex = tb.u32(IFLA_NEW_IFINDEX).filter(|index| *index != 0);
         world.change_netns(id, netns, name, ifindex)?;
         status.modified = true;
@@ -169,8 +169,9 @@ fn apply_settings(world: &mut World, id: DeviceId, tb: &Tb<'_>, status: &mut Sta
         set_families(world, id, spec)?;
         status.changed();
     }
-    if (tb.has(IFLA_PROTO_DOWN) || tb.has(IFLA_PROTO_DOWN_REASON)) && !world[id].abilities.proto_down {
-        return Err(Refusal::said(Errno::EOPNOTSUPP, "Protodown not supported by device"));
+    if tb.has(IFLA_PROTO_DOWN) || tb.has(IFLA_PROTO_DOWN_REASON) {
+        set_proto_down(world, id, tb)?;
+        status.changed();
     }
     if let Some(xdp) = tb.get(IFLA_XDP) {
         set_program(&Tb::read(xdp.attrs()))?;
@@ -251,6 +252,32 @@ fn set_families(world: &mut World, id: DeviceId, spec: rtnl::attr::Attr<'_>) -> 
             *inet6 = Inet6 { addr_gen_mode };
         }
     }
+    Ok(())
+}
+
+/// A protocol keeps the device down, or no longer (`do_set_proto_down`).
+fn set_proto_down(world: &mut World, id: DeviceId, tb: &Tb<'_>) -> Result<(), Refusal> {
+    if !world[id].abilities.proto_down {
+        return Err(Refusal::said(Errno::EOPNOTSUPP, "Protodown not supported by device"));
+    }
+    if let Some(reason) = tb.get(IFLA_PROTO_DOWN_REASON) {
+        let reason = Tb::read(reason.attrs());
+        let invalid = Refusal::said(Errno::EINVAL, "Invalid protodown reason value");
+        let value = reason.u32(fill::IFLA_PROTO_DOWN_REASON_VALUE).ok_or(invalid)?;
+        let mask = reason.u32(fill::IFLA_PROTO_DOWN_REASON_MASK).unwrap_or(u32::MAX);
+        let reasons = &mut world[id].extras_mut().proto_down_reason;
+        *reasons = (*reasons & !mask) | (value & mask);
+    }
+    let Some(down) = tb.u8(IFLA_PROTO_DOWN).map(|down| down != 0) else { return Ok(()) };
+    if !down && world[id].extras.as_ref().is_some_and(|extras| extras.proto_down_reason != 0) {
+        return Err(Refusal::said(Errno::EBUSY, "Cannot clear protodown, active reasons"));
+    }
+    if down {
+        world.carrier_off(id)
+    } else {
+        world.carrier_on(id)
+    }
+    world[id].proto_down = down;
     Ok(())
 }
 

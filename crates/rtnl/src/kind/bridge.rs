@@ -3,7 +3,7 @@
 //!
 //! Nearly all is rows. Not tabular: two options are bits of one attribute `{values: u32, mask: u32}`, gathered over
 //! the line and written once; identifiers of bridges have a form of their own. iproute2 6.1.0 shows the bridge's own
-//! identifier in the place of the root's, and does not show who queries (`IFLA_BR_MCAST_QUERIER_STATE`).
+//! identifier in the place of the root's (and dies if it is not there), and does not show who queries (`IFLA_BR_MCAST_QUERIER_STATE`).
 
 use super::Kind;
 use crate::attr::Builder;
@@ -141,8 +141,6 @@ const OPTIONS: &[(&str, u32)] = &[
 static TABLE: Table = Table::new(
     "IFLA_BR",
     &[
-        Row::new(IFLA_BR_FDB_FLUSH, "IFLA_BR_FDB_FLUSH", Wire::Bytes(u16::MAX))
-            .word(Word::prefix(&["fdb_flush"], Value::Hook(write_flush))),
         Row::new(IFLA_BR_FORWARD_DELAY, "IFLA_BR_FORWARD_DELAY", Wire::U32)
             .word(Word::prefix(&["forward_delay"], Value::Number(0, "invalid forward_delay")))
             .show("forward_delay", Show::Uint("forward_delay ")),
@@ -299,6 +297,8 @@ static TABLE: Table = Table::new(
         Row::new(IFLA_BR_NF_CALL_ARPTABLES, "IFLA_BR_NF_CALL_ARPTABLES", Wire::U8)
             .word(Word::prefix(&["nf_call_arptables"], Value::Number(0, "invalid nf_call_arptables")))
             .show("nf_call_arptables", Show::Uint("nf_call_arptables ")),
+        Row::new(IFLA_BR_FDB_FLUSH, "IFLA_BR_FDB_FLUSH", Wire::Bytes(u16::MAX))
+            .word(Word::prefix(&["fdb_flush"], Value::Hook(write_flush))),
         Row::new(IFLA_BR_MCAST_QUERIER_STATE, "IFLA_BR_MCAST_QUERIER_STATE", Wire::Nest).reply(),
     ],
 )
@@ -419,8 +419,8 @@ pub fn bridge_id_text(id: [u8; 8]) -> String {
 
 fn show_options(scene: &mut Scene<'_>, tb: &Tb<'_>) {
     let Some(attr) = tb.get(IFLA_BR_MULTI_BOOLOPT).filter(|attr| attr.payload.len() >= 8) else { return };
-    let values = attr.u32();
-    for (word, bit) in OPTIONS {
+    let (values, mask) = attr.u32_pair();
+    for (word, bit) in OPTIONS.iter().filter(|(_, bit)| mask & bit != 0) {
         scene.sink.uint(word, &format!("{word} "), u64::from(values & bit != 0), " ");
     }
 }

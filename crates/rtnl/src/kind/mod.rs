@@ -1,6 +1,9 @@
 //! The room of words: one file per link type, a static table of rows and the hooks for what is not tabular.
 //!
 //! A new type is one file here and one line in [`KINDS`]; its deeds are one file and one line in the kernel.
+//!
+//! Left out: the tool builds a request in 1024 bytes and drops what does not fit with a complaint ("addattr_l ERROR:
+//! message exceeded bound of 1024"); here a list of addresses or of priorities may be longer.
 
 use crate::attr::Builder;
 use crate::client::Links;

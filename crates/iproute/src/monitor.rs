@@ -1,0 +1,1 @@
+//! `ip monitor`: prints what the kernel tells of changes, for as long as the host lets it wait.

@@ -1,0 +1,206 @@
+//! The program's own arguments. The words of `ip` are not among them: those go to `ip` as they stand.
+
+use crate::nic::Nic;
+use crate::source::Form;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+
+const VERSION: &str =
+    concat!(env!("CARGO_PKG_VERSION"), " (equal to iproute2 6.1.0 on Linux 6.1, for what is built so far)");
+
+const EXAMPLES: &str = "\
+Examples:
+  netloom run examples/notes.txt             run notes; print each command and what it prints
+  netloom run --nic ens3 my-commands.sh      the same with a physical NIC named ens3
+  printf 'ip link add d0 type dummy\\nip -br link\\n' | netloom run -
+  netloom verify examples/notes.txt          does it still print what the notes say?
+  netloom shell                              try things; `help` in there teaches
+  netloom ip link help vlan                  one command, on a machine of its own
+  netloom --on linux ip -br link             the same `ip`, on this machine's Linux
+
+Nothing here needs root or touches this machine, unless you say `--on linux`.
+`netloom help VERB` tells more of one verb, its exit statuses included.";
+
+const RUN_HELP: &str = "\
+FILE has one command a line, split into words as a shell does (quotes, backslashes, comments; no pipes,
+variables or lists), or it is notes: then the lines behind `# ` are the commands, and all other text is
+what they once printed. Each FILE runs on a machine of its own, from nothing. What is printed is a
+transcript: `# ` and the command, what it printed, `[exit N]` if it failed, a blank line.
+
+  // a note           is kept
+  nic NAME MAC        puts a physical NIC in (in notes: `// nic NAME MAC`)
+  sleep 1.5           lets virtual time pass; it costs none of yours
+  ip monitor link &   prints behind each later command what it changed
+
+Commands are ip, sysctl, sleep, echo, true and false.
+
+Exit status:
+  0    the files were run (also if commands in them failed, as in a shell)
+  N    with --fail-fast: the status of the command that failed
+  2    a file could not be read, a line was not understood, or the arguments are wrong";
+
+const VERIFY_HELP: &str = "\
+Each transcript is replayed on a machine of its own, and what is printed is compared with what it says.
+Not compared are only the kernel's timers, ping's times, random bytes and the order of neighbour lists.
+Of a directory, every *.txt in it is taken.
+
+Exit status:
+  0    all are equal, or differ and are listed in --exceptions
+  1    at least one differs, or is listed and no longer differs
+  2    a file could not be read, or the arguments are wrong";
+
+const SHELL_HELP: &str = "\
+Lines are commands, as for `netloom run`. Notes can be pasted: lines behind `# ` are run, the rest is
+passed over. Tab completes commands, words, link types, names of links and of namespaces. `help` in
+there tells more; ctrl-d ends. The exit status is that of the last command.";
+
+/// Linux's virtual networking in Rust: an embedded kernel, and the `ip` command on it.
+#[derive(Debug, Parser)]
+#[command(name = "netloom", version = VERSION, about, after_help = EXAMPLES, arg_required_else_help = true)]
+pub struct Arguments {
+    /// The kernel that answers
+    #[arg(long, value_enum, default_value_t = On::Embedded, global = true, value_name = "KERNEL")]
+    pub on: On,
+    /// What to do
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// Which kernel answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum On {
+    /// The kernel in this program, fresh every time
+    Embedded,
+    /// This machine's Linux, as it is: changes are real and most need root
+    Linux,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Run files of commands or notes and print the transcript
+    #[command(after_help = RUN_HELP)]
+    Run(Run),
+    /// Replay transcripts and compare
+    #[command(after_help = VERIFY_HELP)]
+    Verify(Verify),
+    /// Type commands
+    #[command(after_help = SHELL_HELP)]
+    Shell(ShellArguments),
+    /// Run one `ip` command
+    #[command(disable_help_flag = true)]
+    Ip(Ip),
+    /// Print the completions for a shell
+    Completions {
+        /// The shell: bash, zsh, fish …
+        shell: Shell,
+    },
+}
+
+/// What a machine begins with.
+#[derive(Debug, Args)]
+pub struct MachineArguments {
+    /// Put a physical NIC in [its address, if none is given: 52:54:00:12:34:56]
+    #[arg(long = "nic", value_name = "NAME[=MAC]")]
+    pub nics: Vec<Nic>,
+    /// Decide the random addresses of links that are given none
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+}
+
+/// `netloom run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// Files of commands or notes; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// What the machine begins with
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Stop at the first command that fails
+    #[arg(long, conflicts_with = "keep_going")]
+    pub fail_fast: bool,
+    /// Go on after a command that fails (this is the default)
+    #[arg(short, long)]
+    pub keep_going: bool,
+    /// The files' form, if it is not to be seen from them
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub form: Option<FormArgument>,
+}
+
+/// The form of a file, as an argument.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum FormArgument {
+    /// Every line is a command
+    Commands,
+    /// Only lines behind `# ` are commands
+    Notes,
+}
+
+impl From<FormArgument> for Form {
+    fn from(form: FormArgument) -> Form {
+        match form {
+            FormArgument::Commands => Form::Commands,
+            FormArgument::Notes => Form::Notes,
+        }
+    }
+}
+
+/// `netloom verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Transcripts, or directories of them; `-` is standard input
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub files: Vec<PathBuf>,
+    /// A list of those that may differ: a file name and the reason, one a line
+    #[arg(long, value_name = "FILE")]
+    pub exceptions: Option<PathBuf>,
+    /// Show all that differs, not only the first lines of it
+    #[arg(long)]
+    pub full: bool,
+    /// Say nothing of the files that are equal
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Decide the random addresses of links that are given none
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+}
+
+/// `netloom shell`.
+#[derive(Debug, Args)]
+pub struct ShellArguments {
+    /// What the machine begins with
+    #[command(flatten)]
+    pub machine: MachineArguments,
+    /// Keep the history of lines in this file [otherwise: netloom/history in the XDG state directory]
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+}
+
+/// `netloom ip`.
+#[derive(Debug, Args)]
+pub struct Ip {
+    /// The words behind `ip`, as they are
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
+    pub words: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_words_of_ip_are_its_own() {
+        let arguments =
+            Arguments::try_parse_from(["netloom", "ip", "-d", "--help", "-V", "--on", "x"]).unwrap();
+        let Verb::Ip(ip) = arguments.verb else { panic!() };
+        assert_eq!(ip.words, ["-d", "--help", "-V", "--on", "x"]);
+    }
+}

@@ -1,0 +1,33 @@
+//! netloom, the program: the embedded machine, files of commands and transcripts, the comparison with what a real
+//! Linux printed, and the shell. The one crate that sees both the kernel and the commands.
+
+#![forbid(unsafe_code)]
+
+pub mod args;
+pub mod complete;
+pub mod console;
+pub mod difference;
+pub mod exceptions;
+#[cfg(target_os = "linux")]
+pub mod linux;
+pub mod machine;
+pub mod masks;
+mod monitor;
+pub mod nic;
+#[cfg(target_os = "linux")]
+pub mod on_linux;
+pub mod programs;
+pub mod run;
+pub mod shell;
+pub mod shell_words;
+pub mod source;
+mod sysctl;
+pub mod transcript;
+pub mod trouble;
+pub mod verbs;
+pub mod verify;
+
+pub use exceptions::Exceptions;
+pub use machine::Machine;
+pub use run::{RunOptions, run};
+pub use verify::{Verdict, replay, verify, verify_all};
