@@ -6,6 +6,7 @@
 //! the whole process even then. Limits: bytes that are not UTF-8 are replaced, and a line ends at a zero byte.
 
 use crate::context::Context;
+use rtnl::errno::Errno;
 use rtnl::words::Stop;
 
 /// The most words of a command, one more than the tool's array holds.
@@ -19,9 +20,14 @@ const WHITE: [char; 4] = [' ', '\t', '\r', '\n'];
 pub fn run(
     ctx: &mut Context<'_>, name: &str, command: fn(&mut Context<'_>, &[String]) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
-    let text = ctx.host.read_file(name).map_err(|errno| {
-        Stop::fail(1, format!("Cannot open file \"{name}\" for reading: {errno}\n"))
-    })?;
+    let text = match ctx.host.read_file(name) {
+        Ok(text) => text,
+        // A directory can be opened; it only has no lines.
+        Err(Errno::EISDIR) => Vec::new(),
+        Err(errno) => {
+            return Err(Stop::fail(1, format!("Cannot open file \"{name}\" for reading: {errno}\n")));
+        }
+    };
     let text = String::from_utf8_lossy(&text).into_owned();
     let family = ctx.options.family;
     let mut lines = Lines { rest: &text, number: 0 };

@@ -165,19 +165,35 @@ impl<'h> Context<'h> {
 
     /// The name of the namespace that has this identifier here, if one of the named ones has.
     pub fn nsid_name(&mut self, nsid: i32) -> Option<String> {
-        if self.nsid_names.is_none() {
-            let names = self.host.netns_names().unwrap_or_default();
-            let pairs = names.into_iter().filter_map(|name| Some((self.nsid_of(&name)?, name)));
-            let pairs = pairs.collect();
-            self.nsid_names = Some(pairs);
-        }
+        self.learn_nsid_names();
         let names = self.nsid_names.as_ref()?;
         names.iter().find(|(id, _)| *id == nsid).map(|(_, name)| name.clone())
     }
 
-    /// Reads the names of the identifiers anew when next asked.
-    pub fn forget_nsid_names(&mut self) {
-        self.nsid_names = None;
+    /// Reads the names of the identifiers, unless that was done before.
+    pub fn learn_nsid_names(&mut self) {
+        if self.nsid_names.is_none() {
+            let names = self.host.netns_names().unwrap_or_default();
+            let pairs = names.into_iter().filter_map(|name| Some((self.nsid_of(&name)?, name))).collect();
+            self.nsid_names = Some(pairs);
+        }
+    }
+
+    /// Looks for the name of an identifier that is new.
+    pub fn learn_nsid_name(&mut self, nsid: i32) {
+        self.forget_nsid_name(nsid);
+        let names = self.host.netns_names().unwrap_or_default();
+        let name = names.into_iter().find(|name| self.nsid_of(name) == Some(nsid));
+        if let (Some(name), Some(names)) = (name, &mut self.nsid_names) {
+            names.push((nsid, name));
+        }
+    }
+
+    /// Forgets the name of an identifier that is gone.
+    pub fn forget_nsid_name(&mut self, nsid: i32) {
+        if let Some(names) = &mut self.nsid_names {
+            names.retain(|(id, _)| *id != nsid);
+        }
     }
 
     /// The identifier that a named namespace has here; none if it has none.
@@ -189,7 +205,7 @@ impl<'h> Context<'h> {
         body.u32(NETNSA_FD, fd);
         let answer = self.session.client(|client| client.ask(RTM_GETNSID, 0, &body.bytes));
         self.host.netns_close(fd);
-        let answer = answer.ok()?;
+        let answer = answer.map_err(|refusal| self.host.err(&refusal_text(&refusal))).ok()?;
         let message = rtnl::message::Messages(&answer).next()?;
         let nsid = Tb::read(message.attrs(RTGENMSG)).i32(NETNSA_NSID)?;
         (nsid >= 0).then_some(nsid)

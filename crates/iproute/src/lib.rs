@@ -11,6 +11,7 @@ pub mod link_modify;
 pub mod link_show;
 pub mod link_stats;
 pub mod lladdr;
+pub mod monitor;
 pub mod netns;
 pub mod options;
 pub mod session;
@@ -50,7 +51,7 @@ static OBJECTS: &[(&str, Option<Run>)] = &[
     ("token", None),
     ("tcpmetrics", None),
     ("tcp_metrics", None),
-    ("monitor", None),
+    ("monitor", Some(monitor::run)),
     ("xfrm", None),
     ("mroute", None),
     ("mrule", None),

@@ -13,7 +13,7 @@ use rtnl::object::link::{
     Ifinfo, RTEXT_FILTER_SKIP_STATS, RTEXT_FILTER_VF, RTM_GETLINK,
 };
 use rtnl::table::Tb;
-use rtnl::words::{Stop, Words, integer, matches, number};
+use rtnl::words::{Stop, Words, matches, number};
 
 /// Words for the flags of addresses; before each, a minus may stand.
 const ADDRESS_FLAGS: &[&str] = &[
@@ -77,7 +77,11 @@ fn parse<'w>(
                 words.value()?;
                 filter.labelled = true;
             }
-            "group" => filter.group = Some(parse_group(words.value()?)?),
+            "group" => {
+                let text = words.value()?;
+                let group = group_number(text);
+                filter.group = Some(group.ok_or_else(|| Stop::invalid("Invalid \"group\" value\n", text))?);
+            }
             "master" => {
                 let name = words.value()?;
                 let found = ctx.links().index(name);
@@ -122,16 +126,15 @@ fn check_scope(text: &str) -> Result<(), Stop> {
     }
 }
 
-/// Reads a group: the one that has a name, or a number. A minus wraps around, and the whole number is cut to 32 bits
-/// after that.
-fn parse_group(text: &str) -> Result<u32, Stop> {
+/// The number of a group: the one that has a name, or a number, which is read as C's `long` and cut to 32 bits before
+/// its sign is looked at.
+pub fn group_number(text: &str) -> Option<u32> {
     if text == "default" {
-        return Ok(0);
+        return Some(0);
     }
-    let value = number(text, 0, u64::from(u32::MAX)).map(|value| value as u32);
-    value
-        .or_else(|| integer(text, 0).map(|value| value as u32))
-        .ok_or_else(|| Stop::invalid("Invalid \"group\" value\n", text))
+    let value = number(text, 0, u64::MAX)?;
+    let overflow = value > i64::MAX as u64 && !text.contains('-');
+    u32::try_from(value as i32).ok().filter(|_| !overflow)
 }
 
 /// The index of a link of kind `vrf`.

@@ -1,1 +1,236 @@
 //! `ip monitor`: prints what the kernel tells of changes, for as long as the host lets it wait.
+//!
+//! Events come on a channel of their own, so that questions (what is the name of index 7?) lose none. Names of links
+//! and namespaces are read once at the start and then kept by what the events say, so a name that is gone when its
+//! last event is read still shows. Output is text whatever the options say, as in the tool.
+//! Left out: every object but `link` and `nsid`; without a word the tool watches all of them, we these two.
+
+use crate::context::{AF_UNSPEC, Context};
+use crate::link_show::{Filter, show};
+use crate::netns::show_nsid;
+use crate::time::stamp;
+use rtnl::attr::Builder;
+use rtnl::client::Channel;
+use rtnl::errno::Errno;
+use rtnl::message::{Message, Messages, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
+use rtnl::object::link::{
+    IFLA_EXT_MASK, Ifinfo, RTEXT_FILTER_VF, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTNLGRP_LINK,
+};
+use rtnl::object::netns::{NETNSA_NSID, RTGENMSG, RTM_DELNSID, RTM_NEWNSID, RTNLGRP_NSID};
+use rtnl::table::Tb;
+use rtnl::words::{Matching, Stop, Words, matches};
+
+const USAGE: &str = "\
+Usage: ip monitor [ all | OBJECTS ] [ FILE ] [ label ] [ all-nsid ]
+                  [ dev DEVICE ]
+OBJECTS :=  address | link | mroute | neigh | netconf |
+            nexthop | nsid | prefix | route | rule | stats
+FILE := file FILENAME
+";
+
+/// The type of the messages with which a recording tells the time.
+const NLMSG_TSTAMP: u16 = 15;
+
+/// What a word of the command line does.
+#[derive(Clone, Copy)]
+enum Does {
+    File,
+    Label,
+    /// Watches a multicast group; none if the object is not built yet.
+    Object(Option<u32>),
+    /// Puts labels in front, whatever it watches.
+    All,
+    AllNsid,
+    Help,
+    Device,
+}
+
+/// The words in the order in which they are tried.
+static WORDS: &[(&str, Matching, Does)] = &[
+    ("file", Matching::Prefix, Does::File),
+    ("label", Matching::Prefix, Does::Label),
+    ("link", Matching::Prefix, Does::Object(Some(RTNLGRP_LINK))),
+    ("address", Matching::Prefix, Does::Object(None)),
+    ("route", Matching::Prefix, Does::Object(None)),
+    ("mroute", Matching::Prefix, Does::Object(None)),
+    ("prefix", Matching::Prefix, Does::Object(None)),
+    ("neigh", Matching::Prefix, Does::Object(None)),
+    ("netconf", Matching::Prefix, Does::Object(None)),
+    ("rule", Matching::Prefix, Does::Object(None)),
+    ("nsid", Matching::Prefix, Does::Object(Some(RTNLGRP_NSID))),
+    ("nexthop", Matching::Prefix, Does::Object(None)),
+    ("stats", Matching::Whole, Does::Object(None)),
+    ("all", Matching::Whole, Does::All),
+    ("all-nsid", Matching::Prefix, Does::AllNsid),
+    ("help", Matching::Prefix, Does::Help),
+    ("dev", Matching::Whole, Does::Device),
+];
+
+/// What is watched, and how it is shown.
+#[derive(Default)]
+struct Watch<'w> {
+    groups: Vec<u32>,
+    file: Option<&'w str>,
+    labels: bool,
+    all_namespaces: bool,
+    filter: Filter,
+}
+
+/// Runs the words behind `ip monitor`.
+///
+/// # Errors
+/// What the tool says.
+pub fn run(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
+    let mut watch = parse(ctx, &mut Words::new(words))?;
+    ctx.sink.format.json = false;
+    if let Some(file) = watch.file {
+        return replay(ctx, file, &watch);
+    }
+    if watch.groups.is_empty() {
+        watch.groups.extend([RTNLGRP_LINK, RTNLGRP_NSID]);
+    }
+    let mut ear = listen(ctx, &watch)?;
+    learn(ctx)?;
+    let mut datagram = Vec::new();
+    loop {
+        match ear.receive(&mut datagram) {
+            Ok(()) => {
+                let sender = watch.all_namespaces.then(|| ear.sender()).flatten();
+                Messages(&datagram).for_each(|message| accept(ctx, &message, &watch, sender));
+                ctx.flush();
+            }
+            Err(Errno::EAGAIN) => {
+                if !ctx.host.wait() {
+                    return Ok(());
+                }
+            }
+            Err(errno) => {
+                let complaint = format!("netlink receive error {errno} ({})\n", errno.0);
+                // An overrun loses events and nothing else; the kernel goes on with the next.
+                if errno != Errno::ENOBUFS {
+                    return Err(Stop::exit_with(2, complaint));
+                }
+                ctx.host.err(&complaint);
+            }
+        }
+    }
+}
+
+fn parse<'w>(ctx: &mut Context<'_>, words: &mut Words<'w>) -> Result<Watch<'w>, Stop> {
+    let mut watch = Watch::default();
+    watch.filter.family = AF_UNSPEC;
+    while let Some(typed) = words.take() {
+        let row = WORDS.iter().find(|(word, matching, _)| match matching {
+            Matching::Prefix => matches(typed, word),
+            Matching::Whole => typed == *word,
+        });
+        let unknown = || format!("Argument \"{typed}\" is unknown, try \"ip monitor help\".\n");
+        let (word, _, does) = row.ok_or_else(|| Stop::exit(unknown()))?;
+        match does {
+            Does::File => watch.file = Some(words.value()?),
+            Does::Label | Does::All => watch.labels = true,
+            Does::Object(Some(group)) => watch.groups.push(*group),
+            Does::Object(None) => {
+                return Err(Stop::fail(2, format!("netloom: \"ip monitor {word}\" is not built yet\n")));
+            }
+            Does::AllNsid => watch.all_namespaces = true,
+            Does::Help => return Err(Stop::exit(USAGE)),
+            Does::Device => {
+                let name = words.value()?;
+                let missing = || Stop::invalid("Device does not exist\n", name);
+                watch.filter.ifindex = ctx.links().index(name).ok_or_else(missing)?;
+            }
+        }
+    }
+    Ok(watch)
+}
+
+/// Opens the channel on which events come.
+fn listen(ctx: &mut Context<'_>, watch: &Watch<'_>) -> Result<Box<dyn Channel>, Stop> {
+    let cannot = |errno: Errno| Stop::exit_with(1, format!("Cannot bind netlink socket: {errno}\n"));
+    let mut ear = ctx.host.channel().map_err(cannot)?;
+    for group in &watch.groups {
+        ear.join(*group).map_err(cannot)?;
+    }
+    if watch.all_namespaces {
+        let no = |_| Stop::exit_with(2, "netloom: \"ip monitor all-nsid\" is not built yet for this kernel\n");
+        ear.listen_all().map_err(no)?;
+    }
+    Ok(ear)
+}
+
+/// Reads the names of links and namespaces.
+fn learn(ctx: &mut Context<'_>) -> Result<(), Stop> {
+    let mut body = Builder::new();
+    Ifinfo::default().encode(&mut body);
+    body.u32(IFLA_EXT_MASK, RTEXT_FILTER_VF);
+    for link in ctx.dump(RTM_GETLINK, &body.bytes)? {
+        Messages(&link).for_each(|message| ctx.session.learn(&message));
+    }
+    ctx.learn_nsid_names();
+    Ok(())
+}
+
+/// Shows one event. `sender` is the namespace it comes from, if that is asked: its identifier, none for our own.
+fn accept(ctx: &mut Context<'_>, message: &Message<'_>, watch: &Watch<'_>, sender: Option<i32>) {
+    match message.header.kind {
+        RTM_NEWLINK | RTM_DELLINK => {
+            // A link of another namespace must not be taken for one of ours with the same index; the tool does not
+            // mind, but its names are of no use there either.
+            if sender.is_none() {
+                ctx.session.learn(message);
+            }
+            show_headers(ctx, watch, "[LINK]", sender);
+            show(ctx, message, &watch.filter);
+        }
+        RTM_NEWNSID | RTM_DELNSID => {
+            show_headers(ctx, watch, "[NSID]", sender);
+            let nsid = Tb::read(message.attrs(RTGENMSG)).i32(NETNSA_NSID).unwrap_or(-1);
+            if message.header.kind == RTM_NEWNSID {
+                ctx.learn_nsid_name(nsid);
+            }
+            show_nsid(ctx, message);
+            if message.header.kind == RTM_DELNSID {
+                ctx.forget_nsid_name(nsid);
+            }
+        }
+        NLMSG_ERROR | NLMSG_NOOP | NLMSG_DONE | NLMSG_TSTAMP => {}
+        kind => {
+            let (flags, length) = (message.header.flags, message.bytes.len());
+            ctx.host.err(&format!(
+                "Unknown message: type=0x{kind:08x}({kind}) flags=0x{flags:08x}({flags}) len=0x{length:08x}({length})\n"
+            ));
+        }
+    }
+}
+
+/// What stands in front of an event: the time, the namespace, the label.
+fn show_headers(ctx: &mut Context<'_>, watch: &Watch<'_>, label: &str, sender: Option<i32>) {
+    if ctx.options.timestamp {
+        let text = stamp(ctx.host.time_of_day(), ctx.options.timestamp_short);
+        ctx.sink.text(&text);
+    }
+    if watch.all_namespaces {
+        match sender {
+            Some(nsid) => ctx.sink.text(&format!("[nsid {nsid}]")),
+            None => ctx.sink.text("[nsid current]"),
+        }
+    }
+    if watch.labels {
+        ctx.sink.text(label);
+    }
+}
+
+/// Shows the events in a file: messages as they came from the kernel.
+fn replay(ctx: &mut Context<'_>, file: &str, watch: &Watch<'_>) -> Result<(), Stop> {
+    let bytes = ctx.host.read_file(file);
+    let bytes = bytes.map_err(|errno| Stop::exit(format!("Cannot fopen: {errno}\n")))?;
+    let mut messages = Messages(&bytes);
+    for message in messages.by_ref() {
+        accept(ctx, &message, watch, None);
+    }
+    match messages.0 {
+        [] => Ok(()),
+        _ => Err(Stop::fail(1, "rtnl-from_file: truncated message\n")),
+    }
+}

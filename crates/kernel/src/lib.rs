@@ -16,7 +16,7 @@ mod rtnl;
 pub mod stack;
 pub mod state;
 mod sysctl;
-mod timer;
+pub mod timer;
 pub mod world;
 
 use ::rtnl::attr::Builder;

@@ -5,9 +5,11 @@
 //! [`MAX_NEST`]; that bounds every walk along a stack, so walks may follow it level by level.
 
 use crate::device::DeviceId;
+use crate::link::Speed;
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
+use std::collections::BTreeSet;
 
 /// The deepest stack (`MAX_NEST_DEV`).
 pub const MAX_NEST: u8 = 8;
@@ -77,6 +79,24 @@ impl World {
             level = below;
         }
         false
+    }
+
+    /// The speed of a device in Mbit/s, found at the bottom of what it stands on; none if that is not known.
+    pub fn speed(&self, device: DeviceId) -> Option<u32> {
+        let mut seen = BTreeSet::new();
+        let mut waiting = vec![device];
+        let mut speed = None;
+        while let Some(id) = waiting.pop() {
+            let Some(device) = self.get(id).filter(|_| seen.insert(id)) else { continue };
+            let is_open = |lower: &DeviceId| self.get(*lower).is_some_and(|port| port.is_up() && port.is_oper_up());
+            match device.kind.speed {
+                Speed::Unknown => {}
+                Speed::Mbit(mbit) => speed = speed.max(Some(mbit)),
+                Speed::OfLower => waiting.extend(&device.lowers),
+                Speed::OfPorts => waiting.extend(device.lowers.iter().filter(|lower| is_open(lower))),
+            }
+        }
+        speed
     }
 
     /// After a link: levels can only have grown.

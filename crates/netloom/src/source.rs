@@ -2,8 +2,9 @@
 //!
 //! *Commands*: every line is a command, `//` begins a note, `nic NAME MAC` puts a NIC in. *Notes* (and transcripts,
 //! which are notes): only the lines behind `# ` are commands, `//` begins a note, all else is what the commands once
-//! printed. Which of the two a file is shows in its first 64 KiB: an unindented line that begins with a command makes
-//! it commands (there, `# ` is a comment); else a line behind `# ` makes it notes.
+//! printed. Which of the two a file is shows in its first 64 KiB: if more lines begin with `# ` and a command than
+//! with a command alone it is notes, else it is commands, and `# ` is a comment there. (A help text may print a line
+//! that begins with a command; commands may be commented out.)
 
 use crate::nic::Nic;
 use crate::programs;
@@ -153,24 +154,54 @@ fn item(form: Form, line: &str) -> Item<'_> {
     }
 }
 
+/// What the lines of a file say about its form.
+#[derive(Default)]
+struct Votes {
+    /// Lines that begin with a command.
+    commands: usize,
+    /// Lines that begin with `# ` and a command.
+    notes: usize,
+    /// Lines that begin with `# ` and anything.
+    remarks: usize,
+}
+
+impl Votes {
+    fn count(&mut self, line: &[u8]) {
+        let (prompt, line) = line.strip_prefix(b"# ").map_or((false, line), |rest| (true, rest));
+        let word = line.split(|b| b.is_ascii_whitespace()).next().unwrap_or(line);
+        let word = std::str::from_utf8(word).unwrap_or("");
+        self.remarks += usize::from(prompt);
+        self.notes += usize::from(prompt && programs::is_known(word));
+        self.commands += usize::from(!prompt && (word == "nic" || programs::begins_commands(word)));
+    }
+
+    fn form(&self) -> Form {
+        let notes = if self.commands == 0 { self.remarks > 0 } else { self.notes > self.commands };
+        if notes { Form::Notes } else { Form::Commands }
+    }
+
+    /// Whether no later line needs to be seen: notes do not begin with a command.
+    fn are_decided(&self) -> bool {
+        self.commands > 0 && self.remarks == 0
+    }
+}
+
 /// Reads until the form is decided; what was read goes to `head`.
 fn read_head(input: &mut impl Read, head: &mut Vec<u8>) -> io::Result<Form> {
     let mut seen = 0;
-    let mut notes = false;
+    let mut votes = Votes::default();
     loop {
         while let Some(length) = head[seen..].iter().position(|b| *b == b'\n') {
-            match vote(&head[seen..seen + length]) {
-                Some(Form::Commands) => return Ok(Form::Commands),
-                vote => notes |= vote.is_some(),
-            }
+            votes.count(&head[seen..seen + length]);
             seen += length + 1;
+            if votes.are_decided() {
+                return Ok(votes.form());
+            }
         }
-        let before = head.len();
-        if before >= HEAD_MAX || input.by_ref().take((HEAD_MAX - before) as u64).read_to_some(head)? == 0 {
-            let last = vote(&head[seen..]);
-            notes |= last == Some(Form::Notes);
-            let commands = last == Some(Form::Commands) || !notes;
-            return Ok(if commands { Form::Commands } else { Form::Notes });
+        let room = HEAD_MAX.saturating_sub(head.len()) as u64;
+        if room == 0 || input.by_ref().take(room).read_to_some(head)? == 0 {
+            votes.count(&head[seen..]);
+            return Ok(votes.form());
         }
     }
 }
@@ -194,16 +225,6 @@ impl<R: Read> ReadToSome for R {
     }
 }
 
-/// What a line says about the form.
-fn vote(line: &[u8]) -> Option<Form> {
-    if line.starts_with(b"# ") {
-        return Some(Form::Notes);
-    }
-    let word = line.split(|b| b.is_ascii_whitespace()).next()?;
-    let word = std::str::from_utf8(word).ok()?;
-    (word == "nic" || programs::begins_commands(word)).then_some(Form::Commands)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,6 +241,9 @@ mod tests {
         assert_eq!(form("// x\n# ip link\n1: lo\n    bridge x\n"), Form::Notes);
         assert_eq!(form("Some words.\n\n# ip link"), Form::Notes);
         assert_eq!(form("foo\nbar\n"), Form::Commands);
+        assert_eq!(form("# ip link help\nUsage:\nip link\n\n# ip link\n"), Form::Notes);
+        assert_eq!(form("# ip link add d0 type dummy\nip link\nip link\n"), Form::Commands);
+        assert_eq!(form("# no command\nno more\n"), Form::Notes);
     }
 
     #[test]

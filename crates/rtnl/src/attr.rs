@@ -102,8 +102,18 @@ pub struct Attrs<'a> {
 
 impl<'a> Attrs<'a> {
     /// A walk over `bytes`, which begin `offset` bytes into their message.
-    pub fn new(bytes: &'a [u8], offset: usize) -> Self {
+    pub const fn new(bytes: &'a [u8], offset: usize) -> Self {
         Attrs { bytes, offset }
+    }
+
+    /// Where the walk stands, in bytes from the message's start.
+    pub const fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// The walk from so many bytes further on.
+    pub fn skip_bytes(&self, count: usize) -> Attrs<'a> {
+        Attrs { bytes: self.bytes.get(count..).unwrap_or(&[]), offset: self.offset + count }
     }
 
     /// What is left: after the walk, the bytes that are no attribute.

@@ -29,6 +29,19 @@ pub trait Channel {
     /// # Errors
     /// What the transport says.
     fn join(&mut self, group: u32) -> Result<(), Errno>;
+
+    /// Has the groups' messages of every namespace that has an identifier here come in, not only of this one's.
+    ///
+    /// # Errors
+    /// EOPNOTSUPP if the channel cannot.
+    fn listen_all(&mut self) -> Result<(), Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// The identifier of the namespace that the datagram received last comes from; none for this namespace.
+    fn sender(&self) -> Option<i32> {
+        None
+    }
 }
 
 /// Names and indexes of links, as a client knows them.

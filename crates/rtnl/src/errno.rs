@@ -43,6 +43,7 @@ errnos! {
     ENAMETOOLONG 36 "File name too long"
     ENOSYS 38 "Function not implemented"
     ELOOP 40 "Too many levels of symbolic links"
+    EXFULL 54 "Exchange full"
     ENODATA 61 "No data available"
     EPROTO 71 "Protocol error"
     EBADMSG 74 "Bad message"

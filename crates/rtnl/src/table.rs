@@ -174,7 +174,7 @@ impl Table {
     /// # Errors
     /// ERANGE with the kernel's sentence and the attribute's offset if a row refuses its payload.
     pub fn parse<'a>(&self, attrs: Attrs<'a>) -> Result<Tb<'a>, Refusal> {
-        let mut tb = Tb::empty();
+        let mut tb = Tb::over(attrs);
         for attr in attrs {
             let number = usize::from(attr.number);
             if number >= NUMBERS {
@@ -183,7 +183,7 @@ impl Table {
             if let Some(row) = self.row(attr.number) {
                 row.validate(&attr)?;
             }
-            tb.slots[number] = Some((attr.payload, attr.offset as u32));
+            tb.note(&attr);
         }
         Ok(tb)
     }
@@ -254,30 +254,41 @@ impl Wire {
 /// The attributes of one place, found by number (the kernel's `tb[]`).
 #[derive(Clone)]
 pub struct Tb<'a> {
-    slots: [Option<(&'a [u8], u32)>; NUMBERS],
+    stream: Attrs<'a>,
+    /// Where in the stream each number's attribute begins, plus one; 0: it is not there. Places rather than slices,
+    /// because a request makes several of these and they must cost little.
+    places: [u32; NUMBERS],
 }
 
 impl<'a> Tb<'a> {
     /// No attribute at all.
     pub const fn empty() -> Self {
-        Tb { slots: [None; NUMBERS] }
+        Tb { stream: Attrs::new(&[], 0), places: [0; NUMBERS] }
+    }
+
+    const fn over(stream: Attrs<'a>) -> Self {
+        Tb { stream, places: [0; NUMBERS] }
+    }
+
+    fn note(&mut self, attr: &Attr<'a>) {
+        if let Some(place) = self.places.get_mut(usize::from(attr.number)) {
+            *place = (attr.offset - self.stream.offset()) as u32 + 1;
+        }
     }
 
     /// Reads a stream of attributes without validation; the last of a number wins.
     pub fn read(attrs: Attrs<'a>) -> Self {
-        let mut tb = Tb::empty();
+        let mut tb = Tb::over(attrs);
         for attr in attrs {
-            if let Some(slot) = tb.slots.get_mut(usize::from(attr.number)) {
-                *slot = Some((attr.payload, attr.offset as u32));
-            }
+            tb.note(&attr);
         }
         tb
     }
 
     /// The attribute of that number.
     pub fn get(&self, number: u16) -> Option<Attr<'a>> {
-        let (payload, offset) = (*self.slots.get(usize::from(number))?)?;
-        Some(Attr { number, nested: false, payload, offset: offset as usize })
+        let place = *self.places.get(usize::from(number))?;
+        if place == 0 { None } else { self.stream.skip_bytes(place as usize - 1).next() }
     }
 
     /// Whether the attribute is there.

@@ -25,7 +25,7 @@ impl World {
         }
         match self.rng.below(40) {
             0 => format!("{name}-as-long-as-it-can-be").chars().take(15).collect(),
-            1 => format!("{name}_x.y:z"),
+            1 => format!("{name}_x.y-z"),
             2..5 if lower.is_some_and(|l| l.len() < 8) => format!("{}.{name}", lower.unwrap_or("")),
             _ => name,
         }

@@ -95,6 +95,7 @@ const LINES: &[&str] = &[
     "link add a-name-of-16-chr address MAC type dummy",
     "link set DEV name a-name-of-16-chr",
     "link add name a/b address MAC type dummy",
+    "link add name a:b address MAC type dummy",
     "link add name . address MAC type dummy",
     "link set DEV name a/b",
     "link add name '' address MAC type dummy",

@@ -10,58 +10,73 @@ use super::record::record;
 use super::scenario::{Line, Scenario};
 use crate::failure::{Failure, Result};
 
+/// What the real kernel and the other side say of a scenario.
+type Said = (String, String);
+
+/// Runs candidates on both sides, all in one boot; `None` where the real kernel's run broke off.
+type Judge<'a> = dyn FnMut(&[Scenario]) -> Result<Vec<Option<Said>>> + 'a;
+
 /// The search, and what it has found so far.
 struct Search<'a> {
-    other: &'a Other,
+    judge: &'a mut Judge<'a>,
     boots_left: usize,
     best: Scenario,
-    /// What the real kernel and the other side say of the best.
-    said: (String, String),
+    /// What both say of the best; nothing before the first boot.
+    said: Option<Said>,
 }
 
 /// Finds a minimal differing scenario; `None` if the two sides agree on the given one.
 /// The answer is the real kernel's transcript and the difference in words.
 pub(crate) fn minimise(start: Scenario, other: &Other, boots: usize) -> Result<Option<(String, String)>> {
-    let mut search = Search { other, boots_left: boots, best: start.clone(), said: Default::default() };
-    if search.try_all(vec![start])?.is_empty() {
-        return Ok(None);
-    }
-    search.cut_tail()?;
-    let mut size = search.best.commands().div_ceil(4).max(1);
-    loop {
-        let before = search.best.commands();
-        search.drop_pieces(size)?;
-        eprintln!("{} commands, pieces of {size}, {} boots left", search.best.commands(), search.boots_left);
-        let shrunk = search.best.commands() < before;
-        if search.boots_left == 0 || (size == 1 && !shrunk) {
-            break;
-        }
-        size = if size > 1 { (size / 2).min(search.best.commands().div_ceil(2)).max(1) } else { 1 };
-    }
-    let found = differences(&search.said.0, &search.said.1);
-    Ok(Some((search.said.0, show(&found, 3, 12))))
+    let mut judge = |candidates: &[Scenario]| -> Result<Vec<Option<Said>>> {
+        let wants = record(candidates)?;
+        let pairs = candidates.iter().zip(wants).map(|(candidate, want)| match want {
+            Some(want) => Ok(Some((want, other.transcript("minimise.txt", candidate)?))),
+            None => Ok(None),
+        });
+        pairs.collect()
+    };
+    let mut search = Search { judge: &mut judge, boots_left: boots, best: start.clone(), said: None };
+    search.shrink(start)?;
+    Ok(search.said.map(|(want, got)| {
+        let found = show(&differences(&want, &got), 3, 12);
+        (want, found)
+    }))
 }
 
 impl Search<'_> {
+    /// The whole search.
+    fn shrink(&mut self, start: Scenario) -> Result<()> {
+        if self.try_all(vec![start])?.is_empty() {
+            return Ok(());
+        }
+        self.cut_tail()?;
+        let mut size = self.best.commands().div_ceil(4).max(1);
+        loop {
+            let before = self.best.commands();
+            self.drop_pieces(size)?;
+            eprintln!("{} commands, pieces of {size}, {} boots left", self.best.commands(), self.boots_left);
+            let shrunk = self.best.commands() < before;
+            if self.boots_left == 0 || (size == 1 && !shrunk) {
+                return Ok(());
+            }
+            size = (size / 2).min(self.best.commands().div_ceil(2)).max(1);
+        }
+    }
+
     /// Runs candidates in one boot; answers which of them still differ and remembers the shortest.
     fn try_all(&mut self, candidates: Vec<Scenario>) -> Result<Vec<usize>> {
         if self.boots_left == 0 || candidates.is_empty() {
             return Ok(Vec::new());
         }
         self.boots_left -= 1;
-        let wants = record(&candidates)?;
+        let answers = (self.judge)(&candidates)?;
         let mut differing = Vec::new();
-        let mut shortest = self.best.commands();
-        for (i, (candidate, want)) in candidates.into_iter().zip(wants).enumerate() {
-            let Some(want) = want else { continue };
-            let got = self.other.transcript("minimise.txt", &candidate)?;
-            if differences(&want, &got).is_empty() {
-                continue;
-            }
+        for (i, (candidate, said)) in candidates.into_iter().zip(answers).enumerate() {
+            let Some(said) = said.filter(|(want, got)| !differences(want, got).is_empty()) else { continue };
             differing.push(i);
-            if candidate.commands() < shortest || self.said.0.is_empty() {
-                shortest = candidate.commands();
-                self.said = (want, got);
+            if self.said.is_none() || candidate.commands() < self.best.commands() {
+                self.said = Some(said);
                 self.best = candidate;
             }
         }
@@ -70,9 +85,9 @@ impl Search<'_> {
 
     /// Ends the scenario at the first difference; what follows is only a consequence of it.
     fn cut_tail(&mut self) -> Result<()> {
-        let Some(first) = differences(&self.said.0, &self.said.1).first().map(|d| d.index) else {
-            return Err(Failure::work("no difference to cut at"));
-        };
+        let first =
+            self.said.as_ref().and_then(|(want, got)| differences(want, got).first().map(|d| d.index));
+        let first = first.ok_or_else(|| Failure::work("no difference to cut at"))?;
         let keep: Vec<usize> = (0..=first).collect();
         let candidate = only(&self.best, &keep);
         self.try_all(vec![candidate])?;
@@ -125,5 +140,44 @@ mod tests {
     fn only_keeps_the_nic() {
         let scenario = Scenario::parse("// n\nnic e 02:00:00:00:00:01\na b\nc d\ne f\n");
         assert_eq!(only(&scenario, &[0, 2]).to_text(), "nic e 02:00:00:00:00:01\na b\ne f\n");
+    }
+
+    /// A pretended pair of kernels that differ on `look` once `one` and `two` were said.
+    fn pretend(scenarios: &[Scenario]) -> Result<Vec<Option<Said>>> {
+        let judge = |scenario: &Scenario| {
+            let (mut one, mut two) = (false, false);
+            let (mut want, mut got) = (String::new(), String::new());
+            for line in scenario.to_text().lines() {
+                (one, two) = (one || line == "one", two || line == "two");
+                let differs = line == "look" && one && two;
+                want.push_str(&format!("# {line}\n{}\n", u8::from(differs)));
+                got.push_str(&format!("# {line}\n0\n"));
+            }
+            Some((want, got))
+        };
+        Ok(scenarios.iter().map(judge).collect())
+    }
+
+    fn shrunk(text: &str, boots: usize) -> (String, usize) {
+        let mut judge = pretend;
+        let start = Scenario::parse(text);
+        let mut search = Search { judge: &mut judge, boots_left: boots, best: start.clone(), said: None };
+        search.shrink(start).unwrap();
+        (search.best.to_text(), boots - search.boots_left)
+    }
+
+    #[test]
+    fn the_three_commands_that_matter_are_left() {
+        let mut lines = vec!["x"; 60];
+        (lines[7], lines[31], lines[50], lines[58]) = ("two", "one", "look", "look");
+        let (text, boots) = shrunk(&lines.join("\n"), 20);
+        assert_eq!(text, "two\none\nlook\n");
+        assert!(boots <= 16, "{boots} boots");
+        assert_eq!(shrunk(&lines.join("\n"), 2).1, 2);
+    }
+
+    #[test]
+    fn agreement_is_found_at_once() {
+        assert_eq!(shrunk("one\nlook\n", 20).1, 1);
     }
 }

@@ -1,7 +1,7 @@
 //! `ip link add|set|change|replace|delete|property|xstats|afstats|help`: the words about links that change them, and
 //! the requests made of them (iproute2 `iplink.c`).
 //!
-//! A command is one request. [`line`] reads the general words into it from the rows of [`settings`], the kind's own
+//! A command is one request. `line` reads the general words into it from the rows of `settings`, the kind's own
 //! words follow behind `type`, and the request goes out with the attributes in the order in which the words stood:
 //! the kernel does not care, but then it can be compared with the tool's byte by byte. What the tool sends only to
 //! learn whether its kernel is older than 2.6.24 is not sent here.
@@ -9,10 +9,12 @@
 //! Left out: programs for XDP are refused (taking one off works); MPLS counters are not shown.
 
 mod help;
+mod hooks;
 mod line;
 mod property;
 mod settings;
 mod vf;
+mod xdp;
 mod xstats;
 
 #[cfg(test)]
@@ -100,7 +102,9 @@ fn link_info(
         (Some(known), Some(_)) => {
             let data = out.nest(if known.port { IFLA_INFO_SLAVE_DATA } else { IFLA_INFO_DATA });
             if let Some(parse) = known.parse {
-                parse(words, out, job)?;
+                // Whatever number a complaint carries, from here it is only a failure.
+                parse(words, out, job)
+                    .map_err(|stop| if stop.process { stop } else { Stop { status: 1, ..stop } })?;
             }
             out.end(data);
         }

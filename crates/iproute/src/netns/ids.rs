@@ -57,6 +57,8 @@ pub(super) fn list_ids(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(
     if let Some(target) = target {
         body.i32(NETNSA_TARGET_NSID, target);
     }
+    // The tool reads the names of all identifiers first, needed or not.
+    let _ = ctx.nsid_name(-1);
     let parts = match nsid {
         Some(_) => vec![ctx.ask(RTM_GETNSID, 0, &body.bytes)?],
         None => ctx.dump(RTM_GETNSID, &body.bytes).map_err(|stop| Stop { process: true, ..stop })?,

@@ -2,7 +2,7 @@
 //! (iproute2 `ipnetns.c`).
 //!
 //! The names are the host's: files under `/run/netns` on Linux, and the complaints name those files on either host.
-//! [`ids`] is the half that talks to the kernel.
+//! `ids` is the half that talks to the kernel.
 
 mod ids;
 
@@ -95,6 +95,8 @@ fn cannot_open(name: &str, errno: Errno) -> String {
 /// `list`: the names, and the identifiers that they have here. Whatever stands behind it is passed over.
 fn list(ctx: &mut Context<'_>, _: &mut Words<'_>) -> Result<(), Stop> {
     let Ok(names) = ctx.host.netns_names() else { return Ok(()) };
+    // The tool reads all identifiers before it lists them one by one; what is wrong with one is told twice.
+    let _ = ctx.nsid_name(-1);
     ctx.sink.open_array("", "");
     for name in names {
         ctx.sink.open_object("");

@@ -55,10 +55,25 @@ pub enum Event {
     ChangeAddress,
     /// Its name changed.
     ChangeName,
+    /// It is a bridge, and a port of it came, left, went up or down, or carries other tags.
+    Ports,
     /// It came into a namespace.
     Register,
     /// It leaves its namespace: for good if its registration says so, else for another.
     Unregister,
+}
+
+/// The speed of a type's devices, as `ethtool` tells it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Speed {
+    /// It is not known.
+    Unknown,
+    /// Always so many Mbit/s.
+    Mbit(u32),
+    /// That of the device that it stands on.
+    OfLower,
+    /// The largest of the ports that are up.
+    OfPorts,
 }
 
 /// A link that a request makes.
@@ -129,8 +144,8 @@ pub struct Type {
     pub change_carrier: bool,
     /// One of its timers went off; the number is the one under which it was set.
     pub timer: Option<fn(&mut World, DeviceId, TimerId)>,
-    /// The speed of the wire in Mbit/s, as `ethtool` tells it; none: not known.
-    pub speed: Option<fn(&World, DeviceId) -> Option<u32>>,
+    /// How fast it is; see `World::speed`.
+    pub speed: Speed,
     /// An event on a device to which this type has attached something, or on a device of this type itself.
     pub event: Option<fn(&mut World, DeviceId, Event) -> Result>,
 }
@@ -164,7 +179,7 @@ impl Type {
         set_rx_mode: None,
         change_carrier: false,
         timer: None,
-        speed: None,
+        speed: Speed::Unknown,
         event: None,
     };
 }

@@ -29,6 +29,7 @@ pub static TYPE: Type = Type {
     init: Some(World::init_random_address),
     open: Some(open),
     stop: Some(stop),
+    speed: super::Speed::Mbit(10_000),
     ..Type::DEFAULT
 };
 

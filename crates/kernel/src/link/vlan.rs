@@ -46,6 +46,7 @@ pub static TYPE: Type = Type {
     change_rx_flags: Some(change_rx_flags),
     set_rx_mode: Some(set_rx_mode),
     event: Some(event),
+    speed: super::Speed::OfLower,
     ..Type::DEFAULT
 };
 

@@ -121,6 +121,7 @@ fn links(world: &mut World, viewer: NetnsId, pid: u32, dump: &mut Dump, out: &mu
     let filtered = if filter.is_set() { NLM_F_DUMP_FILTERED } else { 0 };
     let flags = NLM_F_MULTI | filtered | changed;
     let header = Header { kind: RTM_NEWLINK, flags, seq: request.seq, pid };
+    out.bytes.reserve(PIECE + 4096);
     // A piece holds some dozens of links; more than this it never needs.
     let batch: Vec<_> = space.list_from(*after).take(64).collect();
     let full = batch.len() == 64;

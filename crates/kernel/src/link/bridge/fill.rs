@@ -1,0 +1,184 @@
+//! What is told of bridges and their ports (`br_fill_info`, `br_port_fill_attrs`, `br_fill_ifinfo` in
+//! `net/bridge/br_netlink.c`): rows in Linux's order.
+//!
+//! Left out: who asks for members of groups (`IFLA_BR_MCAST_QUERIER_STATE`), as nobody does without frames, the tags
+//! in a port's announcement (`IFLA_AF_SPEC`), and the padding (`IFLA_BR_PAD`, `IFLA_BRPORT_PAD`) that few
+//! architectures need.
+
+use super::port::{Port, flag, of_port};
+use super::{Bridge, of, settings, stp};
+use crate::device::DeviceId;
+use crate::world::World;
+use rtnl::attr::{Builder, NESTED};
+use rtnl::kind::{bridge::*, bridge_slave::*};
+use rtnl::message::Header;
+use rtnl::object::link::*;
+
+/// The family of announcements of ports.
+const AF_BRIDGE: u8 = 7;
+
+/// What always stands for the size of buckets, which Linux no longer keeps.
+const HASH_ELASTICITY: u32 = 16;
+
+enum Value<T> {
+    Flag(fn(&T) -> bool),
+    U8(fn(&T) -> u8),
+    U16(fn(&T) -> u16),
+    U16Be(fn(&T) -> u16),
+    U32(fn(&T) -> u32),
+    /// A time, of which Linux tells the low 32 bits.
+    Time(fn(&T) -> u64),
+    U64(fn(&T) -> u64),
+    Id(fn(&T) -> stp::BridgeId),
+}
+
+use Value::{Flag, Id, Time, U8, U16, U16Be, U32, U64};
+
+fn write<T>(rows: &[(u16, Value<T>)], subject: &T, out: &mut Builder) {
+    for (number, value) in rows {
+        match value {
+            Flag(get) => out.u8(*number, u8::from(get(subject))),
+            U8(get) => out.u8(*number, get(subject)),
+            U16(get) => out.u16(*number, get(subject)),
+            U16Be(get) => out.u16_be(*number, get(subject)),
+            U32(get) => out.u32(*number, get(subject)),
+            Time(get) => out.u32(*number, get(subject) as u32),
+            U64(get) => out.u64(*number, get(subject)),
+            Id(get) => out.put(*number, &get(subject).0),
+        }
+    }
+}
+
+static TREE: &[(u16, Value<Bridge>)] = &[
+    (IFLA_BR_FORWARD_DELAY, Time(|b| b.tree.forward_delay)),
+    (IFLA_BR_HELLO_TIME, Time(|b| b.tree.hello_time)),
+    (IFLA_BR_MAX_AGE, Time(|b| b.tree.max_age)),
+    (IFLA_BR_AGEING_TIME, Time(|b| b.ageing_time)),
+    (IFLA_BR_STP_STATE, U32(|b| b.tree.enabled.into())),
+    (IFLA_BR_PRIORITY, U16(|b| b.tree.id.priority())),
+    (IFLA_BR_VLAN_FILTERING, Flag(|b| b.vlan_filtering)),
+    (IFLA_BR_GROUP_FWD_MASK, U16(|b| b.group_fwd_mask)),
+    (IFLA_BR_BRIDGE_ID, Id(|b| b.tree.id)),
+    (IFLA_BR_ROOT_ID, Id(|b| b.tree.designated_root)),
+    (IFLA_BR_ROOT_PORT, U16(|b| b.tree.root_port)),
+    (IFLA_BR_ROOT_PATH_COST, U32(|b| b.tree.root_path_cost)),
+    (IFLA_BR_TOPOLOGY_CHANGE, Flag(|b| b.tree.topology_change)),
+    (IFLA_BR_TOPOLOGY_CHANGE_DETECTED, Flag(|b| b.tree.topology_change_detected)),
+];
+
+static REST: &[(u16, Value<Bridge>)] = &[
+    (IFLA_BR_VLAN_PROTOCOL, U16Be(|b| b.vlan_protocol)),
+    (IFLA_BR_VLAN_DEFAULT_PVID, U16(|b| b.default_pvid)),
+    (IFLA_BR_VLAN_STATS_ENABLED, U8(|b| b.vlan_stats_enabled)),
+    (IFLA_BR_VLAN_STATS_PER_PORT, U8(|b| b.vlan_stats_per_port)),
+    (IFLA_BR_MCAST_ROUTER, U8(|b| b.multicast.router)),
+    (IFLA_BR_MCAST_SNOOPING, Flag(|b| b.multicast.snooping)),
+    (IFLA_BR_MCAST_QUERY_USE_IFADDR, Flag(|b| b.multicast.query_use_ifaddr)),
+    (IFLA_BR_MCAST_QUERIER, Flag(|b| b.multicast.querier)),
+    (IFLA_BR_MCAST_STATS_ENABLED, Flag(|b| b.multicast.stats_enabled)),
+    (IFLA_BR_MCAST_HASH_ELASTICITY, U32(|_| HASH_ELASTICITY)),
+    (IFLA_BR_MCAST_HASH_MAX, U32(|b| b.multicast.hash_max)),
+    (IFLA_BR_MCAST_LAST_MEMBER_CNT, U32(|b| b.multicast.last_member_count)),
+    (IFLA_BR_MCAST_STARTUP_QUERY_CNT, U32(|b| b.multicast.startup_query_count)),
+    (IFLA_BR_MCAST_IGMP_VERSION, U8(|b| b.multicast.igmp_version)),
+    (IFLA_BR_MCAST_MLD_VERSION, U8(|b| b.multicast.mld_version)),
+    (IFLA_BR_MCAST_LAST_MEMBER_INTVL, U64(|b| b.multicast.last_member_interval)),
+    (IFLA_BR_MCAST_MEMBERSHIP_INTVL, U64(|b| b.multicast.membership_interval)),
+    (IFLA_BR_MCAST_QUERIER_INTVL, U64(|b| b.multicast.querier_interval)),
+    (IFLA_BR_MCAST_QUERY_INTVL, U64(|b| b.multicast.query_interval)),
+    (IFLA_BR_MCAST_QUERY_RESPONSE_INTVL, U64(|b| b.multicast.query_response_interval)),
+    (IFLA_BR_MCAST_STARTUP_QUERY_INTVL, U64(|b| b.multicast.startup_query_interval)),
+    (IFLA_BR_NF_CALL_IPTABLES, Flag(|b| b.nf_call_iptables)),
+    (IFLA_BR_NF_CALL_IP6TABLES, Flag(|b| b.nf_call_ip6tables)),
+    (IFLA_BR_NF_CALL_ARPTABLES, Flag(|b| b.nf_call_arptables)),
+];
+
+/// Writes what a bridge keeps of itself.
+pub(super) fn bridge(world: &World, bridge: DeviceId, out: &mut Builder) {
+    let state = of(world, bridge);
+    out.u64(IFLA_BR_HELLO_TIMER, 0);
+    out.u64(IFLA_BR_TCN_TIMER, 0);
+    out.u64(IFLA_BR_TOPOLOGY_CHANGE_TIMER, stp::topology_change_left(world, bridge));
+    out.u64(IFLA_BR_GC_TIMER, 0);
+    write(TREE, state, out);
+    out.put(IFLA_BR_GROUP_ADDR, &state.group_address);
+    out.u32_pair(IFLA_BR_MULTI_BOOLOPT, state.options, settings::OPTIONS);
+    write(REST, state, out);
+}
+
+static PORT: &[(u16, Value<Port>)] = &[
+    (IFLA_BRPORT_STATE, U8(|p| p.state)),
+    (IFLA_BRPORT_PRIORITY, U16(|p| p.priority.into())),
+    (IFLA_BRPORT_COST, U32(|p| p.cost)),
+    (IFLA_BRPORT_MODE, Flag(|p| p.has(flag::HAIRPIN))),
+    (IFLA_BRPORT_GUARD, Flag(|p| p.has(flag::GUARD))),
+    (IFLA_BRPORT_PROTECT, Flag(|p| p.has(flag::ROOT_BLOCK))),
+    (IFLA_BRPORT_FAST_LEAVE, Flag(|p| p.has(flag::FAST_LEAVE))),
+    (IFLA_BRPORT_MCAST_TO_UCAST, Flag(|p| p.has(flag::MCAST_TO_UCAST))),
+    (IFLA_BRPORT_LEARNING, Flag(|p| p.has(flag::LEARNING))),
+    (IFLA_BRPORT_UNICAST_FLOOD, Flag(|p| p.has(flag::FLOOD))),
+    (IFLA_BRPORT_MCAST_FLOOD, Flag(|p| p.has(flag::MCAST_FLOOD))),
+    (IFLA_BRPORT_BCAST_FLOOD, Flag(|p| p.has(flag::BCAST_FLOOD))),
+    (IFLA_BRPORT_PROXYARP, Flag(|p| p.has(flag::PROXYARP))),
+    (IFLA_BRPORT_PROXYARP_WIFI, Flag(|p| p.has(flag::PROXYARP_WIFI))),
+    (IFLA_BRPORT_ROOT_ID, Id(|p| p.designated_root)),
+    (IFLA_BRPORT_BRIDGE_ID, Id(|p| p.designated_bridge)),
+    (IFLA_BRPORT_DESIGNATED_PORT, U16(|p| p.designated_port)),
+    (IFLA_BRPORT_DESIGNATED_COST, U16(|p| p.designated_cost as u16)),
+    (IFLA_BRPORT_ID, U16(|p| p.id)),
+    (IFLA_BRPORT_NO, U16(|p| p.number)),
+    (IFLA_BRPORT_TOPOLOGY_CHANGE_ACK, Flag(|p| p.topology_change_ack)),
+    (IFLA_BRPORT_CONFIG_PENDING, Flag(|p| p.config_pending)),
+    (IFLA_BRPORT_VLAN_TUNNEL, Flag(|p| p.has(flag::VLAN_TUNNEL))),
+    (IFLA_BRPORT_GROUP_FWD_MASK, U16(|p| p.group_fwd_mask)),
+    (IFLA_BRPORT_NEIGH_SUPPRESS, Flag(|p| p.has(flag::NEIGH_SUPPRESS))),
+    (IFLA_BRPORT_MRP_RING_OPEN, U8(|_| 0)),
+    (IFLA_BRPORT_MRP_IN_OPEN, U8(|_| 0)),
+    (IFLA_BRPORT_ISOLATED, Flag(|p| p.has(flag::ISOLATED))),
+    (IFLA_BRPORT_LOCKED, Flag(|p| p.has(flag::LOCKED))),
+];
+
+/// Writes what a bridge keeps of a port.
+pub(super) fn port(world: &World, device: DeviceId, out: &mut Builder) {
+    let Some(port) = of_port(world, device) else { return };
+    write(PORT, port, out);
+    out.u64(IFLA_BRPORT_MESSAGE_AGE_TIMER, 0);
+    out.u64(IFLA_BRPORT_FORWARD_DELAY_TIMER, stp::forward_delay_left(world, port));
+    out.u64(IFLA_BRPORT_HOLD_TIMER, 0);
+    out.u8(IFLA_BRPORT_MULTICAST_ROUTER, port.multicast_router);
+    out.u32(IFLA_BRPORT_MCAST_EHT_HOSTS_LIMIT, port.eht_hosts_limit);
+    out.u32(IFLA_BRPORT_MCAST_EHT_HOSTS_CNT, 0);
+    if let Some(backup) = port.backup.and_then(|backup| world.get(backup)) {
+        out.u32(IFLA_BRPORT_BACKUP_PORT, backup.ifindex);
+    }
+}
+
+/// Tells all who listen of a port in the bridges' own, shorter form (`br_ifinfo_notify`).
+pub(super) fn announce_port(world: &mut World, id: DeviceId, kind: u16) {
+    let (device, Some(port)) = (&world[id], of_port(world, id)) else { return };
+    let netns = device.netns;
+    if !world.clients.listens(netns, RTNLGRP_LINK) {
+        return;
+    }
+    let mut out = Builder::new();
+    let start = out.start(Header { kind, flags: 0, seq: 0, pid: 0 });
+    let (hardware, ifindex, flags) = (device.hardware_type, device.ifindex, device.shown_flags());
+    Ifinfo { family: AF_BRIDGE, kind: hardware, ifindex: ifindex as i32, flags, change: 0 }.encode(&mut out);
+    out.string(IFLA_IFNAME, device.name.bytes());
+    out.u32(IFLA_MASTER, world[port.bridge].ifindex);
+    out.u32(IFLA_MTU, device.mtu);
+    let operstate = if device.is_up() { device.operstate } else { Operstate::Down };
+    out.u8(IFLA_OPERSTATE, operstate as u8);
+    out.put(IFLA_ADDRESS, &device.address);
+    let iflink = world.iflink(id);
+    if iflink != ifindex {
+        out.u32(IFLA_LINK, iflink);
+    }
+    if kind == RTM_NEWLINK {
+        let nest = out.nest(IFLA_PROTINFO | NESTED);
+        self::port(world, id, &mut out);
+        out.end(nest);
+    }
+    out.finish(start);
+    world.clients.publish(netns, RTNLGRP_LINK, &out.bytes);
+}
