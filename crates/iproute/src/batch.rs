@@ -18,7 +18,9 @@ const WHITE: [char; 4] = [' ', '\t', '\r', '\n'];
 /// # Errors
 /// Status 1 if a command failed; whatever ends the process.
 pub fn run(
-    ctx: &mut Context<'_>, name: &str, command: fn(&mut Context<'_>, &[String]) -> Result<(), Stop>,
+    ctx: &mut Context<'_>,
+    name: &str,
+    command: fn(&mut Context<'_>, &[String]) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     let text = match ctx.host.read_file(name) {
         Ok(text) => text,

@@ -64,7 +64,9 @@ pub fn run(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
 
 /// Reads the words; gives the device that was named.
 fn parse<'w>(
-    ctx: &mut Context<'_>, words: &mut Words<'w>, filter: &mut Filter,
+    ctx: &mut Context<'_>,
+    words: &mut Words<'w>,
+    filter: &mut Filter,
 ) -> Result<Option<&'w str>, Stop> {
     let mut device = None;
     while let Some(word) = words.take() {

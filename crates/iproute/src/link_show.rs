@@ -63,18 +63,10 @@ const FLAGS: &[(&str, u32)] = &[
     ("ECHO", IFF_ECHO),
 ];
 
-const OPERSTATES: [&str; 7] =
-    ["UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP"];
+const OPERSTATES: [&str; 7] = ["UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP"];
 const LINK_MODES: [&str; 2] = ["DEFAULT", "DORMANT"];
-const EVENTS: [&str; 7] = [
-    "NONE",
-    "REBOOT",
-    "FEATURE CHANGE",
-    "BONDING FAILOVER",
-    "NOTIFY PEERS",
-    "RESEND IGMP",
-    "BONDING OPTION",
-];
+const EVENTS: [&str; 7] =
+    ["NONE", "REBOOT", "FEATURE CHANGE", "BONDING FAILOVER", "NOTIFY PEERS", "RESEND IGMP", "BONDING OPTION"];
 const ADDRESS_MODES: [&str; 4] = ["eui64", "none", "stable_secret", "random"];
 
 /// Inside `IFLA_AF_SPEC` of IPv6: how link-local addresses are made.

@@ -309,7 +309,8 @@ mod tests {
     #[test]
     fn columns_are_as_wide_as_their_numbers() {
         let format = Format { statistics: 2, ..Format::default() };
-        let text = shown(format, &[(Counter::RxBytes, 12_345_678_901), (Counter::TxPackets, 98_765_432)], Some(4));
+        let text =
+            shown(format, &[(Counter::RxBytes, 12_345_678_901), (Counter::TxPackets, 98_765_432)], Some(4));
         assert_eq!(
             text,
             "    RX:   bytes  packets errors dropped  missed   mcast           

@@ -16,8 +16,7 @@ use rtnl::message::{Message, Messages, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
 use rtnl::object::link::{
     IFLA_EXT_MASK, Ifinfo, RTEXT_FILTER_VF, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTNLGRP_LINK,
 };
-use rtnl::object::netns::{NETNSA_NSID, RTGENMSG, RTM_DELNSID, RTM_NEWNSID, RTNLGRP_NSID};
-use rtnl::table::Tb;
+use rtnl::object::netns::{RTM_DELNSID, RTM_NEWNSID, RTNLGRP_NSID};
 use rtnl::words::{Matching, Stop, Words, matches};
 
 const USAGE: &str = "\
@@ -153,7 +152,8 @@ fn listen(ctx: &mut Context<'_>, watch: &Watch<'_>) -> Result<Box<dyn Channel>, 
         ear.join(*group).map_err(cannot)?;
     }
     if watch.all_namespaces {
-        let no = |_| Stop::exit_with(2, "netloom: \"ip monitor all-nsid\" is not built yet for this kernel\n");
+        let no =
+            |_| Stop::exit_with(2, "netloom: \"ip monitor all-nsid\" is not built yet for this kernel\n");
         ear.listen_all().map_err(no)?;
     }
     Ok(ear)
@@ -175,24 +175,14 @@ fn learn(ctx: &mut Context<'_>) -> Result<(), Stop> {
 fn accept(ctx: &mut Context<'_>, message: &Message<'_>, watch: &Watch<'_>, sender: Option<i32>) {
     match message.header.kind {
         RTM_NEWLINK | RTM_DELLINK => {
-            // A link of another namespace must not be taken for one of ours with the same index; the tool does not
-            // mind, but its names are of no use there either.
-            if sender.is_none() {
-                ctx.session.learn(message);
-            }
+            // As in the tool, a link of another namespace is taken for one of ours with the same index.
+            ctx.session.learn(message);
             show_headers(ctx, watch, "[LINK]", sender);
             show(ctx, message, &watch.filter);
         }
         RTM_NEWNSID | RTM_DELNSID => {
             show_headers(ctx, watch, "[NSID]", sender);
-            let nsid = Tb::read(message.attrs(RTGENMSG)).i32(NETNSA_NSID).unwrap_or(-1);
-            if message.header.kind == RTM_NEWNSID {
-                ctx.learn_nsid_name(nsid);
-            }
             show_nsid(ctx, message);
-            if message.header.kind == RTM_DELNSID {
-                ctx.forget_nsid_name(nsid);
-            }
         }
         NLMSG_ERROR | NLMSG_NOOP | NLMSG_DONE | NLMSG_TSTAMP => {}
         kind => {
@@ -223,8 +213,13 @@ fn show_headers(ctx: &mut Context<'_>, watch: &Watch<'_>, label: &str, sender: O
 
 /// Shows the events in a file: messages as they came from the kernel.
 fn replay(ctx: &mut Context<'_>, file: &str, watch: &Watch<'_>) -> Result<(), Stop> {
-    let bytes = ctx.host.read_file(file);
-    let bytes = bytes.map_err(|errno| Stop::exit(format!("Cannot fopen: {errno}\n")))?;
+    let bytes = match ctx.host.read_file(file) {
+        Ok(bytes) => bytes,
+        Err(Errno::EISDIR) => {
+            return Err(Stop::fail(1, format!("rtnl_from_file: fread: {}\n", Errno::EISDIR)));
+        }
+        Err(errno) => return Err(Stop::exit(format!("Cannot fopen: {errno}\n"))),
+    };
     let mut messages = Messages(&bytes);
     for message in messages.by_ref() {
         accept(ctx, &message, watch, None);

@@ -86,7 +86,9 @@ pub struct Parsed<'a> {
 /// # Errors
 /// What the tool says of an option; the version and the usage come this way too.
 pub fn parse<'a>(
-    host: &mut dyn Host, words: &'a [String], entered: &mut Vec<Entered>,
+    host: &mut dyn Host,
+    words: &'a [String],
+    entered: &mut Vec<Entered>,
 ) -> Result<Parsed<'a>, Stop> {
     let (mut options, mut format) = (Options::default(), Format::default());
     let mut words = Words::new(words);

@@ -113,10 +113,12 @@ fn create(bencher: Bencher<'_, '_>, spaces: usize) {
 #[divan::bench(args = [1, SPACES], sample_count = 5)]
 fn delete(bencher: Bencher<'_, '_>, spaces: usize) {
     let requests = delete_requests(spaces);
-    bencher.counter(ItemsCount::new(LINKS)).with_inputs(|| Rig::filled(spaces)).bench_local_values(|mut rig| {
-        rig.send(&requests);
-        rig
-    });
+    bencher.counter(ItemsCount::new(LINKS)).with_inputs(|| Rig::filled(spaces)).bench_local_values(
+        |mut rig| {
+            rig.send(&requests);
+            rig
+        },
+    );
 }
 
 #[divan::bench(sample_count = 10)]
@@ -134,8 +136,7 @@ fn dump(bencher: Bencher<'_, '_>) {
 fn change_one(bencher: Bencher<'_, '_>, links: usize) {
     let mut rig = Rig::new(1);
     rig.send(&create_requests(1)[..links]);
-    let requests: Vec<_> = [1400u32, 1500].map(|mtu| {
-        message(RTM_NEWLINK, NLM_F_ACK, 5, |out| out.u32(IFLA_MTU, mtu))
-    }).into();
+    let requests: Vec<_> =
+        [1400u32, 1500].map(|mtu| message(RTM_NEWLINK, NLM_F_ACK, 5, |out| out.u32(IFLA_MTU, mtu))).into();
     bencher.counter(ItemsCount::new(requests.len())).bench_local(|| rig.send(&requests));
 }

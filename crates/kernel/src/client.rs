@@ -53,6 +53,8 @@ pub(crate) enum DumpKind {
 pub(crate) struct LinkFilter {
     pub kind: Option<&'static crate::link::Type>,
     pub master: Option<DeviceId>,
+    /// Only links that are nobody's port.
+    pub without_master: bool,
     /// An index that no device has: nothing passes.
     pub nothing: bool,
     pub skip_statistics: bool,

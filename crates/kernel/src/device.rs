@@ -355,6 +355,20 @@ impl Device {
         flags
     }
 
+    /// The limits of segmentation by hardware: bytes, segments.
+    pub fn tso_limits(&self) -> [u32; 2] {
+        [self.segmentation[segmentation::TSO_MAX_SIZE], self.segmentation[segmentation::TSO_MAX_SEGS]]
+    }
+
+    /// Takes those limits over from what it stands on (`netif_inherit_tso_max`); its own never exceed them.
+    pub fn inherit_tso(&mut self, [size, segments]: [u32; 2]) {
+        self.segmentation[segmentation::TSO_MAX_SIZE] = size;
+        self.segmentation[segmentation::TSO_MAX_SEGS] = segments;
+        let gso = &mut self.segmentation;
+        gso[segmentation::GSO_MAX_SIZE] = gso[segmentation::GSO_MAX_SIZE].min(size);
+        gso[segmentation::GSO_MAX_SEGS] = gso[segmentation::GSO_MAX_SEGS].min(segments);
+    }
+
     /// What its type keeps of it, if the type is that one.
     pub fn private<T: 'static>(&self) -> Option<&T> {
         self.private.as_ref()?.downcast_ref()

@@ -200,7 +200,8 @@ impl Netns {
     /// # Errors
     /// EINVAL for a name that is none, EEXIST for one that is taken, ENFILE if no number is free.
     pub(crate) fn free_name(&mut self, wanted: &[u8]) -> Result<Name, Errno> {
-        if !is_valid_name(wanted) {
+        // `all` and `default` are no devices' in the settings that IPv4 keeps by name.
+        if !is_valid_name(wanted) || [&b"all"[..], b"default"].contains(&wanted) {
             return Err(Errno::EINVAL);
         }
         if wanted.contains(&b'%') {

@@ -88,7 +88,8 @@ impl World {
         let mut speed = None;
         while let Some(id) = waiting.pop() {
             let Some(device) = self.get(id).filter(|_| seen.insert(id)) else { continue };
-            let is_open = |lower: &DeviceId| self.get(*lower).is_some_and(|port| port.is_up() && port.is_oper_up());
+            let is_open =
+                |lower: &DeviceId| self.get(*lower).is_some_and(|port| port.is_up() && port.is_oper_up());
             match device.kind.speed {
                 Speed::Unknown => {}
                 Speed::Mbit(mbit) => speed = speed.max(Some(mbit)),

@@ -61,7 +61,8 @@ impl World {
 
     /// Forgets every timer of a device.
     pub(crate) fn cancel_timers(&mut self, device: DeviceId) {
-        let timers: Vec<TimerId> = self.timers.set.range((device, 0)..=(device, TimerId::MAX)).map(|(key, _)| key.1).collect();
+        let timers: Vec<TimerId> =
+            self.timers.set.range((device, 0)..=(device, TimerId::MAX)).map(|(key, _)| key.1).collect();
         for timer in timers {
             self.timers.cancel(device, timer);
         }

@@ -15,6 +15,8 @@ use std::thread::JoinHandle;
 
 /// How many monitors may run at once.
 const MONITORS_MAX: usize = 64;
+/// The stack of a monitor's thread, as large as a program's first one.
+const STACK: usize = 8 << 20;
 
 /// Something to do in the machine's thread.
 type Deed = Box<dyn FnOnce(&mut Served<'_>) + Send>;
@@ -49,7 +51,10 @@ impl<C: Console> Machine<C> {
         let (ask, asks) = sync_channel(0);
         let (go_on, told) = sync_channel(0);
         let work = move || iproute::ip(&mut Remote { ask, told, depth: 0 }, &words);
-        let Ok(thread) = std::thread::Builder::new().name("monitor".into()).spawn(work) else { return false };
+        let Ok(thread) = std::thread::Builder::new().name("monitor".into()).stack_size(STACK).spawn(work)
+        else {
+            return false;
+        };
         let place = self.stay();
         let mut monitor = Monitor { place, asks, go_on, sockets: Vec::new(), thread: Some(thread) };
         if self.serve(&mut monitor) {

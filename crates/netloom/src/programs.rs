@@ -10,6 +10,7 @@ use crate::shell::World;
 use crate::shell_words::{Line, NotUnderstood, split};
 use crate::sysctl;
 use iproute::host::Host;
+use rtnl::errno::Errno;
 
 /// The exit status of a line that was not understood, as bash's for a syntax error.
 pub const NOT_UNDERSTOOD: i32 = 2;
@@ -126,12 +127,32 @@ impl<C: Console> Machine<C> {
             "echo" => self.echo(words),
             "true" | ":" => 0,
             "false" => 1,
+            "bash" | "sh" if words.len() > 1 && words[0] == "-c" => self.shell_line(base, &words[1]),
             later if LATER.contains(&later) => {
                 self.err(&format!("netloom: {later} is not built yet on the embedded kernel\n"));
                 NOT_BUILT
             }
             _ => return None,
         })
+    }
+
+    /// `bash -c LINE`, of one command.
+    fn shell_line(&mut self, shell: &str, line: &str) -> i32 {
+        let complaint = match split(line) {
+            Ok(Line::Empty) => return 0,
+            Ok(Line::Command(words)) => match self.execute(&words) {
+                Ok(status) => return status,
+                Err(Errno::ENOENT) => {
+                    self.err(&not_found(&words));
+                    return NOT_FOUND;
+                }
+                Err(errno) => errno.to_string(),
+            },
+            Ok(Line::Background(_)) => "`&` is not understood here: leave it out".into(),
+            Err(what) => what.to_string(),
+        };
+        self.err(&format!("netloom: {shell}: {complaint}\n"));
+        NOT_UNDERSTOOD
     }
 
     fn sleep(&mut self, words: &[String]) -> i32 {

@@ -207,6 +207,24 @@ fn several_files_have_a_machine_each() {
 }
 
 #[test]
+fn nesting_ends() {
+    let line = format!("ip netns add a\n{} echo deep\n", "ip netns exec a ".repeat(60_000));
+    let background = line.replace("echo deep", "ip monitor link &");
+    for lines in [line, background] {
+        let text = out(&feed(&["run", "-"], lines.as_bytes()));
+        assert!(text.contains("Too many levels of symbolic links"), "{}", text.len());
+    }
+}
+
+#[test]
+fn a_namespace_lives_while_a_command_is_in_it() {
+    let lines = b"ip netns add a\nip -n a link add d0 type dummy\n\
+                  ip netns exec a ip netns del a\nip netns\nip -n a link\n";
+    let text = out(&feed(&["run", "-"], lines));
+    assert!(text.ends_with("# ip netns\n\n# ip -n a link\nCannot open network namespace \"a\": No such file or directory\n[exit 255]\n"), "{text}");
+}
+
+#[test]
 fn a_monitor_prints_behind_what_it_saw() {
     let lines = b"ip monitor link &\nip link add d0 type dummy\ntrue\nip link set d0 up\nip link & ip link\n";
     let output = feed(&["run", "-"], lines);
@@ -256,7 +274,8 @@ fn the_shell_takes_notes_without_a_terminal() {
         &["shell"],
         b"ip netns add a\nip netns exec a bash\nip netns identify\nexit\nip netns identify\n",
     );
-    assert_eq!(out(&output), "a\n");
+    // Without a name there is an empty line, as the tool prints it.
+    assert_eq!(out(&output), "a\n\n");
 }
 
 #[test]

@@ -109,8 +109,14 @@ pub fn show_nsid(ctx: &mut Context<'_>, message: &Message<'_>) {
     if let Some(current) = current {
         show_number(ctx, "current-nsid", current);
     }
-    let mut name = ctx.nsid_name(current.unwrap_or(nsid));
-    if name.is_none() && message.header.kind == RTM_NEWNSID {
+    // A name that was known is used up by showing it; one that was not is looked for, and then known. The tool's map
+    // of names is a cache that monitors need, and this is how it behaves everywhere.
+    let shown = current.unwrap_or(nsid);
+    let mut name = ctx.nsid_name(shown);
+    if name.is_some() {
+        ctx.forget_nsid_name(shown);
+    } else if message.header.kind == RTM_NEWNSID {
+        ctx.learn_nsid_name(nsid);
         name = ctx.nsid_name(nsid);
     }
     if let Some(name) = name {

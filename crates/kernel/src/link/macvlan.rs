@@ -139,6 +139,14 @@ pub(super) fn validate(tb: &Tb<'_>, data: Option<&Tb<'_>>) -> Result<(), Refusal
             return Err(Errno::EADDRNOTAVAIL.into());
         }
     }
+    if let Some(list) = data.get(IFLA_MACVLAN_MACADDR_DATA) {
+        for attr in list.attrs() {
+            let mac: Mac = attr.payload.try_into().map_err(|_| Refusal::new(Errno::EINVAL))?;
+            if !is_valid_ether_addr(&mac) {
+                return Err(Errno::EADDRNOTAVAIL.into());
+            }
+        }
+    }
     if data.has(IFLA_MACVLAN_MACADDR_COUNT) { Err(Errno::EINVAL.into()) } else { Ok(()) }
 }
 
@@ -249,11 +257,11 @@ fn join_port(world: &mut World, new: &NewLink<'_>, below: DeviceId) -> Result<()
 pub(super) fn init(world: &mut World, id: DeviceId) -> Result<(), Refusal> {
     let below = lower(world, id).ok_or(Errno::ENODEV)?;
     let (carrier, dormant) = (world[below].carrier, world[below].dormant);
-    let segmentation = world[below].segmentation;
+    let segmentation = world[below].tso_limits();
     let device = &mut world[id];
     device.carrier = carrier;
     device.dormant = dormant;
-    device.segmentation = segmentation;
+    device.inherit_tso(segmentation);
     if let Some(port) = port_mut(world, below) {
         port.count += 1;
     }

@@ -90,7 +90,8 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
     let info = described.as_ref().map_or(Ifinfo::default(), |(info, _)| *info);
     if described.is_none() {
         world[peer].address = [0; 6];
-    } else {
+    } else if world[new.device].ifindex != 0 {
+        // The peer's own index counts only if the first end asks for one as well.
         world[peer].ifindex = info.ifindex.max(0) as u32;
     }
     let made = make_pair(world, new, peer, &info);

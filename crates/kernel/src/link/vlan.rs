@@ -164,7 +164,7 @@ fn init(world: &mut World, id: DeviceId) -> Result<(), Refusal> {
     let below = &world[lower];
     let flags = below.flags & !(IFF_UP | IFF_PROMISC | IFF_ALLMULTI | IFF_MASTER | IFF_SLAVE);
     let (carrier, dormant) = (below.carrier, below.dormant);
-    let (address, broadcast, segmentation) = (below.address, below.broadcast, below.segmentation);
+    let (address, broadcast, segmentation) = (below.address, below.broadcast, below.tso_limits());
     let hardware_type = below.hardware_type;
     let bound = is_bound(world, id, VLAN_FLAG_BRIDGE_BINDING);
     let device = &mut world[id];
@@ -179,7 +179,7 @@ fn init(world: &mut World, id: DeviceId) -> Result<(), Refusal> {
     if device.broadcast == [0; 6] {
         device.broadcast = broadcast;
     }
-    device.segmentation = segmentation;
+    device.inherit_tso(segmentation);
     Ok(())
 }
 
@@ -263,7 +263,6 @@ fn open(world: &mut World, id: DeviceId) -> Result<(), Refusal> {
         let address = world[id].address;
         world.add_unicast(lower, address);
     }
-    count_reception(world, id, lower, true);
     remember_lower_address(world, id, lower);
     if world[lower].carrier && !is_bound(world, id, VLAN_FLAG_BRIDGE_BINDING) {
         world.carrier_on(id);
@@ -274,7 +273,6 @@ fn open(world: &mut World, id: DeviceId) -> Result<(), Refusal> {
 fn stop(world: &mut World, id: DeviceId) {
     if let Some(lower) = lower(world, id) {
         world.unsync_unicast(id, lower);
-        count_reception(world, id, lower, false);
         if world[id].address != world[lower].address {
             let address = world[id].address;
             world.remove_unicast(lower, address);
@@ -282,17 +280,6 @@ fn stop(world: &mut World, id: DeviceId) {
     }
     if !is_bound(world, id, VLAN_FLAG_BRIDGE_BINDING) {
         world.carrier_off(id);
-    }
-}
-
-/// Asks on the lower device for what is asked of the vlan, or no longer.
-fn count_reception(world: &mut World, id: DeviceId, lower: DeviceId, more: bool) {
-    let flags = world[id].flags;
-    if flags & IFF_ALLMULTI != 0 {
-        world.set_allmulti(lower, more);
-    }
-    if flags & IFF_PROMISC != 0 {
-        world.set_promiscuity(lower, more);
     }
 }
 
@@ -338,8 +325,9 @@ fn change_mtu(world: &mut World, id: DeviceId, mtu: u32) -> Result<(), Refusal> 
     Ok(())
 }
 
+/// What is asked of the vlan is asked of the lower device, whether they are up or not.
 fn change_rx_flags(world: &mut World, id: DeviceId, changed: u32) {
-    let Some(lower) = lower(world, id).filter(|_| world[id].is_up()) else { return };
+    let Some(lower) = lower(world, id) else { return };
     let flags = world[id].flags;
     if changed & IFF_ALLMULTI != 0 {
         world.set_allmulti(lower, flags & IFF_ALLMULTI != 0);

@@ -65,9 +65,13 @@ pub(crate) fn start_dump(world: &mut World, asker: Asker, message: &Message<'_>)
     let tb = IFLA.parse(message.attrs(Ifinfo::SIZE))?;
     let (viewed, target) = viewed(world, asker, &tb)?;
     let mut filter = LinkFilter { skip_statistics: skips_statistics(&tb), target, ..LinkFilter::default() };
-    if let Some(master) = tb.u32(IFLA_MASTER).filter(|index| *index != 0) {
-        filter.master = world.by_index(viewed, master);
-        filter.nothing = filter.master.is_none();
+    match tb.u32(IFLA_MASTER) {
+        None | Some(0) => {}
+        Some(u32::MAX) => filter.without_master = true,
+        Some(master) => {
+            filter.master = world.by_index(viewed, master);
+            filter.nothing = filter.master.is_none();
+        }
     }
     if let Some(kind) = tb.nest(IFLA_LINKINFO).string(IFLA_INFO_KIND) {
         filter.kind = crate::link::find(kind);
@@ -81,12 +85,13 @@ impl LinkFilter {
     fn drops(&self, world: &World, id: DeviceId) -> bool {
         let Some(device) = world.get(id) else { return true };
         self.nothing
+            || self.without_master && device.master.is_some()
             || self.master.is_some_and(|master| device.master != Some(master))
             || self.kind.is_some_and(|kind| device.kind != kind)
     }
 
     fn is_set(&self) -> bool {
-        self.nothing || self.master.is_some() || self.kind.is_some()
+        self.nothing || self.without_master || self.master.is_some() || self.kind.is_some()
     }
 }
 

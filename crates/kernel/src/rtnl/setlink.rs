@@ -29,7 +29,7 @@ impl Status {
     }
 }
 
-/// What is checked before anything changes (`validate_linkmsg`). A link that is not there yet has no family's part.
+/// What is checked before anything changes (`validate_linkmsg`).
 pub(crate) fn validate(world: &World, id: Option<DeviceId>, tb: &Tb<'_>) -> Result<(), Refusal> {
     if let Some(id) = id {
         let least = usize::from(world[id].address_length);
@@ -44,7 +44,8 @@ pub(crate) fn validate(world: &World, id: Option<DeviceId>, tb: &Tb<'_>) -> Resu
         match family.number {
             AF_INET => {}
             fill::AF_INET6 => {
-                if id.is_some_and(|id| world[id].inet6.is_none()) {
+                // A link that is not there yet has no IPv6 to set anything of.
+                if id.is_none_or(|id| world[id].inet6.is_none()) {
                     return Err(Errno::EAFNOSUPPORT.into());
                 }
                 let mode = Tb::read(family.attrs()).u8(fill::IFLA_INET6_ADDR_GEN_MODE);
@@ -52,7 +53,7 @@ pub(crate) fn validate(world: &World, id: Option<DeviceId>, tb: &Tb<'_>) -> Resu
                     return Err(Errno::EINVAL.into());
                 }
                 // 2 is stable privacy, which needs a secret that nobody has set.
-                if mode == Some(2) && id.is_some() {
+                if mode == Some(2) {
                     return Err(Errno::EINVAL.into());
                 }
             }
@@ -128,13 +129,13 @@ fn apply_all(
         world[id].broadcast = attr.first();
         world.tell(id, Event::ChangeAddress);
     }
-    if let Some(master) = tb.u32(IFLA_MASTER) {
-        set_master(world, id, master)?;
-        status.modified = true;
-    }
     if info.flags != 0 || info.change != 0 {
         let flags = combine_flags(world, id, info);
         world.change_flags(id, flags)?;
+    }
+    if let Some(master) = tb.u32(IFLA_MASTER) {
+        set_master(world, id, master)?;
+        status.modified = true;
     }
     apply_settings(world, id, tb, status)
 }
@@ -161,10 +162,7 @@ fn apply_settings(world: &mut World, id: DeviceId, tb: &Tb<'_>, status: &mut Sta
         }
         world[id].link_mode = mode;
     }
-    let virtual_functions = tb.get(IFLA_VFINFO_LIST).is_some_and(|list| list.attrs().next().is_some());
-    if virtual_functions || tb.has(IFLA_VF_PORTS) || tb.has(IFLA_PORT_SELF) {
-        return Err(Errno::EOPNOTSUPP.into());
-    }
+    refuse_virtual_functions(tb)?;
     if let Some(spec) = tb.get(IFLA_AF_SPEC) {
         set_families(world, id, spec)?;
         status.changed();
@@ -177,6 +175,20 @@ fn apply_settings(world: &mut World, id: DeviceId, tb: &Tb<'_>, status: &mut Sta
         set_program(&Tb::read(xdp.attrs()))?;
     }
     Ok(())
+}
+
+/// No device here has virtual functions; a number that none could have is refused before that is looked at.
+fn refuse_virtual_functions(tb: &Tb<'_>) -> Result<(), Refusal> {
+    let list = tb.get(IFLA_VFINFO_LIST);
+    let settings = list.into_iter().flat_map(|list| list.attrs()).flat_map(|function| function.attrs());
+    if let Some(setting) = settings.into_iter().next() {
+        let number = setting.u32();
+        return Err(if number >= i32::MAX as u32 { Errno::EINVAL } else { Errno::EOPNOTSUPP }.into());
+    }
+    match tb.has(IFLA_VF_PORTS) || tb.has(IFLA_PORT_SELF) {
+        true => Err(Errno::EOPNOTSUPP.into()),
+        false => Ok(()),
+    }
 }
 
 fn set_alias(world: &mut World, id: DeviceId, payload: &[u8]) {
@@ -228,7 +240,7 @@ fn set_segmentation(
     let rows = [
         (IFLA_GSO_MAX_SIZE, GSO_MAX_SIZE, limits[TSO_MAX_SIZE]),
         (IFLA_GSO_MAX_SEGS, GSO_MAX_SEGS, limits[TSO_MAX_SEGS].min(65535)),
-        (IFLA_GRO_MAX_SIZE, GRO_MAX_SIZE, 524_280),
+        (IFLA_GRO_MAX_SIZE, GRO_MAX_SIZE, u32::MAX),
     ];
     for (number, place, most) in rows {
         let Some(value) = tb.u32(number) else { continue };

@@ -211,7 +211,7 @@ pub static IFLA: Table = Table::new(
         Row::new(IFLA_PHYS_PORT_NAME, "IFLA_PHYS_PORT_NAME", Wire::Text(15)).reply(),
         Row::new(IFLA_PROTO_DOWN, "IFLA_PROTO_DOWN", Wire::U8),
         Row::new(IFLA_GSO_MAX_SEGS, "IFLA_GSO_MAX_SEGS", Wire::U32),
-        Row::new(IFLA_GSO_MAX_SIZE, "IFLA_GSO_MAX_SIZE", Wire::U32),
+        Row::new(IFLA_GSO_MAX_SIZE, "IFLA_GSO_MAX_SIZE", Wire::U32).limits(257, u32::MAX as i64),
         Row::new(IFLA_XDP, "IFLA_XDP", Wire::Nest),
         Row::new(IFLA_EVENT, "IFLA_EVENT", Wire::U32),
         Row::new(IFLA_NEW_NETNSID, "IFLA_NEW_NETNSID", Wire::S32).reply(),
