@@ -1,5 +1,5 @@
 //! Named network namespaces, kept as everybody keeps them on Linux, so that names made here are seen by all other
-//! tools and theirs are seen here: a name is an empty file in `/var/run/netns`, and the namespace's file of `/proc`
+//! tools and theirs are seen here: a name is an empty file in `/run/netns`, and the namespace's file of `/proc`
 //! is bind mounted on it, which holds the namespace without any process in it. The directory is a shared mount, so
 //! that an unmount reaches every mount namespace that has a copy.
 //!
@@ -23,7 +23,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 /// Where the names are.
-pub const DIRECTORY: &str = "/var/run/netns";
+pub const DIRECTORY: &str = "/run/netns";
 /// The namespace of the thread that asks.
 const OWN: &str = "/proc/thread-self/ns/net";
 /// The argument that `mount` does not read.

@@ -116,3 +116,54 @@ fn command(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
         None => Err(Stop::fail(1, format!("Object \"{typed}\" is unknown, try \"ip help\".\n"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{TestHost, split};
+
+    #[test]
+    fn options_and_objects_are_tried_in_the_tools_order() {
+        let usage = usage::usage().error;
+        let cases: &[(&str, &str, i32)] = &[
+            ("", &usage, 255),
+            ("-", &usage, 255),
+            ("-h", &usage, 255),
+            ("-he", &usage, 255),
+            ("-b", &usage, 255),
+            ("h", &usage, 255),
+            ("-V -x", "ip utility, iproute2-6.1.0, libbpf 1.1.2\n", 0),
+            ("-e link", "Option \"-e\" is unknown, try \"ip -help\".\n", 255),
+            ("--e link", "Option \"-e\" is unknown, try \"ip -help\".\n", 255),
+            ("-c=foo link", "Option \"-c=foo\" is unknown, try \"ip -help\".\n", 255),
+            ("-n nosuch -x", "Cannot open network namespace \"nosuch\": No such file or directory\n", 255),
+            ("-d -n", "Cannot open network namespace \"(null)\": No such file or directory\n", 255),
+            ("-f ipx link", "Error: argument \"ipx\" is wrong: invalid protocol family\n", 255),
+            ("-rc x", "Invalid rcvbuf size 'x'\n", 255),
+            ("lo", "Object \"lo\" is unknown, try \"ip help\".\n", 1),
+            ("-- -d", "Object \"-d\" is unknown, try \"ip help\".\n", 1),
+            ("''", "Object \"\" is unknown, try \"ip help\".\n", 1),
+            ("ro", "netloom: \"ip route\" is not built yet\n", 2),
+            ("link shw", "Command \"shw\" is unknown, try \"ip link help\".\n", 255),
+            ("link show nosuch", "Device \"nosuch\" does not exist.\n", 1),
+            (
+                "-j -br link show d0",
+                "[{\"ifname\":\"d0\",\"address\":\"00:00:00:00:00:00\",\"flags\":[]}]\n",
+                0,
+            ),
+            ("-j link show d0 up", "[{}]\n", 0),
+            (
+                "-j link show if77",
+                "RTNETLINK answers: No such device\nCannot send link get request: No such device\n[]\n",
+                1,
+            ),
+            ("mon foo", "Argument \"foo\" is unknown, try \"ip monitor help\".\n", 255),
+            ("mon route", "netloom: \"ip monitor route\" is not built yet\n", 2),
+        ];
+        for (line, want, status) in cases {
+            let mut host = TestHost::default();
+            let got = ip(&mut host, &split(line));
+            assert_eq!((host.written.as_str(), got), (*want, *status), "ip {line}");
+        }
+    }
+}

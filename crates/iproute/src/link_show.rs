@@ -248,7 +248,8 @@ fn show_operstate(sink: &mut Sink, state: u8) {
 }
 
 fn show_brief(ctx: &mut Context<'_>, info: &Ifinfo, tb: &Tb<'_>, name: &str, filter: &Filter) {
-    let lower_down = show_name(ctx, tb, name, |name| format!("{name:<16} "));
+    // The width counts bytes, as C's `printf` does.
+    let lower_down = show_name(ctx, tb, name, |name| format!("{name}{:1$} ", "", 16usize.saturating_sub(name.len())));
     if let Some(state) = tb.u8(IFLA_OPERSTATE) {
         show_operstate(&mut ctx.sink, state);
     }
@@ -466,4 +467,103 @@ fn show_altnames(sink: &mut Sink, tb: &Tb<'_>) {
         sink.string("", "    altname ", &name.text(), "");
     }
     sink.close_array("");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Options;
+    use crate::testing::TestHost;
+    use rtnl::attr::Builder;
+    use rtnl::message::{Header, Messages};
+    use rtnl::sink::Format;
+
+    fn message(kind: u16, flags: u32, fill: impl FnOnce(&mut Builder)) -> Vec<u8> {
+        let mut out = Builder::new();
+        let start = out.start(Header { kind, ..Header::default() });
+        Ifinfo { kind: ARPHRD_ETHER, ifindex: 7, flags, ..Ifinfo::default() }.encode(&mut out);
+        fill(&mut out);
+        out.finish(start);
+        out.bytes
+    }
+
+    fn shown(format: Format, listing: bool, bytes: &[u8]) -> String {
+        let mut host = TestHost::default();
+        let mut ctx = Context::new(&mut host, Options::default(), format).unwrap();
+        let family = if listing { AF_PACKET } else { 0 };
+        let filter = Filter { listing, queue: listing, family, ..Filter::default() };
+        ctx.sink.open_object("");
+        for message in Messages(bytes) {
+            show(&mut ctx, &message, &filter);
+        }
+        ctx.sink.close_object();
+        ctx.sink.take()
+    }
+
+    fn vlan(out: &mut Builder) {
+        out.string(IFLA_IFNAME, b"v5");
+        out.u32(IFLA_LINK, 10);
+        out.u32(IFLA_MTU, 1500);
+        out.u8(IFLA_OPERSTATE, 3);
+        out.u8(IFLA_LINKMODE, 0);
+        out.u32(IFLA_GROUP, 3);
+        out.u32(IFLA_TXQLEN, 1000);
+        out.put(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1]);
+        out.put(IFLA_PERM_ADDRESS, &[2, 0, 0, 0, 0, 2]);
+        out.u32(IFLA_PROMISCUITY, 1);
+        let info = out.nest(IFLA_LINKINFO);
+        out.string(IFLA_INFO_KIND, b"dummy");
+        out.string(IFLA_INFO_SLAVE_KIND, b"nosuch");
+        out.end(info);
+        out.string(IFLA_IFALIAS, b"an alias");
+        let list = out.nest(IFLA_PROP_LIST);
+        out.string(IFLA_ALT_IFNAME, b"other");
+        out.end(list);
+    }
+
+    const HEAD: &str = "v5@d0: <NO-CARRIER,BROADCAST,UP,M-DOWN> mtu 1500 state LOWERLAYERDOWN ";
+
+    #[test]
+    fn a_listing_shows_more_than_a_monitor() {
+        let bytes = message(RTM_NEWLINK, IFF_UP | IFF_BROADCAST, vlan);
+        let details = Format { details: 1, ..Format::default() };
+        let addresses = "link/ether 02:00:00:00:00:01 permaddr 02:00:00:00:00:02";
+        let want = format!(
+            "7: {HEAD}mode DEFAULT group 3 qlen 1000\n    {addresses} promiscuity 1 \n    dummy \n    nosuch_slave \n    alias an alias\n    altname other\n"
+        );
+        assert_eq!(shown(details, true, &bytes), want);
+        let bytes = message(RTM_DELLINK, IFF_UP | IFF_BROADCAST, vlan);
+        let want = format!("Deleted 7: {HEAD}group 3 \\    {addresses}\\    altname other\n");
+        assert_eq!(shown(Format { oneline: true, ..Format::default() }, false, &bytes), want);
+    }
+
+    #[test]
+    fn brief_and_json_are_of_the_same_link() {
+        let bytes = message(RTM_NEWLINK, IFF_UP | IFF_RUNNING | 1 << 30, vlan);
+        let brief = Format { brief: true, ..Format::default() };
+        let want = "v5@d0            LOWERLAYERDOWN 02:00:00:00:00:01 <UP,40000000,M-DOWN> \n";
+        assert_eq!(shown(brief.clone(), true, &bytes), want);
+        let want = "{\"link\":\"d0\",\"ifname\":\"v5\",\"operstate\":\"LOWERLAYERDOWN\",\"address\":\"02:00:00:00:00:01\",\"flags\":[\"UP\",\"40000000\",\"M-DOWN\"]}";
+        assert_eq!(shown(Format { json: true, ..brief }, true, &bytes), want);
+    }
+
+    #[test]
+    fn no_message_is_too_strange() {
+        let mut seed = 1u32;
+        let mut next = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) as u8
+        };
+        for round in 0..2000 {
+            let bytes = message(RTM_NEWLINK, round, |out| {
+                out.string(IFLA_IFNAME, b"x");
+                for number in 4..62 {
+                    let payload: Vec<u8> = (0..next() % 24).map(|_| next()).collect();
+                    out.put(number, &payload);
+                }
+            });
+            let format = Format { details: 1, statistics: 2, json: round % 2 == 0, ..Format::default() };
+            shown(format, true, &bytes);
+        }
+    }
 }

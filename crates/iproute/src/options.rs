@@ -145,12 +145,15 @@ fn colour(bare: &str, option: &str) -> Result<bool, Stop> {
 /// Enters a namespace; a name that is missing at the line's end reads as C's null pointer prints.
 fn enter(host: &mut dyn Host, name: Option<&str>) -> Result<Entered, Stop> {
     let name = name.unwrap_or("(null)");
-    host.netns_enter(name).map_err(|errno| {
-        Stop::exit(match errno {
-            Errno::EINVAL => format!("setting the network namespace \"{name}\" failed: {errno}\n"),
-            _ => format!("Cannot open network namespace \"{name}\": {errno}\n"),
-        })
-    })
+    host.netns_enter(name).map_err(|errno| Stop::exit(not_entered(name, errno)))
+}
+
+/// What the tool says of a namespace that it could not enter: one that cannot be opened, or a file that is none.
+pub(crate) fn not_entered(name: &str, errno: Errno) -> String {
+    match errno {
+        Errno::EINVAL => format!("setting the network namespace \"{name}\" failed: {errno}\n"),
+        _ => format!("Cannot open network namespace \"{name}\": {errno}\n"),
+    }
 }
 
 fn read_family(options: &mut Options, word: &str) -> Result<(), Stop> {

@@ -99,6 +99,9 @@ impl World {
         let (netns, old) = (device.netns, device.name);
         let space = self.space_mut(netns)?;
         let name = space.free_name(wanted)?;
+        if crate::netns::is_reserved_name(wanted) {
+            return Err(Errno::EINVAL.into());
+        }
         space.leave_name(old);
         space.enter_name(id, name);
         self[id].name = name;

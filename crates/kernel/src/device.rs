@@ -256,8 +256,16 @@ pub struct Device {
     pub private: Option<Box<dyn Any + Send>>,
     /// What other types keep on it.
     pub attached: Vec<Box<dyn Any + Send>>,
-    /// The one type that takes its frames (`rx_handler`), by the type's kind: "bridge", "macvlan" …
-    pub rx_handler: Option<&'static str>,
+    /// The one type that takes its frames (`rx_handler`).
+    pub rx_handler: Option<&'static Type>,
+    /// Whether vlans stand on it.
+    pub has_vlans: bool,
+    /// The port at the far end of its cable.
+    pub(crate) wire: Option<u32>,
+    /// The port that sees what it receives.
+    pub(crate) tap: Option<u32>,
+    /// Group addresses that it listens to, beside the broadcast address.
+    pub multicast: BTreeSet<Mac>,
     /// Its place in the order in which devices came into their namespaces.
     pub(crate) arrival: u64,
 }
@@ -329,6 +337,10 @@ impl Device {
             private: None,
             attached: Vec::new(),
             rx_handler: None,
+            has_vlans: false,
+            wire: None,
+            tap: None,
+            multicast: BTreeSet::new(),
             arrival: 0,
         }
     }
@@ -336,6 +348,13 @@ impl Device {
     /// Whether it was set up.
     pub fn is_up(&self) -> bool {
         self.flags & IFF_UP != 0
+    }
+
+    /// Whether frames to a group address are for it.
+    pub fn listens_to(&self, group: &Mac) -> bool {
+        *group == self.broadcast
+            || self.flags & (IFF_PROMISC | IFF_ALLMULTI) != 0
+            || self.multicast.contains(group)
     }
 
     /// Whether its state lets frames through (`netif_oper_up`).

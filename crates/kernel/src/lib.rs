@@ -4,15 +4,19 @@
 //! the same bytes. [`Kernel`] is the whole interface.
 
 #![forbid(unsafe_code)]
+#![deny(clippy::disallowed_types, clippy::disallowed_methods)]
 
 pub mod change;
 mod client;
 pub mod device;
+pub mod frame;
+mod host;
 mod inet6;
 pub mod link;
 pub mod netns;
 mod register;
 mod rtnl;
+pub mod run;
 pub mod stack;
 pub mod state;
 mod sysctl;
@@ -23,6 +27,7 @@ use ::rtnl::attr::Builder;
 use ::rtnl::errno::Errno;
 pub use client::ClientId;
 use device::Name;
+use run::{PortId, PortKind};
 pub use netns::NetnsId;
 pub use world::Instant;
 use world::World;
@@ -148,6 +153,56 @@ impl Kernel {
         let more = rtnl::get::continue_dump(&mut self.world, client, client.port(), &mut out);
         *datagram = out.bytes;
         Ok(more)
+    }
+
+    /// Puts a port on the link of that index: a place where frames come in from outside, and leave.
+    ///
+    /// # Errors
+    /// ENODEV if there is no such link, EBUSY if it has a port.
+    pub fn attach_port(&mut self, netns: NetnsId, ifindex: u32, kind: PortKind) -> Result<PortId, Errno> {
+        let id = self.world.by_index(netns, ifindex).ok_or(Errno::ENODEV)?;
+        self.world.attach_port(id, kind)
+    }
+
+    /// Takes a port away; what waits there is lost.
+    pub fn detach_port(&mut self, port: PortId) {
+        self.world.detach_port(port);
+    }
+
+    /// Lets Ethernet frames come in at a port and runs until nothing moves any more. What left at ports waits for
+    /// [`Kernel::output`].
+    ///
+    /// # Errors
+    /// EBADF if the port is gone, ENODEV if its link is.
+    pub fn input(&mut self, now: Instant, port: PortId, frames: &[&[u8]]) -> Result<(), Errno> {
+        self.world.now = self.world.now.max(now);
+        self.world.input(port, frames)
+    }
+
+    /// Hands every frame that left at a port to `each`, in order.
+    pub fn output(&mut self, port: PortId, each: &mut dyn FnMut(&[u8])) {
+        self.world.output(port, each);
+    }
+
+    /// How many frames are inside the kernel: none when nothing moves and every port was emptied.
+    pub fn frames_inside(&self) -> usize {
+        self.world.run.pool.in_use()
+    }
+
+    /// How many frames died of each reason, by the reason's name; those that none died of are left out.
+    pub fn drops(&self) -> Vec<(&'static str, u64)> {
+        let rows = run::DROPS.iter().zip(&self.world.run.drops);
+        rows.filter(|(_, count)| **count > 0).map(|((_, name), count)| (*name, *count)).collect()
+    }
+
+    /// Begins or ends to remember what happens to every frame, for [`Kernel::sightings`].
+    pub fn watch(&mut self, on: bool) {
+        self.world.run.watching = on;
+    }
+
+    /// What happened to frames since this was last called.
+    pub fn sightings(&mut self) -> Vec<run::Sighting> {
+        self.world.take_sightings()
     }
 
     /// Lets time pass: every timer up to then goes off, in order.

@@ -99,6 +99,12 @@ pub fn is_valid_name(name: &[u8]) -> bool {
         && !name.iter().any(forbidden)
 }
 
+/// Whether a name is one of those that IPv4 keeps its settings under beside the devices'
+/// (`sysctl_dev_name_is_allowed`).
+pub(crate) fn is_reserved_name(name: &[u8]) -> bool {
+    [&b"all"[..], b"default"].contains(&name)
+}
+
 impl Netns {
     /// The device of that index.
     pub fn by_index(&self, ifindex: u32) -> Option<DeviceId> {
@@ -200,8 +206,7 @@ impl Netns {
     /// # Errors
     /// EINVAL for a name that is none, EEXIST for one that is taken, ENFILE if no number is free.
     pub(crate) fn free_name(&mut self, wanted: &[u8]) -> Result<Name, Errno> {
-        // `all` and `default` are no devices' in the settings that IPv4 keeps by name.
-        if !is_valid_name(wanted) || [&b"all"[..], b"default"].contains(&wanted) {
+        if !is_valid_name(wanted) {
             return Err(Errno::EINVAL);
         }
         if wanted.contains(&b'%') {

@@ -28,6 +28,12 @@ impl World {
             self.uninit(id);
             return Err(refusal);
         }
+        // That is found out only when the device is seen, and its index has been drawn.
+        if crate::netns::is_reserved_name(name.bytes()) {
+            self.leave(id);
+            self.uninit(id);
+            return Err(Errno::EINVAL.into());
+        }
         let device = &mut self[id];
         // A device that is made without a queue needs none (`register_netdevice`).
         device.abilities.no_queue |= device.txqlen == 0;

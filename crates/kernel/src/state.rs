@@ -265,8 +265,12 @@ impl World {
 
     // Events.
 
-    /// Tells the device's own type and all types that keep something on it. Their refusals have no effect.
+    /// Tells the device's own type and all types that keep something on it, and before them, where Linux does so
+    /// (`rtnetlink_event`), all clients who listen. Refusals have no effect.
     pub fn tell(&mut self, id: DeviceId, event: Event) {
+        if matches!(event, Event::ChangeMtu | Event::ChangeAddress | Event::ChangeName) {
+            self.announce_link(id);
+        }
         for kind in crate::link::TYPES {
             if let Some(receive) = kind.event.filter(|_| self.get(id).is_some()) {
                 let _ = receive(self, id, event);

@@ -7,6 +7,7 @@ use crate::client::Clients;
 use crate::device::{Device, DeviceId, Mac, Name};
 use crate::link::Type;
 use crate::netns::{Netns, NetnsId};
+use crate::run::Run;
 use crate::timer::Timers;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
@@ -37,6 +38,8 @@ pub struct World {
     /// Devices whose state is to be looked at again at the request's end.
     pub(crate) watched: VecDeque<DeviceId>,
     pub(crate) clients: Clients,
+    /// Frames, and what waits to be done with them.
+    pub run: Run,
     pub(crate) timers: Timers,
     /// The time of the request or frame at hand.
     pub now: Instant,
@@ -52,6 +55,7 @@ impl World {
             arrivals: 0,
             watched: VecDeque::new(),
             clients: Clients::default(),
+            run: Run::new(),
             timers: Timers::default(),
             now: Instant(0),
         }

@@ -24,6 +24,9 @@ pub(crate) const DEPTH_MAX: usize = 16;
 /// The number of the machine's one process, which `ip netns attach` and `identify` may name.
 const INIT_PID: u32 = 1;
 
+/// The number of what was opened as a namespace and is none: the kernel refuses it.
+const NO_NETNS: u32 = u32::MAX;
+
 /// What the channels and the machine share.
 struct World {
     kernel: Kernel,
@@ -33,34 +36,73 @@ struct World {
 /// The names of namespaces, as `/run/netns` holds them.
 #[derive(Default)]
 struct Names {
-    by_name: BTreeMap<String, (u64, NetnsId)>,
+    /// The age of each name and what it stands for; none if that can be seen no longer.
+    by_name: BTreeMap<String, (u64, Option<NetnsId>)>,
     by_age: BTreeMap<u64, String>,
     /// How many names a namespace has, and which.
     of: BTreeMap<NetnsId, Vec<String>>,
+    /// Names that were given inside other namespaces, with how deep.
+    inside: Vec<(usize, String)>,
     made: u64,
 }
 
+/// What a name or path leads to.
+enum Opened {
+    Netns(NetnsId),
+    /// A file that is no namespace.
+    Other,
+}
+
 impl Names {
-    fn get(&self, name: &str) -> Option<NetnsId> {
-        self.by_name.get(name).map(|(_, netns)| *netns)
+    fn get(&self, name: &str) -> Option<Opened> {
+        let (_, netns) = self.by_name.get(name)?;
+        Some(netns.map_or(Opened::Other, Opened::Netns))
     }
 
-    fn add(&mut self, name: &str, netns: NetnsId) {
+    /// A name is given by a command that is so deep inside other namespaces.
+    fn add(&mut self, name: &str, netns: NetnsId, depth: usize) {
         self.made += 1;
-        self.by_name.insert(name.into(), (self.made, netns));
+        self.by_name.insert(name.into(), (self.made, Some(netns)));
         self.by_age.insert(self.made, name.into());
         self.of.entry(netns).or_default().push(name.into());
+        if depth > 0 {
+            self.inside.push((depth, name.into()));
+        }
     }
 
-    fn remove(&mut self, name: &str) -> Option<NetnsId> {
+    /// Removes a name and gives what it stood for; none if there is no such name.
+    fn remove(&mut self, name: &str) -> Option<Option<NetnsId>> {
         let (age, netns) = self.by_name.remove(name)?;
         self.by_age.remove(&age);
-        let names = self.of.get_mut(&netns)?;
+        self.inside.retain(|(_, other)| other != name);
+        if let Some(netns) = netns {
+            self.forget(name, netns);
+        }
+        Some(netns)
+    }
+
+    fn forget(&mut self, name: &str, netns: NetnsId) {
+        let Some(names) = self.of.get_mut(&netns) else { return };
         names.retain(|other| other != name);
         if names.is_empty() {
             self.of.remove(&netns);
         }
-        Some(netns)
+    }
+
+    /// A command comes back up to that depth. `ip` enters a namespace with mounts of its own, so of the names that
+    /// were given further down the files are left, and nothing is behind them. Gives what was behind them.
+    fn surface(&mut self, depth: usize) -> Vec<NetnsId> {
+        let inside = std::mem::take(&mut self.inside);
+        let (lost, kept): (Vec<_>, Vec<_>) = inside.into_iter().partition(|(made, _)| *made > depth);
+        self.inside = kept;
+        let mut behind = Vec::new();
+        for (_, name) in lost {
+            if let Some(netns) = self.by_name.get_mut(&name).and_then(|(_, netns)| netns.take()) {
+                self.forget(&name, netns);
+                behind.push(netns);
+            }
+        }
+        behind
     }
 }
 
@@ -143,12 +185,12 @@ impl<C: Console> Machine<C> {
     }
 
     /// The namespace that an opened name or path means.
-    fn resolve(&self, name: &str) -> Option<NetnsId> {
-        if !name.contains('/') {
-            return self.names.get(name);
-        }
+    fn resolve(&self, name: &str) -> Option<Opened> {
         match name {
-            "/proc/self/ns/net" | "/proc/thread-self/ns/net" => Some(self.place.netns),
+            // The directory of the names, and the one above.
+            "" | "." | ".." => Some(Opened::Other),
+            name if !name.contains('/') => self.names.get(name),
+            "/proc/self/ns/net" | "/proc/thread-self/ns/net" => Some(Opened::Netns(self.place.netns)),
             path => {
                 let name =
                     path.strip_prefix("/run/netns/").or_else(|| path.strip_prefix("/var/run/netns/"))?;
@@ -210,7 +252,7 @@ impl<C: Console> Host for Machine<C> {
             return Err(Errno::EEXIST);
         }
         let netns = self.world.borrow_mut().kernel.create_netns()?;
-        self.names.add(name, netns);
+        self.names.add(name, netns, self.place.entered_from.len());
         Ok(())
     }
 
@@ -221,18 +263,22 @@ impl<C: Console> Host for Machine<C> {
         if pid != INIT_PID {
             return Err(Errno::ENOENT);
         }
-        self.names.add(name, self.place.netns);
+        self.names.add(name, self.place.netns, self.place.entered_from.len());
         Ok(())
     }
 
     fn netns_delete(&mut self, name: &str) -> Result<(), Errno> {
-        let netns = self.names.remove(name).ok_or(Errno::ENOENT)?;
-        self.end_if_unused(netns);
+        if let Some(netns) = self.names.remove(name).ok_or(Errno::ENOENT)? {
+            self.end_if_unused(netns);
+        }
         Ok(())
     }
 
     fn netns_open(&mut self, name: &str) -> Result<u32, Errno> {
-        self.resolve(name).map(|netns| netns.0).ok_or(Errno::ENOENT)
+        match self.resolve(name).ok_or(Errno::ENOENT)? {
+            Opened::Netns(netns) => Ok(netns.0),
+            Opened::Other => Ok(NO_NETNS),
+        }
     }
 
     fn netns_close(&mut self, _fd: u32) {
@@ -240,7 +286,7 @@ impl<C: Console> Host for Machine<C> {
     }
 
     fn netns_enter(&mut self, name: &str) -> Result<Entered, Errno> {
-        let netns = self.resolve(name).ok_or(Errno::ENOENT)?;
+        let Opened::Netns(netns) = self.resolve(name).ok_or(Errno::ENOENT)? else { return Err(Errno::EINVAL) };
         let depth = self.place.entered_from.len() as u64;
         self.place.entered_from.push(self.place.netns);
         self.place.netns = netns;
@@ -255,6 +301,9 @@ impl<C: Console> Host for Machine<C> {
             let Some(home) = self.place.entered_from.pop() else { return };
             self.place.netns = home;
             self.let_go(left);
+        }
+        for netns in self.names.surface(depth) {
+            self.end_if_unused(netns);
         }
     }
 

@@ -2,13 +2,14 @@
 
 use crate::linux::LinuxHost;
 use crate::nic::Nic;
-use crate::programs::NOT_UNDERSTOOD;
+use crate::programs::{NOT_FOUND, NOT_UNDERSTOOD, not_found};
 use crate::run::{Outcome, RunOptions};
 use crate::shell::World;
 use crate::shell_words::{Line, NotUnderstood, split};
 use crate::source::{Item, Source};
 use crate::trouble::Trouble;
 use iproute::host::Host;
+use rtnl::errno::Errno;
 use std::io::{self, Write};
 
 /// Linux as a world of lines.
@@ -31,13 +32,20 @@ impl World for LinuxShell {
             return Ok(iproute::ip(&mut self.host, &words[1..]));
         }
         Ok(self.host.execute(&words).unwrap_or_else(|errno| {
-            self.host.err(&format!("netloom: {}: {errno}\n", words[0]));
-            127
+            match errno {
+                Errno::ENOENT => self.host.err(&not_found(&words)),
+                _ => self.host.err(&format!("bash: line 1: {}: {errno}\n", words[0])),
+            }
+            NOT_FOUND
         }))
     }
 
     fn host(&mut self) -> &mut dyn Host {
         &mut self.host
+    }
+
+    fn about(&self) -> &'static str {
+        "This machine's Linux, as it is: changes are real, and most need root."
     }
 
     fn netns_name(&mut self) -> Option<String> {

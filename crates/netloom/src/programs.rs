@@ -17,7 +17,7 @@ pub const NOT_UNDERSTOOD: i32 = 2;
 /// The exit status of a program that is not built yet.
 const NOT_BUILT: i32 = 2;
 /// The exit status of a command that is not found.
-const NOT_FOUND: i32 = 127;
+pub(crate) const NOT_FOUND: i32 = 127;
 /// The longest sleep: a year. Timers run all the while, and there is a day on which a script should end.
 const SLEEP_MAX: f64 = 366.0 * 24.0 * 3600.0;
 
@@ -73,6 +73,13 @@ pub fn is_known(word: &str) -> bool {
     PROGRAMS.contains(&word) || LATER.contains(&word)
 }
 
+/// What bash says of a program that is not there.
+pub(crate) fn not_found(words: &[String]) -> String {
+    let name = words.first().map_or("", String::as_str);
+    let what = if name.contains('/') { "No such file or directory" } else { "command not found" };
+    format!("bash: line 1: {name}: {what}\n")
+}
+
 impl<C: Console> Machine<C> {
     /// Runs a line as a shell would and gives the exit status. Monitors in the background print behind it.
     ///
@@ -94,9 +101,7 @@ impl<C: Console> Machine<C> {
         match self.run_program(words) {
             Some(status) => status,
             None => {
-                let name = words.first().map_or("", String::as_str);
-                let what = if name.contains('/') { "No such file or directory" } else { "command not found" };
-                self.err(&format!("bash: line 1: {name}: {what}\n"));
+                self.err(&not_found(words));
                 NOT_FOUND
             }
         }
@@ -214,6 +219,10 @@ impl World for Machine<Terminal> {
 
     fn host(&mut self) -> &mut dyn Host {
         self
+    }
+
+    fn about(&self) -> &'static str {
+        "A machine of your own, with nothing on it but `lo`."
     }
 
     fn netns_name(&mut self) -> Option<String> {

@@ -27,7 +27,7 @@ pub const OWN_COMMANDS: &[&str] = &["help", "exit", "quit", "nic"];
 const HISTORY_MAX: usize = 10_000;
 
 const HELP: &str = "\
-A machine of your own, with nothing on it but `lo`. Type `ip` as you know it:
+Type `ip` as you know it:
 
   ip link add d0 type dummy             make a link
   ip link set d0 up                     set it up
@@ -59,6 +59,8 @@ pub trait World {
     fn run_line(&mut self, line: &str) -> Result<i32, NotUnderstood>;
     /// The host behind it.
     fn host(&mut self) -> &mut dyn Host;
+    /// What it is, in one sentence.
+    fn about(&self) -> &'static str;
     /// The name of the current namespace.
     fn netns_name(&mut self) -> Option<String>;
     /// Puts a NIC in.
@@ -84,6 +86,8 @@ struct Shell {
     in_notes: bool,
     /// Whether someone looks at what is said.
     interactive: bool,
+    /// Whether to say that a line was passed over: it may have been typed.
+    remarks: bool,
     status: i32,
     entered: Vec<Entered>,
 }
@@ -132,7 +136,8 @@ fn run_terminal(world: &mut dyn World, history: Option<PathBuf>) -> i32 {
         // There is none at the first time.
         let _ = editor.load_history(file);
     }
-    world.borrow_mut().host().out("netloom: an embedded Linux 6.1 network; `help` teaches, ctrl-d ends\n");
+    let about = world.borrow().about();
+    world.borrow_mut().host().out(&format!("netloom: {about} `help` teaches, ctrl-d ends.\n"));
     let mut shell = Shell { interactive: true, ..Shell::default() };
     loop {
         let prompt = prompt(world.borrow_mut().netns_name());
@@ -142,7 +147,8 @@ fn run_terminal(world: &mut dyn World, history: Option<PathBuf>) -> i32 {
             Err(_) => break,
         };
         let mut world = world.borrow_mut();
-        // A paste comes as one text of many lines.
+        // A paste comes as one text of many lines; on a terminal that does not tell pastes it may come line by line.
+        shell.remarks = !text.contains('\n');
         if text.lines().any(|line| shell.line(*world, line.trim_end()) == Next::End) || world.is_closed() {
             break;
         }
@@ -192,6 +198,9 @@ impl Shell {
             return self.command(world, command);
         }
         if self.in_notes && (line.starts_with(' ') || !known(&first(line))) {
+            if self.remarks {
+                world.host().err("(passed over, as what pasted notes once printed)\n");
+            }
             return Next::GoOn;
         }
         self.in_notes = false;
@@ -205,7 +214,10 @@ impl Shell {
         };
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         match words[..] {
-            ["help"] => world.host().out(HELP),
+            ["help"] => {
+                let about = world.about();
+                world.host().out(&format!("{about} {HELP}"));
+            }
             ["exit" | "quit"] => return self.exit(world),
             ["exit" | "quit", status] => {
                 self.status = status.parse().unwrap_or(NOT_UNDERSTOOD);

@@ -115,13 +115,13 @@ impl Source {
             return Ok(None);
         }
         self.line += 1;
-        if length > LINE_MAX {
-            return Err(self.trouble("the line is longer than 1 MiB; is this a file of commands?"));
-        }
         if self.buffer.contains(&0) {
             return Err(
                 self.trouble("this is not text (there is a zero byte in it); give a file of commands")
             );
+        }
+        if length > LINE_MAX {
+            return Err(self.trouble("the line is longer than 1 MiB; is this a file of commands?"));
         }
         let Ok(text) = std::str::from_utf8(&self.buffer) else {
             return Err(self.trouble("this is not text (it is not valid UTF-8); give a file of commands"));

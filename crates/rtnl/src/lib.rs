@@ -5,6 +5,7 @@
 //! are the rooms of facts; [`client`] holds conversations over a channel.
 
 #![forbid(unsafe_code)]
+#![deny(clippy::disallowed_types, clippy::disallowed_methods)]
 
 pub mod attr;
 pub mod client;

@@ -1,6 +1,8 @@
 //! Properties of the bytes: what is written is read back, no bytes and no words make anything panic, strange
 //! attributes survive, and time is linear in length however deep nests go.
 
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "a test may look at the clock")]
+
 use proptest::prelude::*;
 use rtnl::attr::{Attrs, Builder, HEADER, NESTED};
 use rtnl::client::Links;

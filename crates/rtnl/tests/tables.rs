@@ -8,7 +8,7 @@ use rtnl::object::{link, netns};
 use rtnl::show::Show;
 use rtnl::table::{Access, NUMBERS, Table, Wire};
 use rtnl::words::{Matching, matches};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 /// Every table with the name under which complaints here speak of it.
 fn tables() -> Vec<(&'static str, &'static Table)> {
@@ -47,8 +47,8 @@ fn a_number_stands_once_or_adds_a_second_word_or_show() {
             let same = (first.name, first.wire, first.access) == (row.name, row.wire, row.access);
             assert!(same && row.word.is_some(), "{table}: {} stands twice", row.name);
         }
-        let names: HashSet<_> = rows.iter().map(|row| (row.name, row.number)).collect();
-        let numbers: HashSet<_> = rows.iter().map(|row| row.number).collect();
+        let names: BTreeSet<_> = rows.iter().map(|row| (row.name, row.number)).collect();
+        let numbers: BTreeSet<_> = rows.iter().map(|row| row.number).collect();
         assert_eq!(names.len(), numbers.len(), "{table}: a name stands for two numbers");
     }
 }
@@ -118,7 +118,7 @@ fn every_attribute_that_clients_may_set_has_a_word_or_a_reason() {
 
 #[test]
 fn kinds_have_names_of_their_own() {
-    let names: HashSet<_> = KINDS.iter().map(|kind| kind.name).collect();
+    let names: BTreeSet<_> = KINDS.iter().map(|kind| kind.name).collect();
     assert_eq!(names.len(), KINDS.len());
     for kind in KINDS {
         assert_eq!(kind.port, kind.name.ends_with("_slave"), "{}", kind.name);

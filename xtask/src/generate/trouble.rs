@@ -155,7 +155,7 @@ const LINES: &[&str] = &[
     "link set lo down",
     "link del DEV type KIND",
     "link add NEW address MAC master LOW type dummy",
-    "link add link LOW name NEW type dummy address MAC",
+    "link add link LOW name NEW address MAC type dummy",
     "link set DEV link LOW",
     "link set DEV nomaster",
     "link set DEV down nomaster up",

@@ -101,7 +101,7 @@ fn reset(name: &str) {
         "mtu 1500",
         "group 0",
         "txqueuelen 1000",
-        "arp on multicast on dynamic off",
+        "arp on multicast on dynamic off trailers on",
         "promisc off",
         "allmulticast off",
         "mode default",

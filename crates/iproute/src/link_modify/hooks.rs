@@ -3,6 +3,7 @@
 use super::line::{Job, Line, is_name};
 use super::settings::{named, not_on_or_off};
 use crate::context::refusal_text;
+use crate::link_list::group_number;
 use rtnl::attr::{Builder, NESTED};
 use rtnl::lladdr;
 use rtnl::message::Messages;
@@ -202,8 +203,8 @@ pub(super) fn group<'w>(
     if line.grouped {
         return Err(Stop::duplicate("group", text));
     }
-    let group = if text == "default" { Some(0) } else { number(text, 0, i32::MAX as u64) };
-    out.u32(IFLA_GROUP, group.ok_or_else(|| Stop::invalid("Invalid \"group\" value\n", text))? as u32);
+    let group = group_number(text).ok_or_else(|| Stop::invalid("Invalid \"group\" value\n", text))?;
+    out.u32(IFLA_GROUP, group);
     line.grouped = true;
     Ok(())
 }

@@ -10,6 +10,7 @@ mod ids;
 mod tests;
 
 use crate::context::Context;
+use crate::options::not_entered;
 use rtnl::errno::Errno;
 use rtnl::words::{Stop, Words, integer, matches};
 
@@ -211,13 +212,13 @@ fn exec(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
     }
     if let Some(name) = name {
         let entered = execute(ctx, name, words.rest());
-        let status = entered.map_err(|errno| Stop::fail(255, cannot_open(name, errno)))?;
+        let status = entered.map_err(|errno| Stop::fail(255, not_entered(name, errno)))?;
         return if status == 0 { Ok(()) } else { Err(Stop::fail(status, "")) };
     }
     for name in ctx.host.netns_names().map_err(|_| fail(""))? {
         ctx.sink.out.push_str(&format!("\nnetns: {name}\n"));
         if let Err(errno) = execute(ctx, &name, words.rest()) {
-            ctx.host.err(&cannot_open(&name, errno));
+            ctx.host.err(&not_entered(&name, errno));
         }
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! `ifb`: takes redirected frames into its queue and gives them back (`drivers/net/ifb.c`).
 
 use super::{Type, validate_address};
-use crate::device::Device;
+use crate::device::{Device, DeviceId};
+use crate::run::{Batch, Drop};
 use crate::world::World;
 use rtnl::object::link::{IFF_MULTICAST, IFF_NOARP};
 
@@ -12,6 +13,7 @@ pub static TYPE: Type = Type {
     validate: validate_address,
     init: Some(World::init_random_address),
     set_address: None,
+    transmit: Some(transmit),
     ..Type::DEFAULT
 };
 
@@ -20,4 +22,17 @@ fn setup(device: &mut Device) {
     device.txqlen = 32;
     device.min_mtu = 0;
     device.max_mtu = 0;
+}
+
+/// Takes what was redirected to it (`ifb_xmit`); a frame that came otherwise is counted and dropped.
+fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
+    let mut bytes = 0;
+    for frame in batch.frames() {
+        bytes += world.run.pool.length(*frame) as u64;
+    }
+    let counters = &mut world[id].counters;
+    counters.rx_packets += batch.len() as u64;
+    counters.rx_bytes += bytes;
+    counters.rx_dropped += batch.len() as u64;
+    world.discard_all(Some(id), batch, Drop::NotRedirected);
 }

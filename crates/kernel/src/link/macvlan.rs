@@ -4,6 +4,8 @@
 //! A macvlan on a macvlan stands on the other's lower device. In passthru mode the one macvlan shares the lower
 //! device's address, and changes of it go both ways. `macvtap` is the same with a character device on top.
 
+pub(super) mod frames;
+
 use super::{Event, NewLink, Type, validate_address};
 use crate::device::{Device, DeviceId, Mac, Registration, is_valid_ether_addr};
 use crate::world::World;
@@ -46,6 +48,8 @@ pub static TYPE: Type = Type {
     change_mtu: Some(change_mtu),
     change_rx_flags: Some(change_rx_flags),
     set_rx_mode: Some(set_rx_mode),
+    transmit: Some(frames::transmit),
+    receive: Some(frames::receive),
     event: Some(event),
     speed: super::Speed::OfLower,
     ..Type::DEFAULT
@@ -80,6 +84,8 @@ struct Port {
     places: u64,
     /// Those that are up, by address.
     by_address: BTreeMap<Mac, DeviceId>,
+    /// How many are in source mode.
+    source_mode: u32,
     /// The queue lengths asked for, and by how many.
     queue_lengths: BTreeMap<u32, u32>,
 }
@@ -185,7 +191,7 @@ fn create_port(world: &mut World, below: DeviceId) -> Result<(), Refusal> {
     if device.rx_handler.is_some() {
         return Err(Errno::EBUSY.into());
     }
-    device.rx_handler = Some(TYPE.kind);
+    device.rx_handler = Some(&TYPE);
     let own_address = device.address;
     device.attach(Port {
         passthru: false,
@@ -195,6 +201,7 @@ fn create_port(world: &mut World, below: DeviceId) -> Result<(), Refusal> {
         members: BTreeMap::new(),
         places: 0,
         by_address: BTreeMap::new(),
+        source_mode: 0,
         queue_lengths: BTreeMap::new(),
     });
     Ok(())
@@ -247,6 +254,7 @@ fn join_port(world: &mut World, new: &NewLink<'_>, below: DeviceId) -> Result<()
         port.places += 1;
         port.members.insert(place, new.device);
         *port.queue_lengths.entry(queue_length).or_insert(0) += 1;
+        port.source_mode += u32::from(mode == MACVLAN_MODE_SOURCE);
         state_mut(world, new.device)?.place = Some(place);
     }
     world.transfer_state(below, new.device);
@@ -300,7 +308,11 @@ pub(super) fn changelink(world: &mut World, id: DeviceId, _: &Tb<'_>, data: &Tb<
         change_queue_length(world, id, below, length)?;
     }
     if let Some(mode) = mode {
-        state_mut(world, id)?.mode = mode;
+        let old = std::mem::replace(&mut state_mut(world, id)?.mode, mode);
+        if let Some(port) = port_mut(world, below) {
+            port.source_mode += u32::from(mode == MACVLAN_MODE_SOURCE);
+            port.source_mode -= u32::from(old == MACVLAN_MODE_SOURCE);
+        }
     }
     change_sources(world, id, data)
 }
@@ -361,17 +373,21 @@ fn change_sources(world: &mut World, id: DeviceId, data: &Tb<'_>) -> Result<(), 
 }
 
 impl Macvlan {
+    /// Whether source mode lets frames of that sender through.
+    fn lists(&self, mac: &Mac) -> bool {
+        let bucket = bucket(mac);
+        self.sources.range((bucket, Reverse(u64::MAX))..=(bucket, Reverse(0))).any(|(_, known)| known == mac)
+    }
+
     fn add_source(&mut self, mac: Mac) -> Result<(), Refusal> {
-        let bucket = bucket(&mac);
-        let row = (bucket, Reverse(u64::MAX))..=(bucket, Reverse(0));
-        if self.sources.range(row).any(|(_, known)| *known == mac) {
+        if self.lists(&mac) {
             return Ok(());
         }
         if self.sources.len() >= SOURCES {
             return Err(Errno::ENOBUFS.into());
         }
         self.sources_made += 1;
-        self.sources.insert((bucket, Reverse(self.sources_made)), mac);
+        self.sources.insert((bucket(&mac), Reverse(self.sources_made)), mac);
         Ok(())
     }
 }
@@ -397,11 +413,12 @@ pub(super) fn dellink(world: &mut World, id: DeviceId, dying: &mut Vec<DeviceId>
     dying.push(id);
     let Some(below) = lower(world, id) else { return };
     let Ok(own) = state_mut(world, id) else { return };
-    let (place, length) = (own.place.take(), own.queue_length);
+    let (place, length, mode) = (own.place.take(), own.queue_length, own.mode);
     own.sources.clear();
     if let Some((port, place)) = port_mut(world, below).zip(place) {
         port.members.remove(&place);
         port.forget_queue_length(length);
+        port.source_mode -= u32::from(mode == MACVLAN_MODE_SOURCE);
     }
     world.unlink_upper(below, id);
 }

@@ -20,12 +20,13 @@ pub static TYPE: Type = Type {
     },
     newlink,
     dellink: Some(dellink),
+    receive: None,
     event: None,
     ..macvlan::TYPE
 };
 
 fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
-    world[new.device].rx_handler = Some(TYPE.kind);
+    world[new.device].rx_handler = Some(&TYPE);
     macvlan::newlink(world, new)
 }
 

@@ -7,6 +7,7 @@
 use crate::device::{Device, DeviceId, Mac};
 use crate::netns::NetnsId;
 use crate::timer::TimerId;
+use crate::run::Batch;
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::message::Refusal;
@@ -146,6 +147,12 @@ pub struct Type {
     pub timer: Option<fn(&mut World, DeviceId, TimerId)>,
     /// How fast it is; see `World::speed`.
     pub speed: Speed,
+    /// Sends frames: takes them out of the batch, counts them and forwards them; none: there is no way out
+    /// (`ndo_start_xmit`).
+    pub transmit: Option<fn(&mut World, DeviceId, &mut Batch)>,
+    /// Takes frames that a device received on which this type is the `rx_handler`; what stays in the batch goes on to
+    /// the host stack.
+    pub receive: Option<fn(&mut World, DeviceId, &mut Batch)>,
     /// An event on a device to which this type has attached something, or on a device of this type itself.
     pub event: Option<fn(&mut World, DeviceId, Event) -> Result>,
 }
@@ -180,6 +187,8 @@ impl Type {
         change_carrier: false,
         timer: None,
         speed: Speed::Unknown,
+        transmit: None,
+        receive: None,
         event: None,
     };
 }

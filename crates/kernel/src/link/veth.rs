@@ -4,8 +4,10 @@
 
 use super::{NewLink, Type, validate_address};
 use crate::device::{Device, DeviceId, Name, Registration, TSO_MAX_SIZE, segmentation};
+use crate::frame::PacketKind;
 use crate::netns::NetnsId;
 use crate::rtnl::create;
+use crate::run::{Batch, Drop, Step};
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::kind::veth::VETH_INFO_PEER;
@@ -135,4 +137,53 @@ fn stop(world: &mut World, id: DeviceId) {
     if let Some(peer) = peer(world, id) {
         world.carrier_off(peer);
     }
+}
+
+/// Gives frames to the other end (`veth_xmit`): those that are no larger than its MTU allows, a tag on top.
+fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
+    let Some(peer) = peer(world, id) else {
+        world[id].counters.tx_dropped += batch.len() as u64;
+        return world.discard_all(Some(id), batch, Drop::NoPeer);
+    };
+    let limit = if world[peer].is_up() { world[peer].mtu as usize + 18 } else { 0 };
+    let (mut bytes, mut fits) = (0, true);
+    for frame in batch.frames() {
+        let length = world.run.pool.length(*frame);
+        let meta = world.run.pool.meta_mut(*frame);
+        meta.priority = 0;
+        meta.kind = PacketKind::Auto;
+        bytes += length as u64;
+        fits &= length <= limit;
+    }
+    if !fits {
+        bytes = drop_oversized(world, id, peer, limit, batch);
+    }
+    let packets = batch.len() as u64;
+    let sent = &mut world[id].counters;
+    sent.tx_packets += packets;
+    sent.tx_bytes += bytes;
+    let received = &mut world[peer].counters;
+    received.rx_packets += packets;
+    received.rx_bytes += bytes;
+    world.forward_all(peer, Step::Receive, batch);
+}
+
+/// Drops the frames that the other end does not take; gives the bytes of the rest.
+#[cold]
+fn drop_oversized(world: &mut World, id: DeviceId, peer: DeviceId, limit: usize, batch: &mut Batch) -> u64 {
+    let mut bytes = 0;
+    let mut kept = std::mem::take(batch);
+    kept.retain(|frame| {
+        let length = world.run.pool.length(frame);
+        if length <= limit {
+            bytes += length as u64;
+            return true;
+        }
+        world[id].counters.tx_dropped += 1;
+        world[peer].counters.rx_dropped += 1;
+        world.discard(Some(peer), frame, if limit == 0 { Drop::DeviceDown } else { Drop::TooBig });
+        false
+    });
+    *batch = kept;
+    bytes
 }

@@ -5,6 +5,8 @@
 
 use super::{Event, NewLink, Type, validate_address};
 use crate::device::{AddressOrigin, Device, DeviceId, Mac, Registration};
+use crate::frame::{FrameId, PacketKind, Tag};
+use crate::run::{Batch, Drop, Step};
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -45,6 +47,7 @@ pub static TYPE: Type = Type {
     change_mtu: Some(change_mtu),
     change_rx_flags: Some(change_rx_flags),
     set_rx_mode: Some(set_rx_mode),
+    transmit: Some(transmit),
     event: Some(event),
     speed: super::Speed::OfLower,
     ..Type::DEFAULT
@@ -146,6 +149,7 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
     world.watch(new.device);
     if world[lower].attached::<Group>().is_none() {
         world[lower].attach(Group::default());
+        world[lower].has_vlans = true;
     }
     if let Some(group) = world[lower].attached_mut::<Group>() {
         group.0.insert((protocol, id), new.device);
@@ -205,6 +209,12 @@ fn changelink(world: &mut World, id: DeviceId, _: &Tb<'_>, data: &Tb<'_>) -> Res
 }
 
 impl Vlan {
+    /// The priority code point of a priority.
+    fn code_point(&self, priority: u32) -> u16 {
+        let row = &self.egress[priority as usize & 15];
+        row.iter().find(|(known, _)| *known == priority).map_or(0, |(_, point)| u16::from(*point))
+    }
+
     fn map_egress(&mut self, priority: u32, code_point: u8) -> Result<(), Refusal> {
         let row = &mut self.egress[priority as usize & 15];
         match row.iter().position(|(known, _)| *known == priority) {
@@ -246,6 +256,7 @@ fn dellink(world: &mut World, id: DeviceId, dying: &mut Vec<DeviceId>) {
             }
             if group.0.is_empty() {
                 world[lower].detach::<Group>();
+                world[lower].has_vlans = false;
             }
         }
     }
@@ -414,4 +425,84 @@ fn follow_down(world: &mut World, below: DeviceId, id: DeviceId) {
         world.close(id);
         transfer_state(world, below, id);
     }
+}
+
+// Frames.
+
+/// Takes the frames whose tag is a vlan's on this device, and gives them to it without the tag
+/// (`vlan_do_receive`); the rest stays in the batch.
+pub(crate) fn receive(world: &mut World, below: DeviceId, batch: &mut Batch) {
+    let mut last: Option<(Tag, Option<DeviceId>)> = None;
+    let mut rest = std::mem::take(batch);
+    rest.retain(|frame| {
+        let tag = world.run.pool.meta(frame).tag;
+        if !tag.is_some() {
+            return true;
+        }
+        let found = match last {
+            Some((known, found)) if known == tag => found,
+            _ => find(world, below, tag.protocol, tag.id()),
+        };
+        last = Some((tag, found));
+        let Some(id) = found else { return true };
+        hand_up(world, below, id, frame);
+        false
+    });
+    *batch = rest;
+}
+
+fn hand_up(world: &mut World, below: DeviceId, id: DeviceId, frame: FrameId) {
+    if !world[id].is_up() {
+        return world.discard(Some(id), frame, Drop::VlanDown);
+    }
+    let target = world.run.pool.destination(frame);
+    let own_below = target == world[below].address;
+    let length = world.run.pool.length(frame) as u64;
+    let code_point = world.run.pool.meta(frame).tag.tci >> 13;
+    let priority = state(world, id).map_or(0, |vlan| vlan.ingress[usize::from(code_point)]);
+    let meta = world.run.pool.meta_mut(frame);
+    meta.tag = Tag::NONE;
+    meta.priority = priority;
+    // A frame to the lower device itself is the vlan's as well, whatever address that has.
+    if own_below {
+        meta.kind = PacketKind::Host;
+    }
+    let counters = &mut world[id].counters;
+    counters.rx_packets += 1;
+    counters.rx_bytes += length;
+    let group = target[0] & 1 != 0 && target != crate::device::BROADCAST;
+    counters.multicast += u64::from(group);
+    world.forward(id, Step::Receive, frame);
+}
+
+/// Sends frames through the lower device with the vlan's tag (`vlan_dev_hard_start_xmit`).
+fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
+    let Some(vlan) = state(world, id) else { return };
+    let (below, protocol, vid) = (vlan.lower, vlan.protocol, vlan.id);
+    let reorders = vlan.flags & VLAN_FLAG_REORDER_HDR != 0;
+    if !world.get(below).is_some_and(Device::is_up) {
+        world[id].counters.tx_dropped += batch.len() as u64;
+        return world.discard_all(Some(below), batch, Drop::DeviceDown);
+    }
+    let (mut packets, mut bytes) = (0, 0);
+    for frame in batch.frames() {
+        // A tag that is there already goes into the frame: the vlan's own is the outer one.
+        if !world.run.pool.insert_tag(*frame) {
+            world[id].counters.tx_dropped += 1;
+            world.discard(Some(id), *frame, Drop::NoPool);
+            continue;
+        }
+        if reorders || world.run.pool.ethertype(*frame) != protocol {
+            let priority = world.run.pool.meta(*frame).priority;
+            let code_point = state(world, id).map_or(0, |vlan| vlan.code_point(priority));
+            world.run.pool.meta_mut(*frame).tag = Tag { protocol, tci: vid | code_point << 13 };
+        }
+        packets += 1;
+        bytes += world.run.pool.length(*frame) as u64;
+        world.forward(below, Step::Transmit, *frame);
+    }
+    batch.clear();
+    let counters = &mut world[id].counters;
+    counters.tx_packets += packets;
+    counters.tx_bytes += bytes;
 }

@@ -12,8 +12,6 @@ use std::collections::BTreeSet;
 
 /// The largest number of a port; 0 is none (`BR_MAX_PORTS`).
 const LARGEST: u16 = 1023;
-/// The name under which a bridge takes the frames of a port.
-const RX_HANDLER: &str = "bridge";
 
 /// What may be on or off at a port, each a bit of [`Port::flags`].
 pub(super) mod flag {
@@ -162,13 +160,17 @@ pub(super) fn add(world: &mut World, bridge: DeviceId, device: DeviceId) -> Resu
     if world[device].rx_handler.is_some() {
         return Err(Errno::EBUSY.into());
     }
-    world.link_upper(device, bridge, true)?;
-    // commit
     let port = Port::new(bridge, number, path_cost(world, device));
-    world[device].rx_handler = Some(RX_HANDLER);
     world[device].attach(port);
     stp::become_designated(world, device);
     world.set_allmulti(device, true);
+    if let Err(refusal) = world.link_upper(device, bridge, true) {
+        world.set_allmulti(device, false);
+        world[device].detach::<Port>();
+        return Err(refusal);
+    }
+    // commit
+    world[device].rx_handler = Some(&super::TYPE);
     of_mut(world, bridge).ports.insert(number, device);
     of_mut(world, bridge).arrivals.push(device);
     promiscuity::count_auto_ports(world, bridge);
@@ -268,11 +270,11 @@ pub(super) fn event(world: &mut World, device: DeviceId, event: Event) -> Result
 /// Brings a port in or out as its carrier comes and goes; says whether it did (`br_port_carrier_check`).
 fn check_carrier(world: &mut World, device: DeviceId) -> bool {
     let operating = is_operating(world, device);
-    let cost = path_cost(world, device);
-    let Some(port) = of_port_mut(world, device) else { return false };
-    if operating && !port.has(flag::ADMIN_COST) {
-        port.cost = cost;
+    if operating && of_port(world, device).is_some_and(|port| !port.has(flag::ADMIN_COST)) {
+        let cost = path_cost(world, device);
+        of_port_mut(world, device).into_iter().for_each(|port| port.cost = cost);
     }
+    let Some(port) = of_port(world, device) else { return false };
     let (bridge, disabled) = (port.bridge, port.state == BR_STATE_DISABLED);
     if !world[bridge].is_up() || operating != disabled {
         return false;

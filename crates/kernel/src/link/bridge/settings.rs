@@ -32,23 +32,25 @@ enum Change {
     /// As it is.
     Plain(fn(&mut Bridge, Attr<'_>)),
     /// With more to do.
+    Act(fn(&mut World, DeviceId, Attr<'_>)),
+    /// With more to do, and reasons to refuse.
     With(fn(&mut World, DeviceId, Attr<'_>) -> Result),
     /// Accepted without effect.
     Nothing,
 }
 
-use Change::{Byte, Flag, Nothing, Plain, With};
+use Change::{Act, Byte, Flag, Nothing, Plain, With};
 
 static SETTINGS: &[(u16, Change)] = &[
     (IFLA_BR_FORWARD_DELAY, With(|w, id, a| stp::set_forward_delay(&mut of_mut(w, id).tree, a.u32().into()))),
     (IFLA_BR_HELLO_TIME, With(|w, id, a| stp::set_hello_time(&mut of_mut(w, id).tree, a.u32().into()))),
     (IFLA_BR_MAX_AGE, With(|w, id, a| stp::set_max_age(&mut of_mut(w, id).tree, a.u32().into()))),
     (IFLA_BR_AGEING_TIME, Plain(set_ageing_time)),
-    (IFLA_BR_STP_STATE, With(|w, id, a| Ok(stp::set_enabled(w, id, a.u32() != 0)))),
-    (IFLA_BR_PRIORITY, With(|w, id, a| Ok(stp::set_priority(w, id, a.u16())))),
-    (IFLA_BR_VLAN_FILTERING, With(|w, id, a| Ok(vlans::set_filtering(w, id, a.u8() != 0)))),
-    (IFLA_BR_VLAN_PROTOCOL, With(|w, id, a| Ok(vlans::set_protocol(w, id, a.u16_be())))),
-    (IFLA_BR_VLAN_DEFAULT_PVID, With(|w, id, a| Ok(vlans::set_default_pvid(w, id, a.u16())))),
+    (IFLA_BR_STP_STATE, Act(|w, id, a| stp::set_enabled(w, id, a.u32() != 0))),
+    (IFLA_BR_PRIORITY, Act(|w, id, a| stp::set_priority(w, id, a.u16()))),
+    (IFLA_BR_VLAN_FILTERING, Act(|w, id, a| vlans::set_filtering(w, id, a.u8() != 0))),
+    (IFLA_BR_VLAN_PROTOCOL, Act(|w, id, a| vlans::set_protocol(w, id, a.u16_be()))),
+    (IFLA_BR_VLAN_DEFAULT_PVID, Act(|w, id, a| vlans::set_default_pvid(w, id, a.u16()))),
     (IFLA_BR_VLAN_STATS_ENABLED, Byte(0..=1, |b| &mut b.vlan_stats_enabled)),
     (IFLA_BR_VLAN_STATS_PER_PORT, With(set_vlan_stats_per_port)),
     (IFLA_BR_GROUP_FWD_MASK, With(set_group_fwd_mask)),
@@ -87,6 +89,7 @@ pub(super) fn change(world: &mut World, bridge: DeviceId, _: &Tb<'_>, data: &Tb<
             Byte(limits, _) if !limits.contains(&attr.u8()) => return Err(Errno::EINVAL.into()),
             Byte(_, place) => *place(of_mut(world, bridge)) = attr.u8(),
             Plain(set) => set(of_mut(world, bridge), attr),
+            Act(set) => set(world, bridge, attr),
             With(set) => set(world, bridge, attr)?,
             Nothing => {}
         }

@@ -1,0 +1,465 @@
+//! Frames: a pool of buffers, and the handles that name them.
+//!
+//! A buffer is a slot of fixed size with room in front of the frame, so that tags and tunnel headers are pushed
+//! without copying. A [`FrameId`] names a frame: where in which buffer it lies, and what is known of it beside its
+//! bytes ([`Meta`]). Several frames may share a buffer (a flood); whoever writes gets a buffer of its own first.
+//! Free slots are taken last in, first out, because those are warm.
+//!
+//! Limits: a frame has at most [`LARGEST`] bytes; the pool grows up to [`BUFFERS`] buffers of each of two sizes and
+//! [`FRAMES`] frames and then refuses, which is a drop with a name. Nothing here allocates once the pool has grown.
+
+/// Bytes in front of a fresh frame.
+pub const HEADROOM: usize = 128;
+/// Bytes from one small buffer to the next: not a power of two, or the headers of all frames would share few lines
+/// of the cache.
+const SMALL: usize = HEADROOM + 1536 + 320;
+/// The same for the large ones.
+const LARGE: usize = HEADROOM + 65_536 + 320;
+/// The largest frame in bytes, headers included.
+pub const LARGEST: usize = 65_536 + 64;
+/// Buffers of one size at most.
+pub const BUFFERS: usize = 1 << 15;
+/// Frames at most.
+pub const FRAMES: usize = 1 << 17;
+/// Buffers by which the pool grows.
+const GROWTH: usize = 64;
+const LARGE_BIT: u32 = 1 << 31;
+
+/// Names a frame of the pool.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FrameId(pub(crate) u32);
+
+/// A VLAN tag that was lifted out of a frame, or is to be put into it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tag {
+    /// 0x8100 or 0x88a8; 0: no tag.
+    pub protocol: u16,
+    /// Priority code point, drop eligibility and identifier.
+    pub tci: u16,
+}
+
+impl Tag {
+    /// No tag.
+    pub const NONE: Tag = Tag { protocol: 0, tci: 0 };
+
+    /// Whether there is a tag.
+    pub fn is_some(self) -> bool {
+        self.protocol != 0
+    }
+
+    /// The identifier, 0 to 4095.
+    pub fn id(self) -> u16 {
+        self.tci & 0xfff
+    }
+}
+
+/// For whom a frame is, as far as a device below has decided it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PacketKind {
+    /// Its address decides, compared with that of the device that it is at.
+    #[default]
+    Auto,
+    /// For this host.
+    Host,
+    /// For another.
+    OtherHost,
+}
+
+/// What is known of a frame beside its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Meta {
+    buffer: u32,
+    start: u32,
+    length: u32,
+    /// The tag.
+    pub tag: Tag,
+    /// The priority (`skb->priority`), for QoS maps.
+    pub priority: u32,
+    /// Devices that it went through; a limit ends loops.
+    pub hops: u16,
+    /// For whom it is.
+    pub kind: PacketKind,
+    /// The number of the frame in the trace, and of the one that it is a copy of.
+    pub number: u32,
+    /// The frame that this one was copied from; itself if from none.
+    pub parent: u32,
+    /// The device that it came in through, as a slot and a generation; for those that ask later.
+    pub origin: Option<crate::device::DeviceId>,
+}
+
+struct Buffers {
+    memory: Vec<u8>,
+    stride: usize,
+    shares: Vec<u16>,
+    free: Vec<u32>,
+}
+
+impl Buffers {
+    fn new(stride: usize) -> Buffers {
+        Buffers { memory: Vec::new(), stride, shares: Vec::new(), free: Vec::new() }
+    }
+
+    #[inline]
+    fn take(&mut self) -> Option<u32> {
+        if self.free.is_empty() {
+            self.grow()?;
+        }
+        let at = self.free.pop()?;
+        self.shares[at as usize] = 1;
+        Some(at)
+    }
+
+    #[cold]
+    fn grow(&mut self) -> Option<()> {
+        let present = self.shares.len();
+        let growth = (present / 2).max(GROWTH).min(BUFFERS - present.min(BUFFERS));
+        if growth == 0 {
+            return None;
+        }
+        self.memory.resize((present + growth) * self.stride, 0);
+        self.shares.resize(present + growth, 0);
+        self.free.extend((present as u32..(present + growth) as u32).rev());
+        Some(())
+    }
+}
+
+/// The pool.
+pub struct Pool {
+    small: Buffers,
+    large: Buffers,
+    metas: Vec<Meta>,
+    free: Vec<u32>,
+    numbers: u32,
+}
+
+impl Default for Pool {
+    fn default() -> Self {
+        Pool {
+            small: Buffers::new(SMALL),
+            large: Buffers::new(LARGE),
+            metas: Vec::new(),
+            free: Vec::new(),
+            numbers: 0,
+        }
+    }
+}
+
+impl Pool {
+    #[inline]
+    fn buffers(&self, buffer: u32) -> (&Buffers, usize) {
+        if buffer & LARGE_BIT == 0 {
+            (&self.small, buffer as usize)
+        } else {
+            (&self.large, (buffer & !LARGE_BIT) as usize)
+        }
+    }
+
+    #[inline]
+    fn buffers_mut(&mut self, buffer: u32) -> (&mut Buffers, usize) {
+        if buffer & LARGE_BIT == 0 {
+            (&mut self.small, buffer as usize)
+        } else {
+            (&mut self.large, (buffer & !LARGE_BIT) as usize)
+        }
+    }
+
+    /// A buffer that holds so many bytes behind the headroom.
+    #[inline]
+    fn take_buffer(&mut self, length: usize) -> Option<u32> {
+        match length {
+            _ if length <= SMALL - HEADROOM => self.small.take(),
+            _ if length <= LARGEST => self.large.take().map(|at| at | LARGE_BIT),
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn enter(&mut self, meta: Meta) -> Option<FrameId> {
+        match self.free.pop() {
+            Some(at) => {
+                self.metas[at as usize] = meta;
+                Some(FrameId(at))
+            }
+            None if self.metas.len() >= FRAMES => None,
+            None => {
+                self.metas.push(meta);
+                Some(FrameId(self.metas.len() as u32 - 1))
+            }
+        }
+    }
+
+    /// A frame with these bytes; none if it is too large or the pool is exhausted.
+    #[inline]
+    pub fn frame(&mut self, bytes: &[u8]) -> Option<FrameId> {
+        let frame = self.blank(bytes.len())?;
+        self.own_bytes(frame).copy_from_slice(bytes);
+        Some(frame)
+    }
+
+    /// A frame of so many bytes, whatever they were.
+    #[inline]
+    fn blank(&mut self, length: usize) -> Option<FrameId> {
+        let buffer = self.take_buffer(length)?;
+        self.numbers = self.numbers.wrapping_add(1);
+        let number = self.numbers;
+        let meta = Meta {
+            buffer,
+            start: HEADROOM as u32,
+            length: length as u32,
+            tag: Tag::NONE,
+            priority: 0,
+            hops: 0,
+            kind: PacketKind::Auto,
+            number,
+            parent: number,
+            origin: None,
+        };
+        let frame = self.enter(meta);
+        if frame.is_none() {
+            self.release_buffer(buffer);
+        }
+        frame
+    }
+
+    /// Another frame over the same bytes.
+    #[inline]
+    pub fn share(&mut self, frame: FrameId) -> Option<FrameId> {
+        let mut meta = self.metas[frame.0 as usize];
+        let (buffers, at) = self.buffers_mut(meta.buffer);
+        buffers.shares[at] = buffers.shares[at].checked_add(1)?;
+        self.numbers = self.numbers.wrapping_add(1);
+        meta.parent = meta.number;
+        meta.number = self.numbers;
+        let shared = self.enter(meta);
+        if shared.is_none() {
+            self.release_buffer(meta.buffer);
+        }
+        shared
+    }
+
+    /// Gives a frame back.
+    #[inline]
+    pub fn release(&mut self, frame: FrameId) {
+        let buffer = self.metas[frame.0 as usize].buffer;
+        self.free.push(frame.0);
+        self.release_buffer(buffer);
+    }
+
+    #[inline]
+    fn release_buffer(&mut self, buffer: u32) {
+        let (buffers, at) = self.buffers_mut(buffer);
+        buffers.shares[at] -= 1;
+        if buffers.shares[at] == 0 {
+            buffers.free.push(at as u32);
+        }
+    }
+
+    /// What is known of a frame.
+    #[inline]
+    pub fn meta(&self, frame: FrameId) -> &Meta {
+        &self.metas[frame.0 as usize]
+    }
+
+    /// The same, to change.
+    #[inline]
+    pub fn meta_mut(&mut self, frame: FrameId) -> &mut Meta {
+        &mut self.metas[frame.0 as usize]
+    }
+
+    /// Bytes of a frame, its lifted tag left out.
+    #[inline]
+    pub fn length(&self, frame: FrameId) -> usize {
+        self.metas[frame.0 as usize].length as usize
+    }
+
+    /// The bytes.
+    #[inline]
+    pub fn bytes(&self, frame: FrameId) -> &[u8] {
+        let meta = &self.metas[frame.0 as usize];
+        let (buffers, at) = self.buffers(meta.buffer);
+        let start = at * buffers.stride + meta.start as usize;
+        &buffers.memory[start..start + meta.length as usize]
+    }
+
+    /// The address that it goes to; zero if the frame is shorter.
+    #[inline]
+    pub fn destination(&self, frame: FrameId) -> [u8; 6] {
+        self.bytes(frame).first_chunk().copied().unwrap_or_default()
+    }
+
+    /// The address that it comes from; zero if the frame is shorter.
+    #[inline]
+    pub fn source(&self, frame: FrameId) -> [u8; 6] {
+        self.bytes(frame).get(6..12).and_then(|bytes| bytes.first_chunk()).copied().unwrap_or_default()
+    }
+
+    /// What is in it: the two bytes behind the addresses; 0 if the frame is shorter.
+    #[inline]
+    pub fn ethertype(&self, frame: FrameId) -> u16 {
+        self.bytes(frame).get(12..14).map_or(0, |bytes| u16::from_be_bytes([bytes[0], bytes[1]]))
+    }
+
+    #[inline]
+    fn own_bytes(&mut self, frame: FrameId) -> &mut [u8] {
+        let meta = self.metas[frame.0 as usize];
+        let (buffers, at) = self.buffers_mut(meta.buffer);
+        let start = at * buffers.stride + meta.start as usize;
+        &mut buffers.memory[start..start + meta.length as usize]
+    }
+
+    /// The bytes, to change: in a buffer that no other frame shares. None if the pool is exhausted.
+    pub fn bytes_mut(&mut self, frame: FrameId) -> Option<&mut [u8]> {
+        self.unshare(frame)?;
+        Some(self.own_bytes(frame))
+    }
+
+    /// Copies the bytes into a buffer of its own, if another frame shares them.
+    fn unshare(&mut self, frame: FrameId) -> Option<()> {
+        let meta = self.metas[frame.0 as usize];
+        let (buffers, at) = self.buffers(meta.buffer);
+        if buffers.shares[at] == 1 {
+            return Some(());
+        }
+        let length = meta.length as usize;
+        let buffer = self.take_buffer(length)?;
+        let from = at * self.buffers(meta.buffer).0.stride + meta.start as usize;
+        let (_, to) = self.buffers(buffer);
+        if (buffer ^ meta.buffer) & LARGE_BIT == 0 {
+            let (buffers, _) = self.buffers_mut(buffer);
+            let to = to * buffers.stride + HEADROOM;
+            buffers.memory.copy_within(from..from + length, to);
+        } else {
+            // Only a large buffer with a small frame in it: the copy goes from one memory to the other.
+            let to = to * self.small.stride + HEADROOM;
+            self.small.memory[to..to + length].copy_from_slice(&self.large.memory[from..from + length]);
+        }
+        self.release_buffer(meta.buffer);
+        let meta = &mut self.metas[frame.0 as usize];
+        meta.buffer = buffer;
+        meta.start = HEADROOM as u32;
+        Some(())
+    }
+
+    /// Takes bytes off the front; false if there are not so many.
+    #[inline]
+    pub fn pull(&mut self, frame: FrameId, count: usize) -> bool {
+        let meta = &mut self.metas[frame.0 as usize];
+        if count > meta.length as usize {
+            return false;
+        }
+        meta.start += count as u32;
+        meta.length -= count as u32;
+        true
+    }
+
+    /// Puts bytes in front; false if there is no room or the pool is exhausted.
+    pub fn push(&mut self, frame: FrameId, header: &[u8]) -> bool {
+        if self.unshare(frame).is_none() {
+            return false;
+        }
+        let meta = &mut self.metas[frame.0 as usize];
+        let count = header.len() as u32;
+        if meta.start < count || (meta.length + count) as usize > LARGEST {
+            return false;
+        }
+        meta.start -= count;
+        meta.length += count;
+        self.own_bytes(frame)[..header.len()].copy_from_slice(header);
+        true
+    }
+
+    /// Cuts the frame to at most so many bytes.
+    pub fn truncate(&mut self, frame: FrameId, length: usize) {
+        let meta = &mut self.metas[frame.0 as usize];
+        meta.length = meta.length.min(length as u32);
+    }
+
+    /// Lifts a tag of 802.1Q or 802.1ad out of the header, if there is one and none was lifted before. False if the
+    /// header says that there is a tag and the frame ends in it.
+    #[inline]
+    pub fn lift_tag(&mut self, frame: FrameId) -> bool {
+        let bytes = self.bytes(frame);
+        let Some(head) = bytes.get(..14) else { return true };
+        let protocol = u16::from_be_bytes([head[12], head[13]]);
+        if protocol != 0x8100 && protocol != 0x88a8 || self.meta(frame).tag.is_some() {
+            return true;
+        }
+        self.lift_present_tag(frame, protocol)
+    }
+
+    fn lift_present_tag(&mut self, frame: FrameId, protocol: u16) -> bool {
+        let bytes = self.bytes(frame);
+        let Some(tci) = bytes.get(14..16).map(|b| u16::from_be_bytes([b[0], b[1]])) else { return false };
+        if bytes.len() < 18 {
+            return false;
+        }
+        let Some(bytes) = self.bytes_mut(frame) else { return false };
+        bytes.copy_within(0..12, 4);
+        self.pull(frame, 4);
+        self.meta_mut(frame).tag = Tag { protocol, tci };
+        true
+    }
+
+    /// Puts the lifted tag back into the header; false if there is no room.
+    pub fn insert_tag(&mut self, frame: FrameId) -> bool {
+        let tag = self.meta(frame).tag;
+        if !tag.is_some() {
+            return true;
+        }
+        if self.length(frame) < 14 || !self.push(frame, &[0; 4]) {
+            return false;
+        }
+        let bytes = self.own_bytes(frame);
+        bytes.copy_within(4..16, 0);
+        bytes[12..14].copy_from_slice(&tag.protocol.to_be_bytes());
+        bytes[14..16].copy_from_slice(&tag.tci.to_be_bytes());
+        self.meta_mut(frame).tag = Tag::NONE;
+        true
+    }
+
+    /// How many frames are out of the pool; 0 when every one is back.
+    pub fn in_use(&self) -> usize {
+        self.metas.len() - self.free.len()
+    }
+
+    /// How many buffers are out of the pool.
+    pub fn buffers_in_use(&self) -> usize {
+        let out = |buffers: &Buffers| buffers.shares.len() - buffers.free.len();
+        out(&self.small) + out(&self.large)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_frame_is_copied_when_written() {
+        let mut pool = Pool::default();
+        let a = pool.frame(&[1, 2, 3, 4]).unwrap();
+        let b = pool.share(a).unwrap();
+        assert_eq!(pool.buffers_in_use(), 1);
+        assert!(pool.push(b, &[9]));
+        assert_eq!((pool.bytes(a), pool.bytes(b)), (&[1, 2, 3, 4][..], &[9, 1, 2, 3, 4][..]));
+        pool.release(a);
+        pool.release(b);
+        assert_eq!((pool.in_use(), pool.buffers_in_use()), (0, 0));
+    }
+
+    #[test]
+    fn tags_come_out_and_go_in() {
+        let mut pool = Pool::default();
+        let mut bytes = [7u8; 22];
+        bytes[12..16].copy_from_slice(&[0x81, 0, 0x60, 11]);
+        let frame = pool.frame(&bytes).unwrap();
+        assert!(pool.lift_tag(frame));
+        assert_eq!(pool.meta(frame).tag, Tag { protocol: 0x8100, tci: 0x600b });
+        assert_eq!(pool.length(frame), 18);
+        assert!(pool.insert_tag(frame));
+        assert_eq!(pool.bytes(frame), bytes);
+        for length in 14..18 {
+            let short = pool.frame(&bytes[..length]).unwrap();
+            assert!(!pool.lift_tag(short));
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Frames of macvlans: out of one, and through the device below to the right one (`macvlan_start_xmit`,
+//! `macvlan_handle_frame`, `macvlan_broadcast`).
+//!
+//! A frame to a group address goes to every macvlan that is up and listens to the group; which of them, depends on
+//! the modes of sender and receiver. The device below sees every such frame itself as well.
+
+use super::*;
+use crate::frame::{FrameId, PacketKind};
+use crate::run::{Batch, Drop, Step};
+
+/// Every mode that hears what comes from outside.
+const FROM_OUTSIDE: u32 =
+    MACVLAN_MODE_PRIVATE | MACVLAN_MODE_VEPA | MACVLAN_MODE_PASSTHRU | MACVLAN_MODE_BRIDGE;
+
+/// Sends frames: in bridge mode straight to a sibling, else out through the device below.
+pub(in crate::link) fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
+    let Some((below, mode)) = state(world, id).map(|own| (own.lower, own.mode)) else { return };
+    let (mut packets, mut bytes) = (0, 0);
+    for frame in batch.frames() {
+        packets += 1;
+        bytes += world.run.pool.length(*frame) as u64;
+    }
+    let up = world.get(below).is_some_and(Device::is_up);
+    let counters = &mut world[id].counters;
+    if !up {
+        counters.tx_dropped += packets;
+        return world.discard_all(Some(below), batch, Drop::DeviceDown);
+    }
+    counters.tx_packets += packets;
+    counters.tx_bytes += bytes;
+    if mode != MACVLAN_MODE_BRIDGE {
+        return world.forward_all(below, Step::Transmit, batch);
+    }
+    for frame in batch.frames() {
+        transmit_bridged(world, id, below, *frame);
+    }
+    batch.clear();
+}
+
+fn transmit_bridged(world: &mut World, id: DeviceId, below: DeviceId, frame: FrameId) {
+    let target = world.run.pool.destination(frame);
+    if target[0] & 1 != 0 {
+        broadcast(world, below, Some(id), MACVLAN_MODE_BRIDGE, frame);
+        return world.forward(below, Step::Transmit, frame);
+    }
+    let sibling = port(world, below).and_then(|port| port.by_address.get(&target)).copied();
+    if sibling.and_then(|sibling| state(world, sibling)).is_none_or(|own| own.mode != MACVLAN_MODE_BRIDGE) {
+        return world.forward(below, Step::Transmit, frame);
+    }
+    // The device below takes it as if it had come in, for its taps, and finds the sibling.
+    if world.run.pool.length(frame) > world[below].mtu as usize + 18 {
+        world[below].counters.rx_dropped += 1;
+        return world.discard(Some(below), frame, Drop::TooBig);
+    }
+    world.forward(below, Step::Receive, frame);
+}
+
+/// Gives copies of a frame to the macvlans of those modes that listen to its group, all but one.
+fn broadcast(world: &mut World, below: DeviceId, except: Option<DeviceId>, modes: u32, frame: FrameId) {
+    let Some(port) = port(world, below) else { return };
+    let group = world.run.pool.destination(frame);
+    let listeners: Vec<DeviceId> = port
+        .by_address
+        .values()
+        .copied()
+        .filter(|id| Some(*id) != except)
+        .filter(|id| state(world, *id).is_some_and(|own| own.mode & modes != 0))
+        .filter(|id| world[*id].listens_to(&group))
+        .collect();
+    for id in listeners {
+        // Copies of a sibling pass the same check as on a cable; what came from outside has passed it.
+        if except.is_some() && world.run.pool.length(frame) > world[id].mtu as usize + 18 {
+            world[id].counters.rx_dropped += 1;
+            continue;
+        }
+        if let Some(copy) = world.run.pool.share(frame) {
+            hand_up(world, id, copy, PacketKind::Auto, true);
+        }
+    }
+}
+
+/// Gives a frame to one macvlan.
+fn hand_up(world: &mut World, id: DeviceId, frame: FrameId, kind: PacketKind, multicast: bool) {
+    let length = world.run.pool.length(frame) as u64;
+    let counters = &mut world[id].counters;
+    counters.rx_packets += 1;
+    counters.rx_bytes += length;
+    counters.multicast += u64::from(multicast);
+    world.run.pool.meta_mut(frame).kind = kind;
+    world.forward(id, Step::Receive, frame);
+}
+
+/// Takes the frames of the device below that are for macvlans; the rest stays in the batch.
+pub(in crate::link) fn receive(world: &mut World, below: DeviceId, batch: &mut Batch) {
+    let Some(port) = port(world, below) else { return };
+    let plain = !port.passthru && port.source_mode == 0;
+    let mut last: Option<(Mac, Option<DeviceId>)> = None;
+    let mut rest = std::mem::take(batch);
+    rest.retain(|frame| {
+        let target = world.run.pool.destination(frame);
+        if target[0] & 1 != 0 {
+            return receive_group(world, below, frame);
+        }
+        if !plain && forward_source(world, below, frame) {
+            world.discard(Some(below), frame, Drop::MacvlanSource);
+            return false;
+        }
+        // Frames come in trains: most have the address of the one before.
+        let found = match last {
+            Some((known, found)) if known == target => found,
+            _ => find(world, below, &target),
+        };
+        last = Some((target, found));
+        let Some(id) = found else { return true };
+        if !world[id].is_up() {
+            world.discard(Some(id), frame, Drop::MacvlanDown);
+            return false;
+        }
+        hand_up(world, id, frame, PacketKind::Host, false);
+        false
+    });
+    *batch = rest;
+}
+
+/// The macvlan that takes frames to an address.
+fn find(world: &World, below: DeviceId, target: &Mac) -> Option<DeviceId> {
+    let port = port(world, below)?;
+    let found = if port.passthru { port.members.values().next() } else { port.by_address.get(target) };
+    found.copied().filter(|id| state(world, *id).is_some_and(|own| own.mode != MACVLAN_MODE_SOURCE))
+}
+
+/// Takes a frame to a group address; says whether the device below goes on with it.
+fn receive_group(world: &mut World, below: DeviceId, frame: FrameId) -> bool {
+    if forward_source(world, below, frame) {
+        world.discard(Some(below), frame, Drop::MacvlanSource);
+        return false;
+    }
+    let source = world.run.pool.source(frame);
+    let sender = port(world, below).and_then(|port| port.by_address.get(&source)).copied();
+    let mode = sender.and_then(|id| state(world, id)).map(|own| own.mode);
+    match (sender, mode) {
+        (Some(id), Some(mode)) if mode != MACVLAN_MODE_VEPA && mode != MACVLAN_MODE_BRIDGE => {
+            hand_up(world, id, frame, PacketKind::Auto, false);
+            return false;
+        }
+        // What came back from a VEPA switch is for everyone but its sender; bridge mode has heard it already.
+        (Some(id), Some(MACVLAN_MODE_VEPA)) => {
+            broadcast_back(world, below, id, MACVLAN_MODE_VEPA | MACVLAN_MODE_BRIDGE, frame);
+        }
+        (Some(id), _) => broadcast_back(world, below, id, MACVLAN_MODE_VEPA, frame),
+        (None, _) => broadcast(world, below, None, FROM_OUTSIDE, frame),
+    }
+    true
+}
+
+fn broadcast_back(world: &mut World, below: DeviceId, sender: DeviceId, modes: u32, frame: FrameId) {
+    broadcast(world, below, Some(sender), modes, frame);
+}
+
+/// Gives copies to the macvlans in source mode that list the frame's sender; says whether one of them keeps the
+/// device below from seeing it.
+fn forward_source(world: &mut World, below: DeviceId, frame: FrameId) -> bool {
+    let Some(port) = port(world, below).filter(|port| port.source_mode > 0) else { return false };
+    let source = world.run.pool.source(frame);
+    let listing: Vec<DeviceId> =
+        port.members.values().copied().filter(|id| state(world, *id).is_some_and(|own| own.lists(&source))).collect();
+    let mut consumed = false;
+    for id in listing {
+        consumed |= state(world, id).is_some_and(|own| own.flags & MACVLAN_FLAG_NODST != 0);
+        if !world[id].is_up() {
+            continue;
+        }
+        if let Some(copy) = world.run.pool.share(frame) {
+            hand_up(world, id, copy, PacketKind::Auto, false);
+        }
+    }
+    consumed
+}

@@ -1,0 +1,614 @@
+//! The run loop: frames wait in batches before a device, in the order in which they came, and are handed to it.
+//!
+//! Devices never call devices. A deed takes frames out of its batch and puts them before another device
+//! ([`World::forward`]); the loop goes on until nothing waits. That ends re-entrancy, fixes the order and needs no
+//! stack. A frame joins the last batch that waits for the same device and direction, if there is room, so that
+//! batches stay full where paths part and meet. Loops of devices end by [`HOPS`].
+//!
+//! What Linux decides for every frame that a device received is here as well (`__netif_receive_skb_core`): taps,
+//! tags, the one type that takes the device's frames, and last the host stack.
+
+use crate::device::{Device, DeviceId};
+use crate::frame::{FrameId, Pool, Tag};
+use crate::world::World;
+use rtnl::errno::Errno;
+use std::collections::VecDeque;
+
+/// Frames in a batch at most.
+pub const BATCH: usize = 64;
+/// Devices that a frame may pass before it is dropped.
+pub const HOPS: u16 = 128;
+/// Frames that wait for the outside at one port at most.
+pub const PORT_QUEUE: usize = 1 << 14;
+/// Batches that wait at most.
+const QUEUE: usize = 1 << 14;
+
+/// Frames that take the same way.
+#[derive(Clone)]
+pub struct Batch {
+    frames: [FrameId; BATCH],
+    length: usize,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Batch { frames: [FrameId(0); BATCH], length: 0 }
+    }
+}
+
+impl Batch {
+    /// The frames.
+    #[inline]
+    pub fn frames(&self) -> &[FrameId] {
+        &self.frames[..self.length]
+    }
+
+    /// How many there are.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    /// Whether there is none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Takes all frames out.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.length = 0;
+    }
+
+    /// Puts a frame in; false if it is full.
+    #[inline]
+    pub fn push(&mut self, frame: FrameId) -> bool {
+        if self.length == BATCH {
+            return false;
+        }
+        self.frames[self.length] = frame;
+        self.length += 1;
+        true
+    }
+
+    /// Keeps the frames for which `keep` says so, in order.
+    #[inline]
+    pub fn retain(&mut self, mut keep: impl FnMut(FrameId) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.length {
+            let frame = self.frames[at];
+            if keep(frame) {
+                self.frames[kept] = frame;
+                kept += 1;
+            }
+        }
+        self.length = kept;
+    }
+}
+
+/// Which way frames go at a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// They came in through it.
+    Receive = 0,
+    /// They are to go out through it.
+    Transmit = 1,
+}
+
+/// Why a frame died. The names are the kernel's (`SKB_DROP_REASON_*`) where it has one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Drop {
+    DeviceGone,
+    DeviceDown,
+    TooBig,
+    TooShort,
+    NoPool,
+    HopLimit,
+    QueueFull,
+    NoPeer,
+    UnhandledProtocol,
+    OtherHost,
+    Dummy,
+    NotRedirected,
+    PortQueueFull,
+    MacvlanSource,
+    MacvlanDown,
+    VlanDown,
+    BridgePortState,
+    BridgeVlanIngress,
+    BridgeVlanEgress,
+    BridgeNoRoute,
+    BridgeHairpin,
+    BridgeIsolated,
+    BridgeLocked,
+    BridgeLinkLocal,
+    BridgeInvalidSource,
+    BridgeDown,
+    BridgeFiltered,
+    Consumed,
+    NeighbourFailed,
+    NeighbourQueueFull,
+    NoRoute,
+    Blackhole,
+    Unreachable,
+    Prohibited,
+    TtlExceeded,
+    BadHeader,
+    BadChecksum,
+    NotForwarding,
+    ReversePath,
+    Martian,
+    NoSocket,
+    Ended,
+}
+
+/// Every reason with its name.
+pub const DROPS: &[(Drop, &str)] = &[
+    (Drop::DeviceGone, "device gone"),
+    (Drop::DeviceDown, "device down"),
+    (Drop::TooBig, "packet too big"),
+    (Drop::TooShort, "packet too short"),
+    (Drop::NoPool, "no memory"),
+    (Drop::HopLimit, "loop of devices"),
+    (Drop::QueueFull, "full ring"),
+    (Drop::NoPeer, "no peer"),
+    (Drop::UnhandledProtocol, "unhandled protocol"),
+    (Drop::OtherHost, "other host"),
+    (Drop::Dummy, "taken by dummy"),
+    (Drop::NotRedirected, "not redirected"),
+    (Drop::PortQueueFull, "port queue full"),
+    (Drop::MacvlanSource, "macvlan source not listed"),
+    (Drop::MacvlanDown, "macvlan down"),
+    (Drop::VlanDown, "vlan down"),
+    (Drop::BridgePortState, "bridge port not forwarding"),
+    (Drop::BridgeVlanIngress, "vlan not allowed in"),
+    (Drop::BridgeVlanEgress, "vlan not allowed out"),
+    (Drop::BridgeNoRoute, "bridge has nowhere to send"),
+    (Drop::BridgeHairpin, "bridge would send it back"),
+    (Drop::BridgeIsolated, "isolated ports"),
+    (Drop::BridgeLocked, "locked port"),
+    (Drop::BridgeLinkLocal, "link-local address"),
+    (Drop::BridgeInvalidSource, "invalid source address"),
+    (Drop::BridgeDown, "bridge down"),
+    (Drop::BridgeFiltered, "flooding is off"),
+    (Drop::Consumed, "delivered"),
+    (Drop::NeighbourFailed, "neighbour failed"),
+    (Drop::NeighbourQueueFull, "neighbour queue full"),
+    (Drop::NoRoute, "no route"),
+    (Drop::Blackhole, "blackhole route"),
+    (Drop::Unreachable, "unreachable route"),
+    (Drop::Prohibited, "prohibited route"),
+    (Drop::TtlExceeded, "time to live exceeded"),
+    (Drop::BadHeader, "bad header"),
+    (Drop::BadChecksum, "bad checksum"),
+    (Drop::NotForwarding, "not forwarding"),
+    (Drop::ReversePath, "reverse path filter"),
+    (Drop::Martian, "martian address"),
+    (Drop::NoSocket, "no socket"),
+    (Drop::Ended, "kernel ended"),
+];
+
+/// What happened to a frame, for those who watch.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    /// The frame's number, and the number of the one that it is a copy of.
+    pub number: u32,
+    /// The parent's number; its own if it has none.
+    pub parent: u32,
+    /// Where.
+    pub device: Option<DeviceId>,
+    /// What.
+    pub deed: Deed,
+    /// The bytes at that moment, a lifted tag put back.
+    pub bytes: Vec<u8>,
+}
+
+/// What can happen to a frame.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Deed {
+    /// It came in through a device.
+    Received,
+    /// It goes out through a device.
+    Sent,
+    /// The host stack of the device's namespace took it.
+    Delivered,
+    /// It left through a port.
+    Left,
+    /// It died.
+    Dropped(Drop),
+    /// Something else, in words.
+    Noted(&'static str),
+}
+
+/// A port: where frames come in from outside, and leave.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PortId(pub u32);
+
+/// How a port sits on its device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PortKind {
+    /// At the far end of a NIC's or a character device's cable: what goes in is received, what is sent comes out.
+    Wire,
+    /// Beside the host stack, as a packet socket: what goes in is sent, what is received comes out as well.
+    Socket,
+    /// In place of the host stack: what goes in is sent, what is received comes out and goes no further.
+    Owner,
+}
+
+struct Port {
+    device: DeviceId,
+    kind: PortKind,
+    queue: VecDeque<FrameId>,
+}
+
+struct Job {
+    device: DeviceId,
+    step: Step,
+    batch: u32,
+}
+
+/// The state of the loop.
+#[derive(Default)]
+pub struct Run {
+    /// The frames.
+    pub pool: Pool,
+    queue: VecDeque<Job>,
+    /// How many jobs were taken off the queue, so that an open one is found by its number.
+    taken: u64,
+    batches: Vec<Batch>,
+    free: Vec<u32>,
+    /// By slot and step: the number of the last job that waits there, plus one, and its batch.
+    open: Vec<[(u64, u32); 2]>,
+    ports: Vec<Option<Port>>,
+    /// How many frames died of each reason.
+    pub drops: Vec<u64>,
+    /// Whether somebody watches.
+    pub watching: bool,
+    sightings: Vec<Sighting>,
+}
+
+impl Run {
+    pub(crate) fn new() -> Run {
+        Run { drops: vec![0; DROPS.len()], ..Run::default() }
+    }
+
+    fn take_batch(&mut self) -> u32 {
+        match self.free.pop() {
+            Some(batch) => batch,
+            None => {
+                self.batches.push(Batch::default());
+                self.batches.len() as u32 - 1
+            }
+        }
+    }
+}
+
+impl World {
+    /// Puts a frame before a device, to be received or sent there.
+    #[inline]
+    pub fn forward(&mut self, device: DeviceId, step: Step, frame: FrameId) {
+        let run = &mut self.run;
+        let slot = device.slot as usize;
+        if slot >= run.open.len() {
+            run.open.resize(slot + 1, [(0, 0); 2]);
+        }
+        let (number, batch) = run.open[slot][step as usize];
+        // Still waiting, of this generation (a job of an older one is dropped when its turn comes) and not full.
+        if number > run.taken {
+            let job = &run.queue[(number - run.taken - 1) as usize];
+            if job.device == device && run.batches[batch as usize].push(frame) {
+                return;
+            }
+        }
+        self.forward_apart(device, step, frame);
+    }
+
+    fn forward_apart(&mut self, device: DeviceId, step: Step, frame: FrameId) {
+        let run = &mut self.run;
+        if run.queue.len() >= QUEUE {
+            return self.discard(Some(device), frame, Drop::QueueFull);
+        }
+        let batch = run.take_batch();
+        run.batches[batch as usize].clear();
+        run.batches[batch as usize].push(frame);
+        run.queue.push_back(Job { device, step, batch });
+        run.open[device.slot as usize][step as usize] = (run.taken + run.queue.len() as u64, batch);
+    }
+
+    /// Puts all frames of a batch before a device, and empties it.
+    #[inline]
+    pub fn forward_all(&mut self, device: DeviceId, step: Step, batch: &mut Batch) {
+        for frame in batch.frames() {
+            self.forward(device, step, *frame);
+        }
+        batch.clear();
+    }
+
+    /// Lets a frame die of a reason.
+    #[inline]
+    pub fn discard(&mut self, device: Option<DeviceId>, frame: FrameId, reason: Drop) {
+        self.run.drops[reason as usize] += 1;
+        if self.run.watching {
+            self.sight(device, frame, Deed::Dropped(reason));
+        }
+        self.run.pool.release(frame);
+    }
+
+    /// Lets every frame of a batch die of a reason.
+    pub fn discard_all(&mut self, device: Option<DeviceId>, batch: &mut Batch, reason: Drop) {
+        for frame in batch.frames() {
+            self.discard(device, *frame, reason);
+        }
+        batch.clear();
+    }
+
+    /// Tells those who watch what happened to a frame.
+    #[cold]
+    pub fn sight(&mut self, device: Option<DeviceId>, frame: FrameId, deed: Deed) {
+        let meta = *self.run.pool.meta(frame);
+        let bytes = with_tag(self.run.pool.bytes(frame), meta.tag);
+        self.run.sightings.push(Sighting { number: meta.number, parent: meta.parent, device, deed, bytes });
+    }
+
+    /// Works off everything that waits.
+    pub(crate) fn run(&mut self) {
+        let mut batch = Batch::default();
+        while let Some(job) = self.run.queue.pop_front() {
+            self.run.taken += 1;
+            std::mem::swap(&mut batch, &mut self.run.batches[job.batch as usize]);
+            self.run.free.push(job.batch);
+            self.step(job.device, job.step, &mut batch);
+            batch.clear();
+        }
+    }
+
+    fn step(&mut self, id: DeviceId, step: Step, batch: &mut Batch) {
+        if self.get(id).is_none() {
+            return self.discard_all(None, batch, Drop::DeviceGone);
+        }
+        self.end_loops(id, batch);
+        if self.run.watching {
+            let deed = if step == Step::Receive { Deed::Received } else { Deed::Sent };
+            for frame in batch.frames().to_vec() {
+                self.sight(Some(id), frame, deed);
+            }
+        }
+        match step {
+            Step::Receive => self.receive(id, batch),
+            Step::Transmit => self.transmit(id, batch),
+        }
+    }
+
+    /// Counts the devices that frames passed, and drops those that passed too many.
+    #[inline]
+    fn end_loops(&mut self, id: DeviceId, batch: &mut Batch) {
+        let mut looping = false;
+        for frame in batch.frames() {
+            let meta = self.run.pool.meta_mut(*frame);
+            meta.hops += 1;
+            looping |= meta.hops > HOPS;
+        }
+        if looping {
+            let mut kept = std::mem::take(batch);
+            kept.retain(|frame| {
+                let fine = self.run.pool.meta(frame).hops <= HOPS;
+                if !fine {
+                    self.discard(Some(id), frame, Drop::HopLimit);
+                }
+                fine
+            });
+            *batch = kept;
+        }
+    }
+
+    /// Sends frames through a device (`dev_queue_xmit`).
+    fn transmit(&mut self, id: DeviceId, batch: &mut Batch) {
+        let device = &mut self[id];
+        if !device.is_up() {
+            device.counters.tx_dropped += batch.len() as u64;
+            return self.discard_all(Some(id), batch, Drop::DeviceDown);
+        }
+        match (device.kind.transmit, device.wire) {
+            (_, Some(port)) => self.leave_by_wire(id, port, batch),
+            (Some(transmit), None) => transmit(self, id, batch),
+            (None, None) => self.discard_all(Some(id), batch, Drop::NoPeer),
+        }
+        self.discard_all(Some(id), batch, Drop::NoPeer);
+    }
+
+    fn leave_by_wire(&mut self, id: DeviceId, port: u32, batch: &mut Batch) {
+        let mut bytes = 0;
+        for frame in batch.frames() {
+            bytes += self.run.pool.length(*frame) as u64;
+        }
+        let counters = &mut self[id].counters;
+        counters.tx_packets += batch.len() as u64;
+        counters.tx_bytes += bytes;
+        for frame in batch.frames() {
+            self.leave_at(port, *frame);
+        }
+        batch.clear();
+    }
+
+    /// Everything that happens to frames that a device received, in the kernel's order.
+    fn receive(&mut self, id: DeviceId, batch: &mut Batch) {
+        self.lift_tags(id, batch);
+        if let Some(port) = self[id].tap {
+            self.tap(port, batch);
+        }
+        if batch.is_empty() {
+            return;
+        }
+        if self[id].has_vlans {
+            crate::link::vlan::receive(self, id, batch);
+        }
+        if let Some(handle) = self[id].rx_handler.and_then(|kind| kind.receive).filter(|_| !batch.is_empty()) {
+            handle(self, id, batch);
+        }
+        if !batch.is_empty() {
+            crate::host::receive(self, id, batch);
+        }
+    }
+
+    /// Lifts tags out of headers, so that whoever looks next finds them beside the frame.
+    #[inline]
+    fn lift_tags(&mut self, id: DeviceId, batch: &mut Batch) {
+        let mut broken = false;
+        for frame in batch.frames() {
+            broken |= !self.run.pool.lift_tag(*frame);
+        }
+        if broken {
+            self.drop_cut_tags(id, batch);
+        }
+    }
+
+    #[cold]
+    fn drop_cut_tags(&mut self, id: DeviceId, batch: &mut Batch) {
+        let mut kept = std::mem::take(batch);
+        kept.retain(|frame| {
+            let fine = self.run.pool.lift_tag(frame);
+            if !fine {
+                self.discard(Some(id), frame, Drop::TooShort);
+            }
+            fine
+        });
+        *batch = kept;
+    }
+
+    fn tap(&mut self, port: u32, batch: &mut Batch) {
+        let owner = self.run.ports.get(port as usize).and_then(|port| port.as_ref());
+        let owner = owner.is_some_and(|port| port.kind == PortKind::Owner);
+        for frame in batch.frames() {
+            if owner {
+                self.leave_at(port, *frame);
+            } else if let Some(copy) = self.run.pool.share(*frame) {
+                self.leave_at(port, copy);
+            }
+        }
+        if owner {
+            batch.clear();
+        }
+    }
+
+    /// Lets a frame wait for the outside at a port.
+    #[inline]
+    fn leave_at(&mut self, port: u32, frame: FrameId) {
+        if self.run.watching {
+            let device = self.run.ports[port as usize].as_ref().map(|port| port.device);
+            self.sight(device, frame, Deed::Left);
+        }
+        match self.run.ports.get_mut(port as usize).and_then(|port| port.as_mut()) {
+            Some(port) if port.queue.len() < PORT_QUEUE => port.queue.push_back(frame),
+            _ => self.discard(None, frame, Drop::PortQueueFull),
+        }
+    }
+
+    // Ports.
+
+    /// Puts a port on a device.
+    ///
+    /// # Errors
+    /// EBUSY if there is one already.
+    pub(crate) fn attach_port(&mut self, id: DeviceId, kind: PortKind) -> Result<PortId, Errno> {
+        if self[id].tap.is_some() || self[id].wire.is_some() {
+            return Err(Errno::EBUSY);
+        }
+        let port = self.run.ports.len() as u32;
+        self.run.ports.push(Some(Port { device: id, kind, queue: VecDeque::new() }));
+        match kind {
+            PortKind::Wire => self[id].wire = Some(port),
+            PortKind::Socket | PortKind::Owner => self[id].tap = Some(port),
+        }
+        Ok(PortId(port))
+    }
+
+    /// Takes a port away; what waits there is lost.
+    pub(crate) fn detach_port(&mut self, port: PortId) {
+        let Some(gone) = self.run.ports.get_mut(port.0 as usize).and_then(Option::take) else { return };
+        for frame in gone.queue {
+            self.discard(None, frame, Drop::Ended);
+        }
+        if let Some(device) = self.get_mut(gone.device) {
+            device.wire = None;
+            device.tap = None;
+        }
+    }
+
+    /// Lets frames come in at a port and runs until nothing waits.
+    pub(crate) fn input(&mut self, port: PortId, frames: &[&[u8]]) -> Result<(), Errno> {
+        let found = self.run.ports.get(port.0 as usize).and_then(|port| port.as_ref()).ok_or(Errno::EBADF)?;
+        let (id, kind) = (found.device, found.kind);
+        let step = if kind == PortKind::Wire { Step::Receive } else { Step::Transmit };
+        if self.get(id).is_none() {
+            return Err(Errno::ENODEV);
+        }
+        let mut received = (0, 0);
+        for bytes in frames {
+            let Some(frame) = self.run.pool.frame(bytes) else {
+                self.run.drops[Drop::NoPool as usize] += 1;
+                continue;
+            };
+            if bytes.len() < 14 {
+                self.discard(Some(id), frame, Drop::TooShort);
+                continue;
+            }
+            received = (received.0 + 1, received.1 + bytes.len() as u64);
+            self.forward(id, step, frame);
+        }
+        if step == Step::Receive {
+            self.count_received(id, received);
+        }
+        self.run();
+        Ok(())
+    }
+
+    fn count_received(&mut self, id: DeviceId, (packets, bytes): (u64, u64)) {
+        let device: &mut Device = &mut self[id];
+        device.counters.rx_packets += packets;
+        device.counters.rx_bytes += bytes;
+    }
+
+    /// Hands the frames that wait at a port to `each`, their tags in place, and gives them back to the pool.
+    pub(crate) fn output(&mut self, port: PortId, each: &mut dyn FnMut(&[u8])) {
+        loop {
+            let waiting = self.run.ports.get_mut(port.0 as usize).and_then(|port| port.as_mut());
+            let Some(frame) = waiting.and_then(|port| port.queue.pop_front()) else { return };
+            if self.run.pool.meta(frame).tag.is_some() {
+                self.run.pool.insert_tag(frame);
+            }
+            each(self.run.pool.bytes(frame));
+            self.run.pool.release(frame);
+        }
+    }
+
+    /// What those who watch have seen since they last asked.
+    pub(crate) fn take_sightings(&mut self) -> Vec<Sighting> {
+        std::mem::take(&mut self.run.sightings)
+    }
+}
+
+/// The bytes of a frame with its lifted tag put back.
+pub fn with_tag(bytes: &[u8], tag: Tag) -> Vec<u8> {
+    let mut all = bytes.to_vec();
+    if tag.is_some() && bytes.len() >= 12 {
+        let head = [tag.protocol.to_be_bytes(), tag.tci.to_be_bytes()].concat();
+        all.splice(12..12, head);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_name_in_its_place() {
+        for (at, (reason, _)) in DROPS.iter().enumerate() {
+            assert_eq!(*reason as usize, at);
+        }
+        assert_eq!(DROPS.last().map(|row| row.0), Some(Drop::Ended));
+    }
+}
