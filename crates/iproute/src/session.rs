@@ -19,6 +19,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 struct Known {
     name: String,
+    /// Whether a message gave it another name since. The tool files it anew then, and shows the old name.
+    renamed: bool,
     altnames: Vec<String>,
     flags: u32,
 }
@@ -88,7 +90,11 @@ impl Session {
                 let altnames = properties.into_iter().flat_map(|list| list.attrs());
                 let altnames = altnames.filter(|attr| attr.number == IFLA_ALT_IFNAME);
                 let altnames = altnames.map(|attr| attr.text().into_owned()).collect();
-                let known = Known { name: name.text().into_owned(), altnames, flags: info.flags };
+                let new = Known { name: name.text().into_owned(), renamed: false, altnames, flags: info.flags };
+                let known = match self.links.remove(&ifindex) {
+                    Some(old) if old.name != new.name => Known { name: old.name, renamed: true, ..new },
+                    _ => new,
+                };
                 self.links.insert(ifindex, known);
             }
             _ => {}
@@ -139,7 +145,9 @@ impl Links for Session {
     /// By name, by alternative name (the kernel takes either in the place of the other when it is short enough),
     /// and at last by the form `if7`.
     fn index(&mut self, name: &str) -> Option<u32> {
-        let is_it = |known: &Known| known.name == name || known.altnames.iter().any(|alt| alt == name);
+        let is_it = |known: &Known| {
+            !known.renamed && known.name == name || known.altnames.iter().any(|alt| alt == name)
+        };
         if let Some((index, _)) = self.links.iter().find(|(_, known)| is_it(known)) {
             return Some(*index);
         }

@@ -92,6 +92,25 @@ fn create_requests(spaces: usize) -> Vec<Vec<u8>> {
     (0..LINKS).map(make).collect()
 }
 
+/// Pairs, both ends named; half as many as links.
+fn pair_requests() -> Vec<Vec<u8>> {
+    let make = |n: usize| {
+        message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, 0, |out| {
+            out.string(IFLA_IFNAME, format!("a{n}").as_bytes());
+            let info = out.nest(IFLA_LINKINFO);
+            out.string(IFLA_INFO_KIND, b"veth");
+            let data = out.nest(IFLA_INFO_DATA);
+            let peer = out.nest(rtnl::kind::veth::VETH_INFO_PEER);
+            Ifinfo::default().encode(out);
+            out.string(IFLA_IFNAME, format!("b{n}").as_bytes());
+            out.end(peer);
+            out.end(data);
+            out.end(info);
+        })
+    };
+    (0..LINKS / 2).map(make).collect()
+}
+
 fn delete_requests(spaces: usize) -> Vec<Vec<u8>> {
     let delete = |n: usize| {
         message(RTM_DELLINK, NLM_F_ACK, 0, |out| {
@@ -139,4 +158,29 @@ fn change_one(bencher: Bencher<'_, '_>, links: usize) {
     let requests: Vec<_> =
         [1400u32, 1500].map(|mtu| message(RTM_NEWLINK, NLM_F_ACK, 5, |out| out.u32(IFLA_MTU, mtu))).into();
     bencher.counter(ItemsCount::new(requests.len())).bench_local(|| rig.send(&requests));
+}
+
+/// Pairs of veth; the items are links, two of each request.
+#[divan::bench(sample_count = 5)]
+fn create_pairs(bencher: Bencher<'_, '_>) {
+    let requests = pair_requests();
+    bencher.counter(ItemsCount::new(LINKS)).with_inputs(|| Rig::new(1)).bench_local_values(|mut rig| {
+        rig.send(&requests);
+        rig
+    });
+}
+
+/// Namespaces made, each with its `lo`, and ended, beside many others; the items are namespaces.
+#[divan::bench(args = [0, LINKS], sample_count = 5)]
+fn namespaces(bencher: Bencher<'_, '_>, others: usize) {
+    let mut rig = Rig::new(1);
+    for _ in 0..others {
+        rig.kernel.create_netns().expect("room for a namespace");
+    }
+    bencher.counter(ItemsCount::new(SPACES)).bench_local(|| {
+        let made = (0..SPACES).map(|_| rig.kernel.create_netns().expect("room for a namespace"));
+        for netns in made.collect::<Vec<_>>() {
+            rig.kernel.destroy_netns(Instant(0), netns).expect("a namespace");
+        }
+    });
 }

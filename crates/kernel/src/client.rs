@@ -6,6 +6,7 @@
 
 use crate::device::DeviceId;
 use crate::netns::{ListKey, NetnsId};
+use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::message::Header;
 use std::collections::{BTreeSet, VecDeque};
@@ -66,10 +67,20 @@ pub(crate) struct LinkFilter {
 pub(crate) struct Client {
     pub netns: NetnsId,
     groups: BTreeSet<u32>,
-    queue: VecDeque<Vec<u8>>,
+    /// Whether it hears of every namespace that has an identifier in its own (`NETLINK_LISTEN_ALL_NSID`).
+    listens_to_all: bool,
+    queue: VecDeque<Waiting>,
     queued: usize,
     overrun: bool,
+    /// Where the datagram came from that was read last.
+    sender: Option<u32>,
     pub dump: Option<Dump>,
+}
+
+/// A datagram, and the identifier of the namespace that it comes from; none for the client's own.
+struct Waiting {
+    datagram: Vec<u8>,
+    sender: Option<u32>,
 }
 
 struct Slot {
@@ -84,6 +95,8 @@ pub(crate) struct Clients {
     free: Vec<u32>,
     /// Who listens: (namespace, group, client's slot). Empty almost always, and then notifications cost nothing.
     members: BTreeSet<(NetnsId, u32, u32)>,
+    /// Those of them that hear of other namespaces as well: (group, client's slot, namespace).
+    far: BTreeSet<(u32, u32, NetnsId)>,
 }
 
 impl Clients {
@@ -91,9 +104,11 @@ impl Clients {
         let client = Client {
             netns,
             groups: BTreeSet::new(),
+            listens_to_all: false,
             queue: VecDeque::new(),
             queued: 0,
             overrun: false,
+            sender: None,
             dump: None,
         };
         let slot = match self.free.pop() {
@@ -114,6 +129,7 @@ impl Clients {
         let (netns, groups) = (client.netns, std::mem::take(&mut client.groups));
         for group in groups {
             self.members.remove(&(netns, group, id.slot));
+            self.far.remove(&(group, id.slot, netns));
         }
         let slot = &mut self.slots[id.slot as usize];
         slot.client = None;
@@ -133,41 +149,77 @@ impl Clients {
     pub(crate) fn join(&mut self, id: ClientId, group: u32) -> Result<(), Errno> {
         let client = self.get_mut(id).ok_or(Errno::EBADF)?;
         client.groups.insert(group);
-        let netns = client.netns;
+        let (netns, far) = (client.netns, client.listens_to_all);
         self.members.insert((netns, group, id.slot));
+        if far {
+            self.far.insert((group, id.slot, netns));
+        }
         Ok(())
     }
 
-    /// Whether anyone listens to that group in that namespace.
-    pub(crate) fn listens(&self, netns: NetnsId, group: u32) -> bool {
-        !self.members.is_empty()
-            && self.members.range((netns, group, 0)..=(netns, group, u32::MAX)).next().is_some()
+    pub(crate) fn listen_to_all(&mut self, id: ClientId) -> Result<(), Errno> {
+        let client = self.get_mut(id).ok_or(Errno::EBADF)?;
+        client.listens_to_all = true;
+        let netns = client.netns;
+        let groups: Vec<u32> = client.groups.iter().copied().collect();
+        self.far.extend(groups.into_iter().map(|group| (group, id.slot, netns)));
+        Ok(())
     }
 
-    /// Sends a datagram to all who listen.
+    /// The clients that listen to that group in that namespace.
+    fn near(&self, netns: NetnsId, group: u32) -> impl Iterator<Item = u32> + '_ {
+        self.members.range((netns, group, 0)..=(netns, group, u32::MAX)).map(|(_, _, slot)| *slot)
+    }
+
+    /// The clients that listen to that group in other namespaces too, each with its own.
+    fn far(&self, group: u32) -> impl Iterator<Item = (u32, NetnsId)> + '_ {
+        let end = (group, u32::MAX, NetnsId(u32::MAX));
+        self.far.range((group, 0, NetnsId(0))..=end).map(|(_, slot, netns)| (*slot, *netns))
+    }
+}
+
+impl World {
+    /// Whether anyone hears of that group in that namespace.
+    pub(crate) fn listens(&self, netns: NetnsId, group: u32) -> bool {
+        let clients = &self.clients;
+        !clients.members.is_empty()
+            && (clients.near(netns, group).next().is_some()
+                || clients.far(group).any(|(_, viewer)| self.sender_id(viewer, netns).is_some()))
+    }
+
+    /// Sends a datagram to all who hear of that group in that namespace.
     pub(crate) fn publish(&mut self, netns: NetnsId, group: u32, datagram: &[u8]) {
-        let listeners: Vec<u32> = self
-            .members
-            .range((netns, group, 0)..=(netns, group, u32::MAX))
-            .map(|(_, _, slot)| *slot)
-            .collect();
-        for slot in listeners {
-            if let Some(client) = self.slots.get_mut(slot as usize).and_then(|slot| slot.client.as_mut()) {
-                client.push(datagram.to_vec());
+        let clients = &self.clients;
+        let near = clients.near(netns, group).map(|slot| (slot, None));
+        let far = clients.far(group).filter(|(_, viewer)| *viewer != netns);
+        let far = far.filter_map(|(slot, viewer)| Some((slot, Some(self.sender_id(viewer, netns)?))));
+        let listeners: Vec<(u32, Option<u32>)> = near.chain(far).collect();
+        for (slot, sender) in listeners {
+            let place = self.clients.slots.get_mut(slot as usize);
+            if let Some(client) = place.and_then(|slot| slot.client.as_mut()) {
+                client.push_from(datagram.to_vec(), sender);
             }
         }
+    }
+
+    fn sender_id(&self, viewer: NetnsId, netns: NetnsId) -> Option<u32> {
+        self.space(viewer).ok()?.id_of(netns)
     }
 }
 
 impl Client {
     /// Lets a datagram wait for the client, if there is room.
     pub(crate) fn push(&mut self, datagram: Vec<u8>) {
+        self.push_from(datagram, None);
+    }
+
+    fn push_from(&mut self, datagram: Vec<u8>, sender: Option<u32>) {
         if self.queued + datagram.len() > QUEUE_BYTES {
             self.overrun = true;
             return;
         }
         self.queued += datagram.len();
-        self.queue.push_back(datagram);
+        self.queue.push_back(Waiting { datagram, sender });
     }
 
     /// The oldest datagram; ENOBUFS once after some were lost.
@@ -175,8 +227,14 @@ impl Client {
         if std::mem::take(&mut self.overrun) {
             return Err(Errno::ENOBUFS);
         }
-        let datagram = self.queue.pop_front();
-        self.queued -= datagram.as_ref().map_or(0, Vec::len);
-        Ok(datagram)
+        let Some(Waiting { datagram, sender }) = self.queue.pop_front() else { return Ok(None) };
+        self.queued -= datagram.len();
+        self.sender = sender;
+        Ok(Some(datagram))
+    }
+
+    /// The identifier of the namespace that the datagram comes from that was read last; none for the client's own.
+    pub(crate) fn sender(&self) -> Option<u32> {
+        self.sender
     }
 }

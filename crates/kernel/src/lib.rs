@@ -9,6 +9,7 @@
 pub mod change;
 mod client;
 pub mod device;
+pub mod fdb;
 pub mod frame;
 mod host;
 mod inet6;
@@ -27,8 +28,8 @@ use ::rtnl::attr::Builder;
 use ::rtnl::errno::Errno;
 pub use client::ClientId;
 use device::Name;
-use run::{PortId, PortKind};
 pub use netns::NetnsId;
+use run::{PortId, PortKind};
 pub use world::Instant;
 use world::World;
 
@@ -115,6 +116,19 @@ impl Kernel {
     /// EBADF if the client is gone.
     pub fn join(&mut self, client: ClientId, group: u32) -> Result<(), Errno> {
         self.world.clients.join(client, group)
+    }
+
+    /// Lets a client hear of its groups in every namespace that has an identifier in its own, too.
+    ///
+    /// # Errors
+    /// EBADF if the client is gone.
+    pub fn listen_to_all(&mut self, client: ClientId) -> Result<(), Errno> {
+        self.world.clients.listen_to_all(client)
+    }
+
+    /// The identifier of the namespace that the datagram comes from that the client received last; none for its own.
+    pub fn sender(&self, client: ClientId) -> Option<u32> {
+        self.world.clients.get(client)?.sender()
     }
 
     /// Takes a datagram of requests. The answers wait for [`Kernel::receive`].

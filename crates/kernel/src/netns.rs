@@ -36,6 +36,8 @@ pub struct Netns {
     ids: BTreeMap<NetnsId, u32>,
     /// The namespaces that have an identifier for this one.
     pub(crate) known_by: BTreeSet<NetnsId>,
+    /// It ends: it gives no identifiers and gets none.
+    pub(crate) dying: bool,
     /// Settings by name that people made, beside what is derived from them.
     pub(crate) sysctls: BTreeMap<String, String>,
     /// How often the devices changed, for dumps that are interrupted.
@@ -276,6 +278,14 @@ impl Netns {
         self.peers.insert(id, other);
         self.ids.insert(other, id);
         id
+    }
+
+    /// Begins to end: forgets all identifiers. Gives the namespaces that know this one, and those that it knew.
+    pub(crate) fn begin_end(&mut self) -> (BTreeSet<NetnsId>, BTreeSet<NetnsId>) {
+        self.dying = true;
+        self.peers.clear();
+        let known = std::mem::take(&mut self.ids).into_keys().collect();
+        (std::mem::take(&mut self.known_by), known)
     }
 
     /// Forgets a namespace; gives the identifier that it had.

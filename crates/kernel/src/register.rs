@@ -101,13 +101,11 @@ impl World {
 
     /// Unregisters devices as one (`unregister_netdevice_many`): all go down, then each leaves.
     pub fn unregister(&mut self, dying: &[DeviceId]) {
-        let mut batch: Vec<DeviceId> = Vec::with_capacity(dying.len());
-        for id in dying {
-            if self.get(*id).is_some_and(|device| device.registration == Registration::Registered) {
-                batch.push(*id);
-                self.close(*id);
-            }
-        }
+        let is_seen = |id: &DeviceId| {
+            self.get(*id).is_some_and(|device| device.registration == Registration::Registered)
+        };
+        let batch: Vec<DeviceId> = dying.iter().copied().filter(is_seen).collect();
+        self.close_all(&batch);
         for id in &batch {
             // A device may be in the list twice, and what was told of the first may have taken the next along.
             if self.get(*id).is_some_and(|device| device.registration == Registration::Registered) {
@@ -228,8 +226,9 @@ impl World {
         self.announce_link(id);
     }
 
-    /// Ends a namespace: hardware goes home, everything else dies, its identifiers are forgotten.
+    /// Ends a namespace: its identifiers are forgotten, hardware goes home, everything else dies.
     pub(crate) fn end_netns(&mut self, netns: NetnsId, home: NetnsId) {
+        self.forget_netns(netns);
         let Ok(space) = self.space(netns) else { return };
         let devices = space.in_order_of_arrival();
         for id in devices.iter().copied() {
@@ -247,7 +246,6 @@ impl World {
         }
         self.unregister(&dying);
         self.settle();
-        self.forget_netns(netns);
         self.drop_space(netns);
     }
 
@@ -269,8 +267,7 @@ impl World {
     /// Takes back every identifier for a namespace and every one of its own.
     fn forget_netns(&mut self, netns: NetnsId) {
         let Ok(space) = self.space_mut(netns) else { return };
-        let known_by = std::mem::take(&mut space.known_by);
-        let peers: Vec<NetnsId> = space.peers().map(|(_, peer)| peer).collect();
+        let (known_by, peers) = space.begin_end();
         for viewer in known_by {
             let id = self.space_mut(viewer).ok().and_then(|space| space.forget_peer(netns));
             if let Some(id) = id {

@@ -445,7 +445,8 @@ impl World {
         if self[id].has_vlans {
             crate::link::vlan::receive(self, id, batch);
         }
-        if let Some(handle) = self[id].rx_handler.and_then(|kind| kind.receive).filter(|_| !batch.is_empty()) {
+        if let Some(handle) = self[id].rx_handler.and_then(|kind| kind.receive).filter(|_| !batch.is_empty())
+        {
             handle(self, id, batch);
         }
         if !batch.is_empty() {

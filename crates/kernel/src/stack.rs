@@ -4,7 +4,7 @@
 //! The levels count from 1. A link is refused if the depth below and the height above it add up to more than
 //! [`MAX_NEST`]; that bounds every walk along a stack, so walks may follow it level by level.
 
-use crate::device::{DeviceId, Registration};
+use crate::device::DeviceId;
 use crate::link::Speed;
 use crate::world::World;
 use rtnl::errno::Errno;
@@ -42,7 +42,7 @@ impl World {
             self[lower].master = Some(upper);
         }
         self.raise_levels(lower, upper);
-        self.announce_uppers(lower);
+        self.announce_link(lower);
         Ok(())
     }
 
@@ -61,13 +61,6 @@ impl World {
         self.settle_upper_level(lower);
         self.settle_lower_level(upper);
         if was_linked {
-            self.announce_uppers(lower);
-        }
-    }
-
-    /// Clients hear of a device when something is put onto it or taken off it.
-    fn announce_uppers(&mut self, lower: DeviceId) {
-        if self.get(lower).is_some_and(|device| device.registration == Registration::Registered) {
             self.announce_link(lower);
         }
     }

@@ -11,7 +11,7 @@ use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use rtnl::object::link::{
     IFF_ALLMULTI, IFF_AUTOMEDIA, IFF_DEBUG, IFF_DORMANT, IFF_DYNAMIC, IFF_ECHO, IFF_LOWER_UP, IFF_MULTICAST,
-    IFF_NOARP, IFF_NOTRAILERS, IFF_PORTSEL, IFF_PROMISC, IFF_RUNNING, IFF_UP, Operstate,
+    IFF_NOARP, IFF_NOTRAILERS, IFF_PORTSEL, IFF_PROMISC, IFF_RUNNING, IFF_UP, IFLA_EVENT_FEATURES, Operstate,
 };
 
 /// Flags that users set as they please.
@@ -48,10 +48,23 @@ impl World {
 
     /// Sets a device down (`dev_close`); nothing happens if it is.
     pub fn close(&mut self, id: DeviceId) {
-        if self.get(id).is_some_and(|device| device.is_up()) {
-            self.raw_close(id);
+        self.close_all(&[id]);
+    }
+
+    /// Sets devices down as one (`dev_close_many`): all are down before the first is told of.
+    pub(crate) fn close_all(&mut self, ids: &[DeviceId]) {
+        let mut closed = Vec::with_capacity(ids.len());
+        for id in ids {
+            if self.get(*id).is_some_and(|device| device.is_up()) {
+                self.raw_close(*id);
+                closed.push(*id);
+            }
+        }
+        for id in closed {
             self.announce_link(id);
-            self.tell(id, Event::Down);
+            if self.get(id).is_some() {
+                self.tell(id, Event::Down);
+            }
         }
     }
 
@@ -270,6 +283,9 @@ impl World {
     pub fn tell(&mut self, id: DeviceId, event: Event) {
         if matches!(event, Event::ChangeMtu | Event::ChangeAddress | Event::ChangeName) {
             self.announce_link(id);
+        }
+        if event == Event::ChangeFeatures {
+            self.announce_link_event(id, IFLA_EVENT_FEATURES);
         }
         for kind in crate::link::TYPES {
             if let Some(receive) = kind.event.filter(|_| self.get(id).is_some()) {

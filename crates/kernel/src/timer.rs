@@ -1,35 +1,54 @@
-//! Timers in virtual time: what is to happen when, for which device.
+//! Timers in virtual time: what is to happen when, for whom.
 //!
-//! A timer is named by its device and a number that the device's type gives it; setting it again moves it. Timers
-//! of one moment go off in the order in which they were set, so that the same calls give the same bytes.
+//! A timer is named by its owner: a device together with a number that the device's type gives it, or the host stack
+//! of a namespace together with what is to be done there. Setting it again moves it. Timers of one moment go off in
+//! the order in which they were set, so that the same calls give the same bytes.
 
 use crate::device::DeviceId;
+use crate::host::HostTimer;
+use crate::netns::NetnsId;
 use crate::world::{Instant, World};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A timer's name among those of its device.
 pub type TimerId = u16;
 
+/// Whose timer it is, and which of theirs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Owner {
+    /// A device's.
+    Device(DeviceId, TimerId),
+    /// That of the host stack of a namespace.
+    Host(NetnsId, HostTimer),
+}
+
 /// All timers that are set.
 #[derive(Default)]
 pub(crate) struct Timers {
-    due: BTreeSet<(Instant, u64, DeviceId, TimerId)>,
-    set: BTreeMap<(DeviceId, TimerId), (Instant, u64)>,
+    due: BTreeSet<(Instant, u64, Owner)>,
+    set: BTreeMap<Owner, (Instant, u64)>,
     count: u64,
 }
 
 impl Timers {
-    fn cancel(&mut self, device: DeviceId, timer: TimerId) {
-        if let Some((at, number)) = self.set.remove(&(device, timer)) {
-            self.due.remove(&(at, number, device, timer));
+    fn cancel(&mut self, owner: Owner) {
+        if let Some((at, number)) = self.set.remove(&owner) {
+            self.due.remove(&(at, number, owner));
         }
     }
 
+    fn set(&mut self, owner: Owner, at: Instant) {
+        self.cancel(owner);
+        self.count += 1;
+        self.due.insert((at, self.count, owner));
+        self.set.insert(owner, (at, self.count));
+    }
+
     /// Takes the first timer that is due by then.
-    fn pop(&mut self, now: Instant) -> Option<(Instant, DeviceId, TimerId)> {
-        let (at, _, device, timer) = self.due.first().copied().filter(|first| first.0 <= now)?;
-        self.cancel(device, timer);
-        Some((at, device, timer))
+    fn pop(&mut self, now: Instant) -> Option<(Instant, Owner)> {
+        let (at, _, owner) = self.due.first().copied().filter(|first| first.0 <= now)?;
+        self.cancel(owner);
+        Some((at, owner))
     }
 
     /// When the first timer goes off.
@@ -41,41 +60,58 @@ impl Timers {
 impl World {
     /// Lets a timer go off so many microseconds from now, and no longer when it was set to.
     pub fn set_timer(&mut self, device: DeviceId, timer: TimerId, delay: u64) {
-        self.timers.cancel(device, timer);
-        self.timers.count += 1;
-        let (at, number) = (Instant(self.now.0.saturating_add(delay)), self.timers.count);
-        self.timers.due.insert((at, number, device, timer));
-        self.timers.set.insert((device, timer), (at, number));
+        self.timers.set(Owner::Device(device, timer), Instant(self.now.0.saturating_add(delay)));
     }
 
     /// Lets a timer not go off.
     pub fn cancel_timer(&mut self, device: DeviceId, timer: TimerId) {
-        self.timers.cancel(device, timer);
+        self.timers.cancel(Owner::Device(device, timer));
     }
 
     /// How many microseconds are left until a timer goes off; none if it is not set.
     pub fn timer(&self, device: DeviceId, timer: TimerId) -> Option<u64> {
-        let (at, _) = self.timers.set.get(&(device, timer))?;
+        let (at, _) = self.timers.set.get(&Owner::Device(device, timer))?;
         Some(at.0.saturating_sub(self.now.0))
+    }
+
+    /// The same for the host stack of a namespace.
+    pub(crate) fn set_host_timer(&mut self, netns: NetnsId, timer: HostTimer, delay: u64) {
+        self.timers.set(Owner::Host(netns, timer), Instant(self.now.0.saturating_add(delay)));
+    }
+
+    /// Lets a timer of the host stack not go off.
+    pub(crate) fn cancel_host_timer(&mut self, netns: NetnsId, timer: HostTimer) {
+        self.timers.cancel(Owner::Host(netns, timer));
+    }
+
+    /// Whether a timer of the host stack is set.
+    pub(crate) fn has_host_timer(&self, netns: NetnsId, timer: HostTimer) -> bool {
+        self.timers.set.contains_key(&Owner::Host(netns, timer))
     }
 
     /// Forgets every timer of a device.
     pub(crate) fn cancel_timers(&mut self, device: DeviceId) {
-        let timers: Vec<TimerId> =
-            self.timers.set.range((device, 0)..=(device, TimerId::MAX)).map(|(key, _)| key.1).collect();
-        for timer in timers {
-            self.timers.cancel(device, timer);
+        let all = Owner::Device(device, 0)..=Owner::Device(device, TimerId::MAX);
+        let owners: Vec<Owner> = self.timers.set.range(all).map(|(owner, _)| *owner).collect();
+        for owner in owners {
+            self.timers.cancel(owner);
         }
     }
 
     /// Lets time pass: every timer up to then goes off at its own moment, in order.
     pub(crate) fn pass(&mut self, now: Instant) {
-        while let Some((at, device, timer)) = self.timers.pop(now) {
+        while let Some((at, owner)) = self.timers.pop(now) {
             self.now = self.now.max(at);
-            if let Some(go_off) = self.get(device).and_then(|device| device.kind.timer) {
-                go_off(self, device, timer);
-                self.settle();
+            match owner {
+                Owner::Device(device, timer) => {
+                    if let Some(go_off) = self.get(device).and_then(|device| device.kind.timer) {
+                        go_off(self, device, timer);
+                    }
+                }
+                Owner::Host(netns, timer) => crate::host::timer(self, netns, timer),
             }
+            self.settle();
+            self.run();
         }
         self.now = self.now.max(now);
     }

@@ -176,7 +176,9 @@ impl World {
         if let Some(id) = self.space(viewer).ok()?.id_of(other) {
             return Some(id);
         }
-        self.space(other).ok()?;
+        if self.space(viewer).ok()?.dying || self.space(other).ok()?.dying {
+            return None;
+        }
         let id = self.space_mut(viewer).ok()?.name_peer(other, None);
         self.space_mut(other).ok()?.known_by.insert(viewer);
         crate::rtnl::netns::announce(self, viewer, rtnl::object::netns::RTM_NEWNSID, id);

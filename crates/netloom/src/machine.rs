@@ -378,6 +378,14 @@ impl Channel for Socket {
     fn join(&mut self, group: u32) -> Result<(), Errno> {
         self.world.borrow_mut().kernel.join(self.client, group)
     }
+
+    fn listen_all(&mut self) -> Result<(), Errno> {
+        self.world.borrow_mut().kernel.listen_to_all(self.client)
+    }
+
+    fn sender(&self) -> Option<i32> {
+        self.world.borrow().kernel.sender(self.client).and_then(|id| i32::try_from(id).ok())
+    }
 }
 
 impl Drop for Socket {

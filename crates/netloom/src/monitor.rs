@@ -152,7 +152,7 @@ impl Host for Remote {
             served.sockets.push(Some(socket));
             Ok(served.sockets.len() - 1)
         })?;
-        Ok(Box::new(RemoteSocket { ask: self.ask.clone(), number }))
+        Ok(Box::new(RemoteSocket { ask: self.ask.clone(), number, sender: None }))
     }
 
     fn netns_names(&mut self) -> Result<Vec<String>, Errno> {
@@ -238,6 +238,8 @@ impl Host for Remote {
 struct RemoteSocket {
     ask: SyncSender<Ask>,
     number: usize,
+    /// Where the last datagram came from.
+    sender: Option<i32>,
 }
 
 impl RemoteSocket {
@@ -260,15 +262,23 @@ impl Channel for RemoteSocket {
     }
 
     fn receive(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno> {
-        *datagram = self.on(|socket| {
+        (*datagram, self.sender) = self.on(|socket| {
             let mut bytes = Vec::new();
-            socket.receive(&mut bytes).map(|()| bytes)
+            socket.receive(&mut bytes).map(|()| (bytes, socket.sender()))
         })?;
         Ok(())
     }
 
     fn join(&mut self, group: u32) -> Result<(), Errno> {
         self.on(move |socket| socket.join(group))
+    }
+
+    fn listen_all(&mut self) -> Result<(), Errno> {
+        self.on(|socket| socket.listen_all())
+    }
+
+    fn sender(&self) -> Option<i32> {
+        self.sender
     }
 }
 

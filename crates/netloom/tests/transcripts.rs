@@ -48,7 +48,9 @@ fn every_transcript_replays_equal() {
 
 #[test]
 fn every_exception_names_a_transcript() {
-    let files = files();
+    let mut files = files();
+    let others = ["tests/batch", "tests/monitor"].map(|directory| project().join(directory));
+    files.extend(transcripts(&others).unwrap_or_else(|trouble| panic!("{trouble}")));
     for name in exceptions().names() {
         assert!(files.iter().any(|file| file.ends_with(name)), "tests/EXCEPTIONS.txt: there is no {name}");
     }

@@ -2,6 +2,9 @@
 
 use super::mask;
 
+/// Longer lines are shown only in part.
+const LONG: usize = 220;
+
 /// One command and what it printed, masked.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Block {
@@ -101,7 +104,10 @@ impl Difference {
             let pairs = (to_w - w).max(to_g - g);
             for i in 0..pairs {
                 let (a, b) = (want[w..to_w].get(i), got[g..to_g].get(i));
-                let from = a.zip(b).map_or(0, |(a, b)| common_prefix(a, b));
+                let from = match (a, b) {
+                    (Some(a), Some(b)) if a.len().max(b.len()) > LONG => common_prefix(a, b),
+                    _ => 0,
+                };
                 shown.extend(a.map(|line| format!("- {}", excerpt(line, from))));
                 shown.extend(b.map(|line| format!("+ {}", excerpt(line, from))));
             }
@@ -152,17 +158,13 @@ fn common_prefix(a: &str, b: &str) -> usize {
     a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
 }
 
-/// A line, or of a long one the part around the first difference.
+/// What fits on a screen of a line, around the place where it first differs.
 fn excerpt(line: &str, first_difference: usize) -> String {
     const BEFORE: usize = 60;
-    const LONG: usize = 220;
-    let length = line.chars().count();
-    if length <= LONG {
-        return line.to_string();
-    }
     let from = first_difference.saturating_sub(BEFORE);
     let part: String = line.chars().skip(from).take(LONG).collect();
-    let (left, right) = (if from > 0 { "…" } else { "" }, if from + LONG < length { "…" } else { "" });
+    let left = if from > 0 { "…" } else { "" };
+    let right = if line.chars().count() > from + LONG { "…" } else { "" };
     format!("{left}{part}{right}")
 }
 

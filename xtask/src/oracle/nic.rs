@@ -41,11 +41,11 @@ impl Nic {
         // What was said about its carrier at the very end is still to be heard.
         std::thread::sleep(Duration::from_millis(200));
         reset(&name);
-        let now = look();
-        if now != self.as_new {
-            println!("the NIC is not as new\n- {}\n+ {}", self.as_new.trim_end(), now.trim_end());
+        let as_new = look() == self.as_new;
+        if !as_new {
+            println!("the NIC cannot be made as new");
         }
-        now == self.as_new
+        as_new
     }
 
     /// Moves the NIC into the namespace of process `pid`.

@@ -11,6 +11,7 @@
 
 use super::{Event, NewLink, Speed, Type};
 use crate::device::{AddressOrigin, Device, DeviceId, Mac, Registration, is_valid_ether_addr};
+use crate::fdb::Fdb;
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::kind::{bridge as words, bridge_slave};
@@ -20,11 +21,14 @@ use rtnl::table::Tb;
 use std::collections::BTreeMap;
 
 mod fill;
+mod frames;
+mod multicast;
 pub mod port;
 mod port_settings;
 mod promiscuity;
 mod settings;
 mod stp;
+mod table;
 #[cfg(test)]
 mod tests;
 mod vlans;
@@ -56,6 +60,8 @@ pub static TYPE: Type = Type {
     change_rx_flags: Some(change_rx_flags),
     timer: Some(stp::go_off),
     speed: Speed::OfPorts,
+    transmit: Some(frames::transmit),
+    receive: Some(frames::receive),
     event: Some(port::event),
     ..Type::DEFAULT
 };
@@ -77,6 +83,7 @@ pub struct Bridge {
     auto_ports: usize,
     /// A user set the MTU.
     mtu_set: bool,
+    fdb: Fdb,
     tree: stp::Tree,
     /// How long a learned address stays, in force and as it was set.
     ageing_time: u64,
@@ -150,6 +157,7 @@ impl Default for Bridge {
             arrivals: Vec::new(),
             auto_ports: 0,
             mtu_set: false,
+            fdb: Fdb::default(),
             tree: stp::Tree::default(),
             ageing_time: 30000,
             bridge_ageing_time: 30000,

@@ -569,6 +569,10 @@ fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal
                 let _ = world.set_mtu(id, mtu);
             }
         }
+        Event::ChangeFeatures => {
+            let limits = world[below].tso_limits();
+            members.iter().filter_map(|id| Some(world.get_mut(*id)?.inherit_tso(limits))).for_each(drop);
+        }
         Event::ChangeAddress if passthru => {
             let address = world[below].address;
             if let Some(first) = members.first() {

@@ -6,8 +6,8 @@
 
 use crate::device::{Device, DeviceId, Mac};
 use crate::netns::NetnsId;
-use crate::timer::TimerId;
 use crate::run::Batch;
+use crate::timer::TimerId;
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::message::Refusal;
@@ -56,6 +56,8 @@ pub enum Event {
     ChangeAddress,
     /// Its name changed.
     ChangeName,
+    /// What it can do for those that stand on it changed.
+    ChangeFeatures,
     /// It is a bridge, and a port of it came, left, went up or down, or carries other tags.
     Ports,
     /// It came into a namespace.

@@ -31,6 +31,7 @@ pub static TYPE: Type = Type {
     init: Some(World::init_random_address),
     open: Some(open),
     stop: Some(stop),
+    transmit: Some(transmit),
     speed: super::Speed::Mbit(10_000),
     ..Type::DEFAULT
 };
@@ -118,9 +119,13 @@ fn make_pair(world: &mut World, new: &NewLink<'_>, peer: DeviceId, info: &Ifinfo
     Ok(())
 }
 
+/// The two are parted before they die: their last words lead nowhere.
 fn dellink(world: &mut World, id: DeviceId, dying: &mut Vec<DeviceId>) {
-    dying.push(id);
-    dying.extend(peer(world, id));
+    let peer = peer(world, id);
+    for end in [Some(id), peer].into_iter().flatten() {
+        world[end].private = None;
+        dying.push(end);
+    }
 }
 
 fn open(world: &mut World, id: DeviceId) -> Result<(), Refusal> {

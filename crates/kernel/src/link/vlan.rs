@@ -363,6 +363,7 @@ fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal
         Event::Change => vlans.iter().for_each(|id| transfer_state(world, below, *id)),
         Event::ChangeAddress => vlans.iter().for_each(|id| follow_address(world, below, *id)),
         Event::ChangeMtu => vlans.iter().for_each(|id| follow_mtu(world, below, *id)),
+        Event::ChangeFeatures => vlans.iter().for_each(|id| follow_features(world, below, *id)),
         Event::Up => vlans.iter().for_each(|id| follow_up(world, below, *id)),
         Event::Down => vlans.iter().rev().for_each(|id| follow_down(world, below, *id)),
         Event::Unregister if world[below].registration == Registration::Unregistering => {
@@ -405,6 +406,14 @@ fn follow_mtu(world: &mut World, below: DeviceId, id: DeviceId) {
     let mtu = world[below].mtu;
     if world.get(id).is_some_and(|device| device.mtu > mtu) {
         let _ = world.set_mtu(id, mtu);
+    }
+}
+
+fn follow_features(world: &mut World, below: DeviceId, id: DeviceId) {
+    let limits = world[below].tso_limits();
+    if let Some(device) = world.get_mut(id) {
+        device.inherit_tso(limits);
+        world.tell(id, Event::ChangeFeatures);
     }
 }
 

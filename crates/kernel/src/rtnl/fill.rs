@@ -21,6 +21,8 @@ const IFLA_INET6_FLAGS: u16 = 1;
 const IFLA_INET6_TOKEN: u16 = 7;
 /// Inside `AF_INET6`: how addresses are made.
 pub(crate) const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
+/// In `IFLA_LINK_NETNSID`: the namespace is ending and has no identifier.
+const NO_NETNSID: u32 = u32::MAX;
 /// `IF_READY`.
 const IF_READY: u32 = 0x8000_0000;
 
@@ -34,8 +36,16 @@ pub(crate) struct Fill {
     pub skip_statistics: bool,
     /// The identifier under which the client named the namespace.
     pub target: Option<i32>,
+    pub about: About,
+}
+
+/// What only an announcement says.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct About {
     /// Where the link went: identifier of the namespace and index there.
     pub moved: Option<(u32, u32)>,
+    /// What happened, if that has a number (`IFLA_EVENT_*`).
+    pub event: Option<u32>,
 }
 
 /// The identifier, in the viewer's namespace, of the namespace that a link leads to: none if the link leads
@@ -59,7 +69,10 @@ pub(crate) fn link(world: &World, id: DeviceId, out: &mut Builder, fill: &Fill) 
     numbers(device, out);
     let iflink = world.iflink(id);
     relations(world, device, out);
-    if let Some((netnsid, ifindex)) = fill.moved {
+    if let Some(event) = fill.about.event {
+        out.u32(IFLA_EVENT, event);
+    }
+    if let Some((netnsid, ifindex)) = fill.about.moved {
         out.u32(IFLA_NEW_NETNSID, netnsid);
         out.u32(IFLA_NEW_IFINDEX, ifindex);
     }
@@ -71,8 +84,8 @@ pub(crate) fn link(world: &World, id: DeviceId, out: &mut Builder, fill: &Fill) 
     out.u8(IFLA_XDP_ATTACHED, 0);
     out.end(xdp);
     link_info(world, device, out);
-    if let Some(Some(peer)) = fill.peer {
-        out.u32(IFLA_LINK_NETNSID, peer);
+    if let Some(peer) = fill.peer {
+        out.u32(IFLA_LINK_NETNSID, peer.unwrap_or(NO_NETNSID));
     }
     if fill.peer.is_some() || iflink != device.ifindex {
         out.u32(IFLA_LINK, iflink);

@@ -55,7 +55,8 @@ pub(crate) fn get(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
     let header = Header { kind: RTM_NEWLINK, flags: 0, seq: message.header.seq, pid: asker.pid };
     let peer = peer_id(world, asker.netns, id);
     let skip_statistics = skips_statistics(&tb);
-    fill::link(world, id, &mut out, &Fill { header, change: 0, peer, skip_statistics, target, moved: None });
+    let about = fill::About::default();
+    fill::link(world, id, &mut out, &Fill { header, change: 0, peer, skip_statistics, target, about });
     reply(world, asker, out);
     Ok(())
 }
@@ -141,7 +142,8 @@ fn links(world: &mut World, viewer: NetnsId, pid: u32, dump: &mut Dump, out: &mu
         let peer = peer_id(world, viewer, id);
         let skip_statistics = filter.skip_statistics;
         let target = filter.target;
-        fill::link(world, id, out, &Fill { header, change: 0, peer, skip_statistics, target, moved: None });
+        let about = fill::About::default();
+        fill::link(world, id, out, &Fill { header, change: 0, peer, skip_statistics, target, about });
     }
     full
 }

@@ -120,23 +120,29 @@ pub(crate) fn unique_netns(tb: &Tb<'_>, identifier_only: bool) -> Result<(), Ref
 impl World {
     /// Tells all who listen of a device as it is now.
     pub(crate) fn announce_link(&mut self, id: crate::device::DeviceId) {
-        self.publish_link(id, RTM_NEWLINK, None);
+        self.publish_link(id, RTM_NEWLINK, fill::About::default());
+    }
+
+    /// The same, with the event that is the reason (`IFLA_EVENT_*`).
+    pub(crate) fn announce_link_event(&mut self, id: crate::device::DeviceId, event: u32) {
+        self.publish_link(id, RTM_NEWLINK, fill::About { event: Some(event), ..fill::About::default() });
     }
 
     /// Tells all who listen that a device is gone, or went to another namespace under an index.
     pub(crate) fn announce_link_gone(&mut self, id: crate::device::DeviceId, moved: Option<(u32, u32)>) {
-        self.publish_link(id, RTM_DELLINK, moved);
+        self.publish_link(id, RTM_DELLINK, fill::About { moved, ..fill::About::default() });
     }
 
-    fn publish_link(&mut self, id: crate::device::DeviceId, kind: u16, moved: Option<(u32, u32)>) {
+    fn publish_link(&mut self, id: crate::device::DeviceId, kind: u16, about: fill::About) {
         let Some(device) = self.get(id) else { return };
-        if device.registration == crate::device::Registration::Uninitialized {
+        // Of one that is dying nothing is told but its end.
+        if kind == RTM_NEWLINK && device.registration != crate::device::Registration::Registered {
             return;
         }
         let netns = device.netns;
         // Telling gives the far namespace an identifier, whether anyone listens or not.
         let peer = fill::peer_id(self, netns, id);
-        if !self.clients.listens(netns, RTNLGRP_LINK) {
+        if !self.listens(netns, RTNLGRP_LINK) {
             return;
         }
         let mut out = Builder::new();
@@ -146,8 +152,8 @@ impl World {
             self,
             id,
             &mut out,
-            &fill::Fill { header, change, peer, skip_statistics: false, target: None, moved },
+            &fill::Fill { header, change, peer, skip_statistics: false, target: None, about },
         );
-        self.clients.publish(netns, RTNLGRP_LINK, &out.bytes);
+        self.publish(netns, RTNLGRP_LINK, &out.bytes);
     }
 }

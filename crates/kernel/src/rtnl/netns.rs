@@ -133,12 +133,12 @@ fn body(out: &mut Builder, id: i32) {
 
 /// Tells all who listen in a namespace that it gave or lost an identifier.
 pub(crate) fn announce(world: &mut World, netns: NetnsId, kind: u16, id: u32) {
-    if !world.clients.listens(netns, RTNLGRP_NSID) {
+    if !world.listens(netns, RTNLGRP_NSID) {
         return;
     }
     let mut out = Builder::new();
     let start = out.start(Header { kind, flags: 0, seq: 0, pid: 0 });
     body(&mut out, id as i32);
     out.finish(start);
-    world.clients.publish(netns, RTNLGRP_NSID, &out.bytes);
+    world.publish(netns, RTNLGRP_NSID, &out.bytes);
 }

@@ -147,10 +147,10 @@ fn apply_settings(world: &mut World, id: DeviceId, tb: &Tb<'_>, status: &mut Sta
         status.modified = true;
     }
     if let Some(length) = tb.u32(IFLA_TXQLEN) {
-        if length != world[id].txqlen {
-            status.changed();
+        if std::mem::replace(&mut world[id].txqlen, length) != length {
+            world.announce_link(id);
         }
-        world[id].txqlen = length;
+        status.modified = true;
     }
     set_segmentation(world, id, tb, status)?;
     if let Some(state) = tb.u8(IFLA_OPERSTATE) {

@@ -116,6 +116,8 @@ pub const IFLA_GSO_MAX_SIZE: u16 = 41;
 pub const IFLA_XDP: u16 = 43;
 #[allow(missing_docs)]
 pub const IFLA_EVENT: u16 = 44;
+/// In `IFLA_EVENT`: what the device can do has changed.
+pub const IFLA_EVENT_FEATURES: u32 = 2;
 #[allow(missing_docs)]
 pub const IFLA_NEW_NETNSID: u16 = 45;
 #[allow(missing_docs)]

@@ -157,7 +157,7 @@ pub(super) fn port(world: &World, device: DeviceId, out: &mut Builder) {
 pub(super) fn announce_port(world: &mut World, id: DeviceId, kind: u16) {
     let (device, Some(port)) = (&world[id], of_port(world, id)) else { return };
     let netns = device.netns;
-    if !world.clients.listens(netns, RTNLGRP_LINK) {
+    if !world.listens(netns, RTNLGRP_LINK) {
         return;
     }
     let mut out = Builder::new();
@@ -180,5 +180,5 @@ pub(super) fn announce_port(world: &mut World, id: DeviceId, kind: u16) {
         out.end(nest);
     }
     out.finish(start);
-    world.clients.publish(netns, RTNLGRP_LINK, &out.bytes);
+    world.publish(netns, RTNLGRP_LINK, &out.bytes);
 }

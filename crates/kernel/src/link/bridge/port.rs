@@ -174,6 +174,10 @@ pub(super) fn add(world: &mut World, bridge: DeviceId, device: DeviceId) -> Resu
     of_mut(world, bridge).ports.insert(number, device);
     of_mut(world, bridge).arrivals.push(device);
     promiscuity::count_auto_ports(world, bridge);
+    // A bridge can do what its ports can; one without ports can do nothing.
+    if of(world, bridge).arrivals.len() == 1 {
+        world.tell(bridge, Event::ChangeFeatures);
+    }
     if world[bridge].address_origin != AddressOrigin::Set {
         let address = world[device].address;
         if let Err(refusal) = world.ask(bridge, Event::PreChangeAddress(address)) {
@@ -207,6 +211,9 @@ pub(super) fn remove(world: &mut World, bridge: DeviceId, device: DeviceId) -> R
     super::follow_segmentation(world, bridge);
     super::follow_address_aloud(world, bridge);
     promiscuity::receive_addresses(world, bridge);
+    if of(world, bridge).arrivals.is_empty() {
+        world.tell(bridge, Event::ChangeFeatures);
+    }
     world.tell(bridge, Event::Ports);
     Ok(())
 }

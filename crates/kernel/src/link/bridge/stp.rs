@@ -527,3 +527,6 @@ pub(super) fn set_port_state(world: &mut World, id: DeviceId, state: u8) -> Resu
     select_states(world, bridge);
     Ok(())
 }
+
+/// A frame of the protocol came in at a port.
+pub(super) fn receive(_world: &mut World, _port: Option<DeviceId>, _frame: crate::frame::FrameId) {}

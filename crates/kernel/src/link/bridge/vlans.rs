@@ -45,6 +45,18 @@ impl Members {
         }
     }
 
+    /// Whether the identifier is one of them.
+    #[inline]
+    pub(super) fn has(&self, vid: u16) -> bool {
+        self.list.contains_key(&vid)
+    }
+
+    /// Whether frames of the identifier leave without a tag.
+    #[inline]
+    pub(super) fn leaves_untagged(&self, vid: u16) -> bool {
+        self.list.get(&vid).is_some_and(|member| member.untagged)
+    }
+
     fn remove(&mut self, vid: u16) {
         self.list.remove(&vid);
         if self.pvid == vid {

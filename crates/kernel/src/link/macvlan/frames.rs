@@ -162,8 +162,12 @@ fn broadcast_back(world: &mut World, below: DeviceId, sender: DeviceId, modes: u
 fn forward_source(world: &mut World, below: DeviceId, frame: FrameId) -> bool {
     let Some(port) = port(world, below).filter(|port| port.source_mode > 0) else { return false };
     let source = world.run.pool.source(frame);
-    let listing: Vec<DeviceId> =
-        port.members.values().copied().filter(|id| state(world, *id).is_some_and(|own| own.lists(&source))).collect();
+    let listing: Vec<DeviceId> = port
+        .members
+        .values()
+        .copied()
+        .filter(|id| state(world, *id).is_some_and(|own| own.lists(&source)))
+        .collect();
     let mut consumed = false;
     for id in listing {
         consumed |= state(world, id).is_some_and(|own| own.flags & MACVLAN_FLAG_NODST != 0);

@@ -1,0 +1,376 @@
+//! A table of learned addresses, as a library: find, learn, add, remove, walk.
+//!
+//! An entry on the way of frames has 16 bytes: address and identifier of the VLAN, port, the port's generation and
+//! the time of last use. The place of an entry comes from the top bits of the key's product with the golden ratio;
+//! collisions go to the next place. What frames do not need (flags, order) is kept apart.
+//!
+//! A port that is flushed gets another generation: its entries are stale at once, and read as misses until they are
+//! cleared away when the table grows or is walked. The table holds at most [`ENTRIES`] entries.
+
+use crate::device::Mac;
+
+/// Entries at most.
+pub const ENTRIES: usize = 1 << 20;
+/// Places of a fresh table, as a power of two.
+const FIRST_BITS: u32 = 2;
+/// Numbers of ports that may stand in a table, plus one.
+const PORTS: usize = 1024;
+const EMPTY: u64 = u64::MAX;
+
+/// An entry's flags.
+pub mod flag {
+    /// It is the bridge's or a port's own address.
+    pub const LOCAL: u16 = 1;
+    /// It does not age.
+    pub const STATIC: u16 = 2;
+    /// It stays at its port whoever uses the address elsewhere.
+    pub const STICKY: u16 = 4;
+    /// Somebody added it.
+    pub const BY_USER: u16 = 8;
+    /// Somebody outside learned it.
+    pub const EXTERN_LEARN: u16 = 16;
+}
+
+/// Where an address is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Found {
+    /// The port's number; 0 is the bridge itself.
+    pub port: u16,
+    /// The entry's place, for [`Fdb::refresh`].
+    place: u32,
+}
+
+#[derive(Clone, Copy)]
+struct Hot {
+    /// Address and VLAN identifier; all ones: no entry.
+    key: u64,
+    port: u16,
+    generation: u16,
+    tick: u32,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Cold {
+    /// In which order entries came.
+    number: u64,
+    /// When the address was last looked for, in ticks.
+    used: u32,
+    flags: u16,
+}
+
+/// An entry as it is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The address.
+    pub mac: Mac,
+    /// The VLAN's identifier; 0: none.
+    pub vid: u16,
+    /// The port's number; 0 is the bridge itself.
+    pub port: u16,
+    /// Bits of [`flag`].
+    pub flags: u16,
+    /// When it was last heard of, in ticks of the table's clock.
+    pub updated: u32,
+    /// When it was last looked for.
+    pub used: u32,
+    /// In which order entries came.
+    pub number: u64,
+}
+
+/// A table.
+pub struct Fdb {
+    hot: Vec<Hot>,
+    cold: Vec<Cold>,
+    /// Entries and graves: places that are not free.
+    filled: usize,
+    bits: u32,
+    generations: Vec<u16>,
+    numbers: u64,
+}
+
+const VACANT: Hot = Hot { key: EMPTY, port: 0, generation: 0, tick: 0 };
+
+impl Default for Fdb {
+    fn default() -> Self {
+        let size = 1 << FIRST_BITS;
+        Fdb {
+            hot: vec![VACANT; size],
+            cold: vec![Cold::default(); size],
+            filled: 0,
+            bits: FIRST_BITS,
+            generations: vec![0],
+            numbers: 0,
+        }
+    }
+}
+
+/// Address and VLAN identifier as one number.
+#[inline]
+pub fn key(mac: &Mac, vid: u16) -> u64 {
+    u64::from_be_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], (vid >> 8) as u8, vid as u8])
+}
+
+fn unkey(key: u64) -> (Mac, u16) {
+    let b = key.to_be_bytes();
+    ([b[0], b[1], b[2], b[3], b[4], b[5]], u16::from_be_bytes([b[6], b[7]]))
+}
+
+impl Fdb {
+    #[inline]
+    fn home(&self, key: u64) -> usize {
+        (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - self.bits)) as usize
+    }
+
+    /// Touches the place of a key, so that it is near when it is looked for: for all frames of a batch first.
+    #[inline]
+    pub fn touch(&self, key: u64) -> u64 {
+        self.hot[self.home(key)].key
+    }
+
+    #[inline]
+    fn is_live(&self, hot: &Hot) -> bool {
+        self.generations[usize::from(hot.port)] == hot.generation
+    }
+
+    #[inline]
+    fn place(&self, key: u64) -> Option<usize> {
+        let mask = self.hot.len() - 1;
+        let mut at = self.home(key);
+        loop {
+            let hot = &self.hot[at];
+            if hot.key == key {
+                return Some(at);
+            }
+            if hot.key == EMPTY {
+                return None;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// Where an address is.
+    #[inline]
+    pub fn find(&self, key: u64) -> Option<Found> {
+        let at = self.place(key)?;
+        let hot = &self.hot[at];
+        self.is_live(hot).then_some(Found { port: hot.port, place: at as u32 })
+    }
+
+    /// The flags of what was found.
+    pub fn flags(&self, found: Found) -> u16 {
+        self.cold[found.place as usize].flags
+    }
+
+    /// Notes that an address was looked for.
+    pub fn note_use(&mut self, found: Found, tick: u32) {
+        self.cold[found.place as usize].used = tick;
+    }
+
+    /// Learns that an address is at a port. Says whether anything but the time changed; a local address and a sticky
+    /// one stay where they are.
+    #[inline]
+    pub fn learn(&mut self, key: u64, port: u16, tick: u32) -> bool {
+        if let Some(at) = self.place(key) {
+            let hot = &mut self.hot[at];
+            if hot.port == port && self.generations.get(usize::from(port)) == Some(&hot.generation) {
+                hot.tick = tick;
+                return false;
+            }
+            return self.relearn(at, port, tick);
+        }
+        self.insert(key, port, 0, tick)
+    }
+
+    #[cold]
+    fn relearn(&mut self, at: usize, port: u16, tick: u32) -> bool {
+        if usize::from(port) >= self.generations.len() {
+            self.generations.resize(usize::from(port).min(PORTS) + 1, 0);
+        }
+        let live = self.is_live(&self.hot[at]);
+        if live && self.cold[at].flags & (flag::LOCAL | flag::STICKY) != 0 {
+            return false;
+        }
+        let key = self.hot[at].key;
+        self.hot[at] = Hot { key, port, generation: self.generations[usize::from(port)], tick };
+        if live {
+            self.cold[at].flags &= !flag::EXTERN_LEARN;
+        } else {
+            self.numbers += 1;
+            self.cold[at] = Cold { number: self.numbers, used: tick, flags: 0 };
+        }
+        true
+    }
+
+    /// Adds an entry in place of one for the same address, or as a new one. False if the table is full.
+    pub fn insert(&mut self, key: u64, port: u16, flags: u16, tick: u32) -> bool {
+        if key == EMPTY || usize::from(port) >= PORTS {
+            return false;
+        }
+        if usize::from(port) >= self.generations.len() {
+            self.generations.resize(usize::from(port) + 1, 0);
+        }
+        if (self.filled + 1) * 2 > self.hot.len() && !self.make_room() {
+            return false;
+        }
+        let mask = self.hot.len() - 1;
+        let mut at = self.home(key);
+        while self.hot[at].key != EMPTY && self.hot[at].key != key {
+            at = (at + 1) & mask;
+        }
+        let known = self.hot[at].key == key && self.is_live(&self.hot[at]);
+        self.filled += usize::from(self.hot[at].key == EMPTY);
+        self.hot[at] = Hot { key, port, generation: self.generations[usize::from(port)], tick };
+        if !known {
+            self.numbers += 1;
+            self.cold[at].number = self.numbers;
+        }
+        self.cold[at].used = tick;
+        self.cold[at].flags = flags;
+        true
+    }
+
+    /// Clears stale entries away, and doubles the table if that is not enough.
+    #[cold]
+    fn make_room(&mut self) -> bool {
+        let live = self.hot.iter().filter(|hot| hot.key != EMPTY && self.is_live(hot)).count();
+        if live >= ENTRIES {
+            return false;
+        }
+        let bits = if live * 4 > self.hot.len() { self.bits + 1 } else { self.bits };
+        self.rebuild(bits, |_, _| true);
+        true
+    }
+
+    /// Builds the table anew from the live entries that `keep` lets stay.
+    fn rebuild(&mut self, bits: u32, mut keep: impl FnMut(&Entry, u16) -> bool) {
+        let old: Vec<(Hot, Cold)> = self.hot.iter().copied().zip(self.cold.iter().copied()).collect();
+        self.bits = bits;
+        self.hot = vec![VACANT; 1 << bits];
+        self.cold = vec![Cold::default(); 1 << bits];
+        self.filled = 0;
+        let mask = self.hot.len() - 1;
+        for (hot, cold) in old {
+            if hot.key == EMPTY || !self.is_live(&hot) || !keep(&entry(&hot, &cold), hot.port) {
+                continue;
+            }
+            let mut at = self.home(hot.key);
+            while self.hot[at].key != EMPTY {
+                at = (at + 1) & mask;
+            }
+            self.hot[at] = hot;
+            self.cold[at] = cold;
+            self.filled += 1;
+        }
+    }
+
+    /// Removes the entries for which `gone` says so; gives them.
+    pub fn remove_where(&mut self, mut gone: impl FnMut(&Entry) -> bool) -> Vec<Entry> {
+        let removed: Vec<Entry> = self.entries().into_iter().filter(|entry| gone(entry)).collect();
+        if !removed.is_empty() {
+            let numbers: std::collections::BTreeSet<u64> = removed.iter().map(|entry| entry.number).collect();
+            self.rebuild(self.bits, |entry, _| !numbers.contains(&entry.number));
+        }
+        removed
+    }
+
+    /// Removes one entry; gives it. The entries behind it that collided move up, so that no grave stays.
+    pub fn remove(&mut self, key: u64) -> Option<Entry> {
+        let mut hole = self.place(key)?;
+        let removed = entry(&self.hot[hole], &self.cold[hole]);
+        let live = self.is_live(&self.hot[hole]);
+        let mask = self.hot.len() - 1;
+        let mut at = (hole + 1) & mask;
+        while self.hot[at].key != EMPTY {
+            let home = self.home(self.hot[at].key);
+            // It may move into the hole if its home is not between the hole and where it is.
+            if (at.wrapping_sub(home) & mask) >= (at.wrapping_sub(hole) & mask) {
+                self.hot[hole] = self.hot[at];
+                self.cold[hole] = self.cold[at];
+                hole = at;
+            }
+            at = (at + 1) & mask;
+        }
+        self.hot[hole] = VACANT;
+        self.filled -= 1;
+        live.then_some(removed)
+    }
+
+    /// Makes every entry of a port stale at once; for a port that is gone.
+    pub fn forget_port(&mut self, port: u16) {
+        if let Some(generation) = self.generations.get_mut(usize::from(port)) {
+            *generation = generation.wrapping_add(1);
+        }
+    }
+
+    /// All entries, in the order in which they came.
+    pub fn entries(&self) -> Vec<Entry> {
+        let pairs = self.hot.iter().zip(&self.cold).filter(|(hot, _)| hot.key != EMPTY && self.is_live(hot));
+        let mut all: Vec<Entry> = pairs.map(|(hot, cold)| entry(hot, cold)).collect();
+        all.sort_unstable_by_key(|entry| entry.number);
+        all
+    }
+
+    /// The entry of a key.
+    pub fn entry(&self, key: u64) -> Option<Entry> {
+        let at = self.place(key)?;
+        self.is_live(&self.hot[at]).then(|| entry(&self.hot[at], &self.cold[at]))
+    }
+}
+
+fn entry(hot: &Hot, cold: &Cold) -> Entry {
+    let (mac, vid) = unkey(hot.key);
+    Entry {
+        mac,
+        vid,
+        port: hot.port,
+        flags: cold.flags,
+        updated: hot.tick,
+        used: cold.used,
+        number: cold.number,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mac(n: u32) -> Mac {
+        let b = n.to_be_bytes();
+        [2, 0, b[0], b[1], b[2], b[3]]
+    }
+
+    #[test]
+    fn behaves_as_a_map() {
+        let mut fdb = Fdb::default();
+        let mut model = std::collections::BTreeMap::new();
+        let mut state = 7u64;
+        for step in 0..20_000u32 {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let k = key(&mac((state >> 33) as u32 % 700), (state >> 20) as u16 % 3);
+            match state >> 60 {
+                0..=8 => {
+                    let port = (state >> 50) as u16 % 5 + 1;
+                    fdb.learn(k, port, step);
+                    model.insert(k, port);
+                }
+                9..=13 => assert_eq!(fdb.remove(k).map(|e| e.port), model.remove(&k)),
+                14 if step % 50 == 0 => {
+                    let port = (state >> 50) as u16 % 5 + 1;
+                    fdb.forget_port(port);
+                    model.retain(|_, known| *known != port);
+                }
+                _ => assert_eq!(fdb.find(k).map(|found| found.port), model.get(&k).copied()),
+            }
+        }
+        assert_eq!(fdb.entries().len(), model.len());
+    }
+
+    #[test]
+    fn a_local_address_stays() {
+        let mut fdb = Fdb::default();
+        fdb.insert(key(&mac(1), 0), 0, flag::LOCAL, 0);
+        assert!(!fdb.learn(key(&mac(1), 0), 3, 1));
+        assert_eq!(fdb.find(key(&mac(1), 0)).map(|found| found.port), Some(0));
+        assert_eq!(std::mem::size_of::<Hot>(), 16);
+    }
+}
