@@ -140,7 +140,10 @@ pub fn group_number(text: &str) -> Option<u32> {
 }
 
 /// The index of a link of kind `vrf`.
-fn vrf(ctx: &mut Context<'_>, name: &str) -> Result<u32, Stop> {
+///
+/// # Errors
+/// The tool's complaint if it is none.
+pub fn vrf(ctx: &mut Context<'_>, name: &str) -> Result<u32, Stop> {
     let no_vrf = || Stop::invalid("Not a valid VRF name\n", name);
     let ifindex = ctx.links().index(name).ok_or_else(no_vrf)?;
     let mut body = Builder::new();
@@ -152,7 +155,7 @@ fn vrf(ctx: &mut Context<'_>, name: &str) -> Result<u32, Stop> {
 }
 
 /// What the answer need not hold.
-fn extension(ctx: &Context<'_>) -> u32 {
+pub(crate) fn extension(ctx: &Context<'_>) -> u32 {
     let skip = if ctx.sink.format.statistics == 0 { RTEXT_FILTER_SKIP_STATS } else { 0 };
     RTEXT_FILTER_VF | skip
 }
@@ -187,7 +190,7 @@ fn one_by_index(ctx: &mut Context<'_>, filter: &Filter) -> Result<(), Stop> {
 }
 
 /// The tool says this and yet succeeds.
-fn lament(ctx: &mut Context<'_>, refusal: &Refusal, what: &str) {
+pub(crate) fn lament(ctx: &mut Context<'_>, refusal: &Refusal, what: &str) {
     let text = refusal_text(refusal) + &format!("{what}: {}\n", refusal.errno);
     ctx.host.err(&text);
 }

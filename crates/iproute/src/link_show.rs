@@ -8,9 +8,9 @@ use crate::context::{AF_INET6, AF_PACKET, Context};
 use crate::link_stats::Stats;
 use crate::lladdr::{address_text, type_name};
 use crate::session::is_ifname;
-use rtnl::attr::Attrs;
+use rtnl::attr::{Attrs, Builder};
 use rtnl::client::Links;
-use rtnl::message::Message;
+use rtnl::message::{Message, Messages};
 use rtnl::object::link::*;
 use rtnl::show::Scene;
 use rtnl::sink::{Colour, Sink};
@@ -280,6 +280,7 @@ fn show_head(ctx: &mut Context<'_>, info: &Ifinfo, tb: &Tb<'_>, name: &str, filt
         let master = ctx.session.name(master);
         ctx.sink.string("master", "master ", &master, " ");
     }
+    let length = if filter.queue { queue_length(ctx, info, tb) } else { None };
     let sink = &mut ctx.sink;
     if let Some(state) = tb.u8(IFLA_OPERSTATE) {
         show_operstate(sink, state);
@@ -295,7 +296,7 @@ fn show_head(ctx: &mut Context<'_>, info: &Ifinfo, tb: &Tb<'_>, name: &str, filt
         let text = if named { "default".into() } else { group.to_string() };
         sink.string("group", "group ", &text, " ");
     }
-    if let Some(length) = tb.i32(IFLA_TXQLEN).filter(|length| filter.queue && *length != 0) {
+    if let Some(length) = length.filter(|length| *length != 0) {
         sink.int("txqlen", "qlen ", i64::from(length), "");
     }
     match tb.u32(IFLA_EVENT).map(|event| (event, EVENTS.get(event as usize))) {
@@ -303,6 +304,18 @@ fn show_head(ctx: &mut Context<'_>, info: &Ifinfo, tb: &Tb<'_>, name: &str, filt
         Some((_, Some(name))) => sink.string("event", "event ", name, " "),
         Some((event, None)) => sink.int("event", "event ", i64::from(event as i32), " "),
     }
+}
+
+/// The queue's length. What a dump of IPv6 tells of a link lacks it, so that it is asked for.
+fn queue_length(ctx: &mut Context<'_>, info: &Ifinfo, tb: &Tb<'_>) -> Option<i32> {
+    if let Some(length) = tb.i32(IFLA_TXQLEN) {
+        return Some(length);
+    }
+    let mut body = Builder::new();
+    Ifinfo { ifindex: info.ifindex, ..Ifinfo::default() }.encode(&mut body);
+    body.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    let answer = ctx.session.client(|client| client.ask(RTM_GETLINK, 0, &body.bytes)).ok()?;
+    Messages(&answer).next()?.attrs(Ifinfo::SIZE).find(IFLA_TXQLEN).map(|attr| attr.i32())
 }
 
 /// The second line: the type of the link and its addresses.
@@ -474,8 +487,7 @@ mod tests {
     use super::*;
     use crate::context::Options;
     use crate::testing::TestHost;
-    use rtnl::attr::Builder;
-    use rtnl::message::{Header, Messages};
+    use rtnl::message::Header;
     use rtnl::sink::Format;
 
     fn message(kind: u16, flags: u32, fill: impl FnOnce(&mut Builder)) -> Vec<u8> {

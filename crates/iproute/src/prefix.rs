@@ -192,19 +192,16 @@ pub fn same_bits(one: &[u8], other: &[u8], bits: u8) -> bool {
 }
 
 impl Prefix {
-    /// Whether an address lies in the prefix; one whose family is not known by its length does not, and a prefix of no
-    /// family holds everything (iproute2's `inet_addr_match_rta`).
+    /// Whether an address lies in the prefix. One whose family its length does not tell does not; no address lies in
+    /// every prefix, and every address in an empty one (iproute2's `inet_addr_match_rta`).
     pub fn holds(&self, attr: Option<Attr<'_>>) -> bool {
-        if self.family == AF_UNSPEC && !self.sized {
-            return true;
-        }
-        let Some(attr) = attr else { return true };
+        let Some(attr) = attr.filter(|_| self.family != AF_UNSPEC && self.bits > 0) else { return true };
         let family = match attr.payload.len() {
             4 => AF_INET,
             16 => AF_INET6,
             _ => return false,
         };
-        (self.family == AF_UNSPEC || self.family == family) && same_bits(attr.payload, &self.bytes, self.bits)
+        self.family == family && same_bits(attr.payload, &self.bytes, self.bits)
     }
 
     /// Whether it is a group.

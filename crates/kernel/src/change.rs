@@ -1,7 +1,7 @@
 //! Changes of one device: MTU, address, name, extra addresses, promiscuity (`net/core/dev.c`,
 //! `net/core/dev_addr_lists.c`).
 
-use crate::device::{AddressOrigin, DeviceId, Mac, is_valid_ether_addr};
+use crate::device::{AddressOrigin, DeviceId, Mac, Name, is_valid_ether_addr};
 use crate::link::Event;
 use crate::world::World;
 use rtnl::errno::Errno;
@@ -97,11 +97,19 @@ impl World {
             return Ok(());
         }
         let (netns, old) = (device.netns, device.name);
-        let space = self.space_mut(netns)?;
-        let name = space.free_name(wanted)?;
+        let name = self.space_mut(netns)?.free_name(wanted)?;
+        self.take_name(id, name)?;
+        // That is found out only when all have heard of it.
         if crate::netns::is_reserved_name(wanted) {
+            self.take_name(id, old)?;
             return Err(Errno::EINVAL.into());
         }
+        Ok(())
+    }
+
+    fn take_name(&mut self, id: DeviceId, name: Name) -> Result<(), Refusal> {
+        let (netns, old) = (self[id].netns, self[id].name);
+        let space = self.space_mut(netns)?;
         space.leave_name(old);
         space.enter_name(id, name);
         self[id].name = name;

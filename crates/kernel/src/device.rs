@@ -178,6 +178,9 @@ pub struct Device {
     pub address_length: u8,
     /// How far it has come.
     pub registration: Registration,
+    /// Whether clients were told of it as a whole; of the end of one that was not they are not told
+    /// (`rtnl_link_state`).
+    pub introduced: bool,
     /// `IFF_*` as the kernel keeps them: PROMISC and ALLMULTI for whoever asked.
     pub flags: u32,
     /// PROMISC and ALLMULTI as users asked.
@@ -297,6 +300,8 @@ impl Device {
             hardware_type: ARPHRD_ETHER,
             address_length: 6,
             registration: Registration::Uninitialized,
+            // What no request makes needs no introduction.
+            introduced: kind.kind.is_empty(),
             flags: rtnl::object::link::IFF_BROADCAST | rtnl::object::link::IFF_MULTICAST,
             gflags: 0,
             abilities: Abilities::default(),

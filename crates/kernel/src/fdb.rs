@@ -36,7 +36,7 @@ pub mod flag {
 pub struct Found {
     /// The port's number; 0 is the bridge itself.
     pub port: u16,
-    /// The entry's place, for [`Fdb::refresh`].
+    /// The entry's place.
     place: u32,
 }
 
@@ -162,8 +162,27 @@ impl Fdb {
     }
 
     /// Notes that an address was looked for.
+    #[inline]
     pub fn note_use(&mut self, found: Found, tick: u32) {
-        self.cold[found.place as usize].used = tick;
+        let cold = &mut self.cold[found.place as usize];
+        if cold.used != tick {
+            cold.used = tick;
+        }
+    }
+
+    /// Notes that an address was heard of at its port; false, and nothing happens, if it is not known there.
+    #[inline]
+    pub fn refresh(&mut self, key: u64, port: u16, tick: u32) -> bool {
+        let Some(at) = self.place(key) else { return false };
+        let live = self.is_live(&self.hot[at]);
+        let hot = &mut self.hot[at];
+        if !live || hot.port != port {
+            return false;
+        }
+        if hot.tick != tick {
+            hot.tick = tick;
+        }
+        true
     }
 
     /// Learns that an address is at a port. Says whether anything but the time changed; a local address and a sticky

@@ -301,10 +301,10 @@ impl Pool {
 
     #[inline]
     fn own_bytes(&mut self, frame: FrameId) -> &mut [u8] {
-        let meta = self.metas[frame.0 as usize];
-        let (buffers, at) = self.buffers_mut(meta.buffer);
-        let start = at * buffers.stride + meta.start as usize;
-        &mut buffers.memory[start..start + meta.length as usize]
+        let Meta { buffer, start, length, .. } = self.metas[frame.0 as usize];
+        let (buffers, at) = self.buffers_mut(buffer);
+        let start = at * buffers.stride + start as usize;
+        &mut buffers.memory[start..start + length as usize]
     }
 
     /// The bytes, to change: in a buffer that no other frame shares. None if the pool is exhausted.

@@ -72,6 +72,18 @@ impl Batch {
         true
     }
 
+    /// Puts all frames of another batch in; false, and nothing happens, if there is no room for all.
+    #[inline]
+    pub fn append(&mut self, other: &Batch) -> bool {
+        let end = self.length + other.length;
+        if end > BATCH {
+            return false;
+        }
+        self.frames[self.length..end].copy_from_slice(other.frames());
+        self.length = end;
+        true
+    }
+
     /// Keeps the frames for which `keep` says so, in order.
     #[inline]
     pub fn retain(&mut self, mut keep: impl FnMut(FrameId) -> bool) {
@@ -247,7 +259,7 @@ struct Port {
 struct Job {
     device: DeviceId,
     step: Step,
-    batch: u32,
+    batch: Box<Batch>,
 }
 
 /// The state of the loop.
@@ -258,10 +270,10 @@ pub struct Run {
     queue: VecDeque<Job>,
     /// How many jobs were taken off the queue, so that an open one is found by its number.
     taken: u64,
-    batches: Vec<Batch>,
-    free: Vec<u32>,
-    /// By slot and step: the number of the last job that waits there, plus one, and its batch.
-    open: Vec<[(u64, u32); 2]>,
+    /// Empty batches.
+    spare: Vec<Box<Batch>>,
+    /// By slot and step: the number of the last job that waits there, plus one.
+    open: Vec<[u64; 2]>,
     ports: Vec<Option<Port>>,
     /// How many frames died of each reason.
     pub drops: Vec<u64>,
@@ -275,14 +287,14 @@ impl Run {
         Run { drops: vec![0; DROPS.len()], ..Run::default() }
     }
 
-    fn take_batch(&mut self) -> u32 {
-        match self.free.pop() {
-            Some(batch) => batch,
-            None => {
-                self.batches.push(Batch::default());
-                self.batches.len() as u32 - 1
-            }
-        }
+    /// The last batch that waits for the device and direction, if there is one.
+    #[inline]
+    fn open_batch(&mut self, device: DeviceId, step: Step) -> Option<&mut Batch> {
+        let number = self.open.get(device.slot as usize)?[step as usize];
+        let place = number.checked_sub(self.taken + 1)?;
+        // A job of an older generation is dropped when its turn comes; nothing may join it.
+        let job = self.queue.get_mut(place as usize).filter(|job| job.device == device)?;
+        Some(&mut job.batch)
     }
 }
 
@@ -290,41 +302,44 @@ impl World {
     /// Puts a frame before a device, to be received or sent there.
     #[inline]
     pub fn forward(&mut self, device: DeviceId, step: Step, frame: FrameId) {
-        let run = &mut self.run;
-        let slot = device.slot as usize;
-        if slot >= run.open.len() {
-            run.open.resize(slot + 1, [(0, 0); 2]);
+        if !self.run.open_batch(device, step).is_some_and(|batch| batch.push(frame)) {
+            self.forward_apart(device, step, frame);
         }
-        let (number, batch) = run.open[slot][step as usize];
-        // Still waiting, of this generation (a job of an older one is dropped when its turn comes) and not full.
-        if number > run.taken {
-            let job = &run.queue[(number - run.taken - 1) as usize];
-            if job.device == device && run.batches[batch as usize].push(frame) {
-                return;
-            }
-        }
-        self.forward_apart(device, step, frame);
     }
 
     fn forward_apart(&mut self, device: DeviceId, step: Step, frame: FrameId) {
-        let run = &mut self.run;
-        if run.queue.len() >= QUEUE {
-            return self.discard(Some(device), frame, Drop::QueueFull);
-        }
-        let batch = run.take_batch();
-        run.batches[batch as usize].clear();
-        run.batches[batch as usize].push(frame);
-        run.queue.push_back(Job { device, step, batch });
-        run.open[device.slot as usize][step as usize] = (run.taken + run.queue.len() as u64, batch);
+        let mut batch = self.run.spare.pop().unwrap_or_default();
+        batch.push(frame);
+        self.enqueue(device, step, batch);
     }
 
     /// Puts all frames of a batch before a device, and empties it.
     #[inline]
     pub fn forward_all(&mut self, device: DeviceId, step: Step, batch: &mut Batch) {
-        for frame in batch.frames() {
-            self.forward(device, step, *frame);
+        if batch.is_empty() {
+            return;
         }
+        if self.run.open_batch(device, step).is_some_and(|open| open.append(batch)) {
+            return batch.clear();
+        }
+        let mut fresh = self.run.spare.pop().unwrap_or_default();
+        fresh.append(batch);
         batch.clear();
+        self.enqueue(device, step, fresh);
+    }
+
+    fn enqueue(&mut self, device: DeviceId, step: Step, mut batch: Box<Batch>) {
+        let run = &mut self.run;
+        if run.queue.len() >= QUEUE {
+            self.discard_all(Some(device), &mut batch, Drop::QueueFull);
+            return self.run.spare.push(batch);
+        }
+        let slot = device.slot as usize;
+        if slot >= run.open.len() {
+            run.open.resize(slot + 1, [0; 2]);
+        }
+        run.queue.push_back(Job { device, step, batch });
+        run.open[slot][step as usize] = run.taken + run.queue.len() as u64;
     }
 
     /// Lets a frame die of a reason.
@@ -355,13 +370,11 @@ impl World {
 
     /// Works off everything that waits.
     pub(crate) fn run(&mut self) {
-        let mut batch = Batch::default();
-        while let Some(job) = self.run.queue.pop_front() {
+        while let Some(mut job) = self.run.queue.pop_front() {
             self.run.taken += 1;
-            std::mem::swap(&mut batch, &mut self.run.batches[job.batch as usize]);
-            self.run.free.push(job.batch);
-            self.step(job.device, job.step, &mut batch);
-            batch.clear();
+            self.step(job.device, job.step, &mut job.batch);
+            job.batch.clear();
+            self.run.spare.push(job.batch);
         }
     }
 
@@ -392,15 +405,13 @@ impl World {
             looping |= meta.hops > HOPS;
         }
         if looping {
-            let mut kept = std::mem::take(batch);
-            kept.retain(|frame| {
+            batch.retain(|frame| {
                 let fine = self.run.pool.meta(frame).hops <= HOPS;
                 if !fine {
                     self.discard(Some(id), frame, Drop::HopLimit);
                 }
                 fine
             });
-            *batch = kept;
         }
     }
 
@@ -468,15 +479,13 @@ impl World {
 
     #[cold]
     fn drop_cut_tags(&mut self, id: DeviceId, batch: &mut Batch) {
-        let mut kept = std::mem::take(batch);
-        kept.retain(|frame| {
+        batch.retain(|frame| {
             let fine = self.run.pool.lift_tag(frame);
             if !fine {
                 self.discard(Some(id), frame, Drop::TooShort);
             }
             fine
         });
-        *batch = kept;
     }
 
     fn tap(&mut self, port: u32, batch: &mut Batch) {
@@ -574,14 +583,14 @@ impl World {
 
     /// Hands the frames that wait at a port to `each`, their tags in place, and gives them back to the pool.
     pub(crate) fn output(&mut self, port: PortId, each: &mut dyn FnMut(&[u8])) {
-        loop {
-            let waiting = self.run.ports.get_mut(port.0 as usize).and_then(|port| port.as_mut());
-            let Some(frame) = waiting.and_then(|port| port.queue.pop_front()) else { return };
-            if self.run.pool.meta(frame).tag.is_some() {
-                self.run.pool.insert_tag(frame);
+        let Run { ports, pool, .. } = &mut self.run;
+        let Some(port) = ports.get_mut(port.0 as usize).and_then(|port| port.as_mut()) else { return };
+        while let Some(frame) = port.queue.pop_front() {
+            if pool.meta(frame).tag.is_some() {
+                pool.insert_tag(frame);
             }
-            each(self.run.pool.bytes(frame));
-            self.run.pool.release(frame);
+            each(pool.bytes(frame));
+            pool.release(frame);
         }
     }
 

@@ -132,9 +132,9 @@ mod tests {
         assert_eq!(world.timer(device(3), 1), Some(30));
         assert_eq!(world.timers.next(), Some(Instant(20)));
         assert_eq!(world.timers.pop(Instant(19)), None);
-        assert_eq!(world.timers.pop(Instant(50)), Some((Instant(20), device(2), 0)));
+        assert_eq!(world.timers.pop(Instant(50)), Some((Instant(20), Owner::Device(device(2), 0))));
         world.cancel_timers(device(1));
-        assert_eq!(world.timers.pop(Instant(50)), Some((Instant(30), device(3), 1)));
+        assert_eq!(world.timers.pop(Instant(50)), Some((Instant(30), Owner::Device(device(3), 1))));
         assert_eq!(world.timers.next(), None);
     }
 }

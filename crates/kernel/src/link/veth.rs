@@ -177,8 +177,7 @@ fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
 #[cold]
 fn drop_oversized(world: &mut World, id: DeviceId, peer: DeviceId, limit: usize, batch: &mut Batch) -> u64 {
     let mut bytes = 0;
-    let mut kept = std::mem::take(batch);
-    kept.retain(|frame| {
+    batch.retain(|frame| {
         let length = world.run.pool.length(frame);
         if length <= limit {
             bytes += length as u64;
@@ -189,6 +188,5 @@ fn drop_oversized(world: &mut World, id: DeviceId, peer: DeviceId, limit: usize,
         world.discard(Some(peer), frame, if limit == 0 { Drop::DeviceDown } else { Drop::TooBig });
         false
     });
-    *batch = kept;
     bytes
 }

@@ -259,6 +259,7 @@ fn dellink(world: &mut World, id: DeviceId, dying: &mut Vec<DeviceId>) {
                 world[lower].has_vlans = false;
             }
         }
+        world.unlink_upper(lower, id);
     }
     dying.push(id);
 }
@@ -442,8 +443,7 @@ fn follow_down(world: &mut World, below: DeviceId, id: DeviceId) {
 /// (`vlan_do_receive`); the rest stays in the batch.
 pub(crate) fn receive(world: &mut World, below: DeviceId, batch: &mut Batch) {
     let mut last: Option<(Tag, Option<DeviceId>)> = None;
-    let mut rest = std::mem::take(batch);
-    rest.retain(|frame| {
+    batch.retain(|frame| {
         let tag = world.run.pool.meta(frame).tag;
         if !tag.is_some() {
             return true;
@@ -457,7 +457,6 @@ pub(crate) fn receive(world: &mut World, below: DeviceId, batch: &mut Batch) {
         hand_up(world, below, id, frame);
         false
     });
-    *batch = rest;
 }
 
 fn hand_up(world: &mut World, below: DeviceId, id: DeviceId, frame: FrameId) {

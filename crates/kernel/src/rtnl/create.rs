@@ -142,6 +142,7 @@ pub(crate) fn configure(world: &mut World, id: DeviceId, info: &Ifinfo) -> Resul
         let flags = setlink::combine_flags(world, id, info);
         world.raw_change_flags(id, flags)?;
     }
+    world[id].introduced = true;
     world.notify_flags(id, old, u32::MAX);
     Ok(())
 }

@@ -136,7 +136,11 @@ impl World {
     fn publish_link(&mut self, id: crate::device::DeviceId, kind: u16, about: fill::About) {
         let Some(device) = self.get(id) else { return };
         // Of one that is dying nothing is told but its end.
-        if kind == RTM_NEWLINK && device.registration != crate::device::Registration::Registered {
+        let may_tell = match kind {
+            RTM_NEWLINK => device.registration == crate::device::Registration::Registered,
+            _ => device.introduced,
+        };
+        if !may_tell {
             return;
         }
         let netns = device.netns;

@@ -95,8 +95,7 @@ pub(in crate::link) fn receive(world: &mut World, below: DeviceId, batch: &mut B
     let Some(port) = port(world, below) else { return };
     let plain = !port.passthru && port.source_mode == 0;
     let mut last: Option<(Mac, Option<DeviceId>)> = None;
-    let mut rest = std::mem::take(batch);
-    rest.retain(|frame| {
+    batch.retain(|frame| {
         let target = world.run.pool.destination(frame);
         if target[0] & 1 != 0 {
             return receive_group(world, below, frame);
@@ -119,7 +118,6 @@ pub(in crate::link) fn receive(world: &mut World, below: DeviceId, batch: &mut B
         hand_up(world, id, frame, PacketKind::Host, false);
         false
     });
-    *batch = rest;
 }
 
 /// The macvlan that takes frames to an address.
