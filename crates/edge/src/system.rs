@@ -5,6 +5,7 @@
 
 use rtnl::errno::Errno;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The number of a system error; EIO for an error that has none.
@@ -24,6 +25,30 @@ pub fn read_file(path: &str) -> Result<Vec<u8>, Errno> {
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes).map_err(|e| errno(&e))?;
     Ok(bytes)
+}
+
+/// Writes a file anew.
+///
+/// # Errors
+/// What the system says.
+pub fn write_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    std::fs::write(path, bytes)
+}
+
+/// Writes to the end of a file that is there.
+///
+/// # Errors
+/// What the system says.
+pub fn append_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    std::fs::OpenOptions::new().append(true).open(path)?.write_all(bytes)
+}
+
+/// Makes a directory and those above it, if they are not there.
+///
+/// # Errors
+/// What the system says.
+pub fn make_directory(path: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(path)
 }
 
 /// The time of day in microseconds since 1970; 0 before that.

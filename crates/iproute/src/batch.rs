@@ -1,4 +1,4 @@
-//! `ip -b FILE`: commands from a file, one a line.
+//! `ip -b FILE` and `bridge -b FILE`: commands from a file, one a line.
 //!
 //! A line is cut at its first `#`, quoted or not; one that ends in a backslash goes on in the next, which is cut the
 //! same way. Words are parted by white space; one that begins with a quote ends at the next quote of that kind, and
@@ -20,7 +20,7 @@ const WHITE: [char; 4] = [' ', '\t', '\r', '\n'];
 pub fn run(
     ctx: &mut Context<'_>,
     name: &str,
-    command: fn(&mut Context<'_>, &[String]) -> Result<(), Stop>,
+    mut command: impl FnMut(&mut Context<'_>, &[String]) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
     let text = match ctx.host.read_file(name) {
         Ok(text) => text,

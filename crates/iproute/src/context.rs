@@ -52,6 +52,8 @@ pub struct Options {
     pub batch: Option<String>,
     /// `-n`: the namespace to enter first.
     pub netns: Option<String>,
+    /// `bridge -compressvlans`: ranges of VLANs are asked for as ranges.
+    pub compress_vlans: bool,
 }
 
 impl Default for Options {
@@ -67,6 +69,7 @@ impl Default for Options {
             flush_loops: 10,
             batch: None,
             netns: None,
+            compress_vlans: false,
         }
     }
 }
@@ -248,7 +251,7 @@ pub fn refusal_text(refusal: &Refusal) -> String {
 
 /// A refused dump: the two numbers that mean "there is nothing of the kind" are passed over in silence, and all say
 /// that the dump ended.
-fn dump_refused(refusal: &Refusal) -> Stop {
+pub(crate) fn dump_refused(refusal: &Refusal) -> Stop {
     let reason = match (refusal.errno, refusal.sentence.as_deref()) {
         (_, Some(sentence)) if !sentence.is_empty() => said("Error", sentence),
         (Errno::ENOENT | Errno::EOPNOTSUPP, _) => String::new(),

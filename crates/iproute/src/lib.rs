@@ -2,8 +2,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod address;
 pub mod batch;
+pub mod bridge;
 pub mod context;
+pub mod echo;
+pub mod flush;
+pub mod glob;
 pub mod host;
 pub mod link;
 pub mod link_list;
@@ -12,8 +17,13 @@ pub mod link_show;
 pub mod link_stats;
 pub mod lladdr;
 pub mod monitor;
+pub mod names;
+pub mod neighbour;
 pub mod netns;
 pub mod options;
+pub mod prefix;
+pub mod route;
+pub mod rule;
 pub mod session;
 #[cfg(test)]
 mod testing;
@@ -30,13 +40,13 @@ type Run = fn(&mut Context<'_>, &[String]) -> Result<(), Stop>;
 
 /// The objects in the order in which a prefix is tried on them. Those that are not built yet have nothing to run.
 static OBJECTS: &[(&str, Option<Run>)] = &[
-    ("address", None),
+    ("address", Some(address::run)),
     ("addrlabel", None),
     ("maddress", None),
-    ("route", None),
-    ("rule", None),
-    ("neighbor", None),
-    ("neighbour", None),
+    ("route", Some(route::run)),
+    ("rule", Some(rule::run)),
+    ("neighbor", Some(neighbour::run)),
+    ("neighbour", Some(neighbour::run)),
     ("ntable", None),
     ("ntbl", None),
     ("link", Some(link::run)),
@@ -143,7 +153,7 @@ mod tests {
             ("lo", "Object \"lo\" is unknown, try \"ip help\".\n", 1),
             ("-- -d", "Object \"-d\" is unknown, try \"ip help\".\n", 1),
             ("''", "Object \"\" is unknown, try \"ip help\".\n", 1),
-            ("ro", "netloom: \"ip route\" is not built yet\n", 2),
+            ("nt", "netloom: \"ip ntable\" is not built yet\n", 2),
             ("link shw", "Command \"shw\" is unknown, try \"ip link help\".\n", 255),
             ("link show nosuch", "Device \"nosuch\" does not exist.\n", 1),
             (

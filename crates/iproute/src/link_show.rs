@@ -164,7 +164,7 @@ impl Filter {
 }
 
 /// The link's name; none if it is none that a link can have.
-fn name(ctx: &mut Context<'_>, info: &Ifinfo, tb: &Tb<'_>) -> Option<String> {
+pub(crate) fn name(ctx: &mut Context<'_>, info: &Ifinfo, tb: &Tb<'_>) -> Option<String> {
     let name = match tb.get(IFLA_IFNAME) {
         Some(attr) => attr.text().into_owned(),
         None => {
@@ -177,7 +177,7 @@ fn name(ctx: &mut Context<'_>, info: &Ifinfo, tb: &Tb<'_>) -> Option<String> {
 }
 
 /// The name with what it stands on, `v0@if7`, formatted by `form`. Says whether that is down.
-fn show_name(ctx: &mut Context<'_>, tb: &Tb<'_>, name: &str, form: fn(&str) -> String) -> bool {
+pub(crate) fn show_name(ctx: &mut Context<'_>, tb: &Tb<'_>, name: &str, form: fn(&str) -> String) -> bool {
     let mut down = false;
     let mut lower = None;
     match tb.u32(IFLA_LINK) {
@@ -203,7 +203,7 @@ fn show_name(ctx: &mut Context<'_>, tb: &Tb<'_>, name: &str, form: fn(&str) -> S
     down
 }
 
-fn show_flags(sink: &mut Sink, mut flags: u32, lower_down: bool) {
+pub(crate) fn show_flags(sink: &mut Sink, mut flags: u32, lower_down: bool) {
     sink.open_array("flags", "<");
     let comma = |rest| if rest != 0 { "," } else { "" };
     if flags & IFF_UP != 0 && flags & IFF_RUNNING == 0 {
@@ -249,7 +249,8 @@ fn show_operstate(sink: &mut Sink, state: u8) {
 
 fn show_brief(ctx: &mut Context<'_>, info: &Ifinfo, tb: &Tb<'_>, name: &str, filter: &Filter) {
     // The width counts bytes, as C's `printf` does.
-    let lower_down = show_name(ctx, tb, name, |name| format!("{name}{:1$} ", "", 16usize.saturating_sub(name.len())));
+    let padded = |name: &str| format!("{name}{:1$} ", "", 16usize.saturating_sub(name.len()));
+    let lower_down = show_name(ctx, tb, name, padded);
     if let Some(state) = tb.u8(IFLA_OPERSTATE) {
         show_operstate(&mut ctx.sink, state);
     }

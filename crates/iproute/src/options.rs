@@ -15,24 +15,45 @@ use rtnl::words::{Matching, Stop, Words, integer, matches, number};
 
 const VERSION: &str = "ip utility, iproute2-6.1.0, libbpf 1.1.2\n";
 
+/// A tool, as far as its options go.
+pub struct Tool {
+    /// The options in the order in which they are tried.
+    pub options: &'static [(&'static str, Matching, Act)],
+    /// What `-V` prints.
+    pub version: &'static str,
+    /// Where the complaint about an unknown option points.
+    pub help: &'static str,
+    /// Prints the usage and ends the process.
+    pub usage: fn() -> Stop,
+}
+
+/// `ip`.
+static IP: Tool = Tool { options: OPTIONS, version: VERSION, help: "ip -help", usage };
+
 /// What an option does.
 #[derive(Clone, Copy)]
-enum Act {
+pub enum Act {
     /// Sets or counts something.
     Set(fn(&mut Options, &mut Format)),
     /// Reads a word that may not be missing, else the usage is printed.
     Word(fn(&mut Options, &str) -> Result<(), Stop>),
+    /// Enters a namespace.
     Netns,
+    /// Switches colours on or off.
     Colour,
+    /// Prints the version.
     Version,
+    /// Prints the usage.
     Usage,
 }
 
-const fn prefix(word: &'static str, act: Act) -> (&'static str, Matching, Act) {
+/// A row of an option of which any prefix will do.
+pub const fn prefix(word: &'static str, act: Act) -> (&'static str, Matching, Act) {
     (word, Matching::Prefix, act)
 }
 
-const fn whole(word: &'static str, act: Act) -> (&'static str, Matching, Act) {
+/// A row of an option that must stand whole.
+pub const fn whole(word: &'static str, act: Act) -> (&'static str, Matching, Act) {
     (word, Matching::Whole, act)
 }
 
@@ -90,6 +111,19 @@ pub fn parse<'a>(
     words: &'a [String],
     entered: &mut Vec<Entered>,
 ) -> Result<Parsed<'a>, Stop> {
+    parse_for(&IP, host, words, entered)
+}
+
+/// The same for any tool.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_for<'a>(
+    tool: &Tool,
+    host: &mut dyn Host,
+    words: &'a [String],
+    entered: &mut Vec<Entered>,
+) -> Result<Parsed<'a>, Stop> {
     let (mut options, mut format) = (Options::default(), Format::default());
     let mut words = Words::new(words);
     while let Some(word) = words.peek().filter(|word| word.starts_with('-')) {
@@ -98,18 +132,18 @@ pub fn parse<'a>(
             break;
         }
         let option = if word.starts_with("--") { &word[1..] } else { word };
-        let (value, spelling) = find(option)?;
+        let (value, spelling) = find(tool, option)?;
         match value {
             Act::Set(set) => set(&mut options, &mut format),
-            Act::Word(read) => read(&mut options, words.take().ok_or_else(usage)?)?,
+            Act::Word(read) => read(&mut options, words.take().ok_or_else(tool.usage)?)?,
             Act::Netns => {
                 let name = words.take();
                 entered.push(enter(host, name)?);
                 options.netns = name.map(String::from);
             }
-            Act::Colour => format.colour = colour(spelling, option)?,
-            Act::Version => return Err(Stop::exit_with(0, "").with_output(VERSION)),
-            Act::Usage => return Err(usage()),
+            Act::Colour => format.colour = colour(spelling, option).ok_or_else(|| unknown(tool, option))?,
+            Act::Version => return Err(Stop::exit_with(0, "").with_output(tool.version)),
+            Act::Usage => return Err((tool.usage)()),
         }
     }
     format.colour &= !format.json;
@@ -117,28 +151,28 @@ pub fn parse<'a>(
 }
 
 /// The first row that takes the option, and the option without the `=…` that colours may have.
-fn find(option: &str) -> Result<(Act, &str), Stop> {
+fn find<'a>(tool: &Tool, option: &'a str) -> Result<(Act, &'a str), Stop> {
     let bare = option.split('=').next().unwrap_or(option);
-    let row = OPTIONS.iter().find(|(word, matching, act)| {
+    let row = tool.options.iter().find(|(word, matching, act)| {
         let typed = if matches!(act, Act::Colour) { bare } else { option };
         match matching {
             Matching::Prefix => matches(typed, word),
             Matching::Whole => typed == *word,
         }
     });
-    row.map(|(_, _, act)| (*act, bare)).ok_or_else(|| unknown(option))
+    row.map(|(_, _, act)| (*act, bare)).ok_or_else(|| unknown(tool, option))
 }
 
-fn unknown(option: &str) -> Stop {
-    Stop::exit(format!("Option \"{option}\" is unknown, try \"ip -help\".\n"))
+fn unknown(tool: &Tool, option: &str) -> Stop {
+    Stop::exit(format!("Option \"{option}\" is unknown, try \"{}\".\n", tool.help))
 }
 
-/// Whether `-c` or `-c=WHEN` asks for colours.
-fn colour(bare: &str, option: &str) -> Result<bool, Stop> {
+/// Whether `-c` or `-c=WHEN` asks for colours; none if it is not understood.
+fn colour(bare: &str, option: &str) -> Option<bool> {
     match option.get(bare.len()..).unwrap_or("") {
-        "" | "=" | "=always" => Ok(true),
-        "=auto" | "=never" => Ok(false),
-        _ => Err(unknown(option)),
+        "" | "=" | "=always" => Some(true),
+        "=auto" | "=never" => Some(false),
+        _ => None,
     }
 }
 
@@ -175,7 +209,8 @@ fn read_loops(options: &mut Options, word: &str) -> Result<(), Stop> {
     Ok(())
 }
 
-fn read_batch(options: &mut Options, word: &str) -> Result<(), Stop> {
+/// Reads the name of a batch.
+pub(crate) fn read_batch(options: &mut Options, word: &str) -> Result<(), Stop> {
     options.batch = Some(word.into());
     Ok(())
 }

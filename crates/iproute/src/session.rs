@@ -23,6 +23,7 @@ struct Known {
     renamed: bool,
     altnames: Vec<String>,
     flags: u32,
+    kind: u16,
 }
 
 /// A channel and what was learnt over it.
@@ -90,7 +91,13 @@ impl Session {
                 let altnames = properties.into_iter().flat_map(|list| list.attrs());
                 let altnames = altnames.filter(|attr| attr.number == IFLA_ALT_IFNAME);
                 let altnames = altnames.map(|attr| attr.text().into_owned()).collect();
-                let new = Known { name: name.text().into_owned(), renamed: false, altnames, flags: info.flags };
+                let new = Known {
+                    name: name.text().into_owned(),
+                    renamed: false,
+                    altnames,
+                    flags: info.flags,
+                    kind: info.kind,
+                };
                 let known = match self.links.remove(&ifindex) {
                     Some(old) if old.name != new.name => Known { name: old.name, renamed: true, ..new },
                     _ => new,
@@ -114,6 +121,11 @@ impl Session {
     /// The flags of a link; none if it is not there.
     pub fn flags(&mut self, ifindex: u32) -> Option<u32> {
         self.known(ifindex).map(|known| known.flags)
+    }
+
+    /// The type of a link, `ARPHRD_*`; none if it is not there.
+    pub fn kind(&mut self, ifindex: u32) -> Option<u16> {
+        self.known(ifindex).map(|known| known.kind)
     }
 
     fn known(&mut self, ifindex: u32) -> Option<&Known> {

@@ -3,6 +3,7 @@
 //! A device never calls another. What its type keeps of it is in `private`; what other types keep on it, because
 //! they stand on it or have it as a port, is in `attached`. Both are found by their Rust type.
 
+use crate::features::Features;
 use crate::link::Type;
 use crate::netns::NetnsId;
 use rtnl::object::link::{
@@ -187,6 +188,8 @@ pub struct Device {
     pub gflags: u32,
     /// What it can do.
     pub abilities: Abilities,
+    /// What it can do with frames that leave.
+    pub features: Features,
     /// Bytes of payload; 0 is allowed where the least is 0.
     pub mtu: u32,
     /// The least MTU.
@@ -268,7 +271,7 @@ pub struct Device {
     /// The port that sees what it receives.
     pub(crate) tap: Option<u32>,
     /// Group addresses that it listens to, beside the broadcast address.
-    pub multicast: BTreeSet<Mac>,
+    pub multicast: crate::groups::Groups,
     /// Its place in the order in which devices came into their namespaces.
     pub(crate) arrival: u64,
 }
@@ -305,6 +308,7 @@ impl Device {
             flags: rtnl::object::link::IFF_BROADCAST | rtnl::object::link::IFF_MULTICAST,
             gflags: 0,
             abilities: Abilities::default(),
+            features: Features::UNTAGGED,
             mtu: 1500,
             min_mtu: 68,
             max_mtu: 1500,
@@ -345,7 +349,7 @@ impl Device {
             has_vlans: false,
             wire: None,
             tap: None,
-            multicast: BTreeSet::new(),
+            multicast: crate::groups::Groups::default(),
             arrival: 0,
         }
     }

@@ -329,6 +329,12 @@ impl Fdb {
         all
     }
 
+    /// Shows every entry to `look`, in no order that means anything.
+    pub fn each(&self, mut look: impl FnMut(&Entry)) {
+        let pairs = self.hot.iter().zip(&self.cold).filter(|(hot, _)| hot.key != EMPTY && self.is_live(hot));
+        pairs.for_each(|(hot, cold)| look(&entry(hot, cold)));
+    }
+
     /// The entry of a key.
     pub fn entry(&self, key: u64) -> Option<Entry> {
         let at = self.place(key)?;

@@ -130,6 +130,7 @@ pub struct Pool {
     metas: Vec<Meta>,
     free: Vec<u32>,
     numbers: u32,
+    made: u64,
 }
 
 impl Default for Pool {
@@ -140,6 +141,7 @@ impl Default for Pool {
             metas: Vec::new(),
             free: Vec::new(),
             numbers: 0,
+            made: 0,
         }
     }
 }
@@ -175,12 +177,16 @@ impl Pool {
 
     #[inline]
     fn enter(&mut self, meta: Meta) -> Option<FrameId> {
+        self.made += 1;
         match self.free.pop() {
             Some(at) => {
                 self.metas[at as usize] = meta;
                 Some(FrameId(at))
             }
-            None if self.metas.len() >= FRAMES => None,
+            None if self.metas.len() >= FRAMES => {
+                self.made -= 1;
+                None
+            }
             None => {
                 self.metas.push(meta);
                 Some(FrameId(self.metas.len() as u32 - 1))
@@ -415,6 +421,11 @@ impl Pool {
         bytes[14..16].copy_from_slice(&tag.tci.to_be_bytes());
         self.meta_mut(frame).tag = Tag::NONE;
         true
+    }
+
+    /// How many frames were ever made, copies included.
+    pub fn made(&self) -> u64 {
+        self.made
     }
 
     /// How many frames are out of the pool; 0 when every one is back.

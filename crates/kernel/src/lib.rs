@@ -10,7 +10,9 @@ pub mod change;
 mod client;
 pub mod device;
 pub mod fdb;
+pub mod features;
 pub mod frame;
+pub mod groups;
 mod host;
 mod inet6;
 pub mod link;
@@ -169,6 +171,12 @@ impl Kernel {
         Ok(more)
     }
 
+    /// The index of the link of that name in a namespace; none if there is no such link.
+    pub fn ifindex(&self, netns: NetnsId, name: &str) -> Option<u32> {
+        let id = self.world.by_name(netns, name.as_bytes())?;
+        self.world.get(id).map(|device| device.ifindex)
+    }
+
     /// Puts a port on the link of that index: a place where frames come in from outside, and leave.
     ///
     /// # Errors
@@ -203,6 +211,12 @@ impl Kernel {
         self.world.run.pool.in_use()
     }
 
+    /// How many frames were ever made (those that came in, copies, and what the kernel made itself), and how many of
+    /// them were handed out at ports. The rest died of a reason or is inside.
+    pub fn tally(&self) -> (u64, u64) {
+        (self.world.run.pool.made(), self.world.run.handed_out)
+    }
+
     /// How many frames died of each reason, by the reason's name; those that none died of are left out.
     pub fn drops(&self) -> Vec<(&'static str, u64)> {
         let rows = run::DROPS.iter().zip(&self.world.run.drops);
@@ -217,6 +231,11 @@ impl Kernel {
     /// What happened to frames since this was last called.
     pub fn sightings(&mut self) -> Vec<run::Sighting> {
         self.world.take_sightings()
+    }
+
+    /// How many sightings were not kept since this was last called, because too many were not taken.
+    pub fn sightings_lost(&mut self) -> u64 {
+        std::mem::take(&mut self.world.run.unseen)
     }
 
     /// Lets time pass: every timer up to then goes off, in order.

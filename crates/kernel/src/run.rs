@@ -8,9 +8,10 @@
 //! What Linux decides for every frame that a device received is here as well (`__netif_receive_skb_core`): taps,
 //! tags, the one type that takes the device's frames, and last the host stack.
 
-use crate::device::{Device, DeviceId};
-use crate::frame::{FrameId, Pool, Tag};
-use crate::world::World;
+use crate::device::{Device, DeviceId, Name};
+use crate::frame::{FrameId, Meta, Pool, Tag};
+use crate::netns::NetnsId;
+use crate::world::{Instant, World};
 use rtnl::errno::Errno;
 use std::collections::VecDeque;
 
@@ -20,6 +21,8 @@ pub const BATCH: usize = 64;
 pub const HOPS: u16 = 128;
 /// Frames that wait for the outside at one port at most.
 pub const PORT_QUEUE: usize = 1 << 14;
+/// Sightings that are kept at most until somebody takes them.
+const SIGHTINGS: usize = 1 << 19;
 /// Batches that wait at most.
 const QUEUE: usize = 1 << 14;
 
@@ -212,6 +215,10 @@ pub struct Sighting {
     pub parent: u32,
     /// Where.
     pub device: Option<DeviceId>,
+    /// The namespace and the name that the device had then; it may be gone or elsewhere when this is read.
+    pub place: Option<(NetnsId, Name)>,
+    /// When.
+    pub time: Instant,
     /// What.
     pub deed: Deed,
     /// The bytes at that moment, a lifted tag put back.
@@ -275,11 +282,17 @@ pub struct Run {
     /// By slot and step: the number of the last job that waits there, plus one.
     open: Vec<[u64; 2]>,
     ports: Vec<Option<Port>>,
+    /// Room for the receivers of one frame, kept so that finding them allocates nothing.
+    pub(crate) receivers: Vec<DeviceId>,
+    /// How many frames were handed out at ports.
+    pub(crate) handed_out: u64,
     /// How many frames died of each reason.
     pub drops: Vec<u64>,
     /// Whether somebody watches.
     pub watching: bool,
     sightings: Vec<Sighting>,
+    /// How many sightings were not kept, because nobody took the others.
+    pub unseen: u64,
 }
 
 impl Run {
@@ -363,9 +376,15 @@ impl World {
     /// Tells those who watch what happened to a frame.
     #[cold]
     pub fn sight(&mut self, device: Option<DeviceId>, frame: FrameId, deed: Deed) {
-        let meta = *self.run.pool.meta(frame);
-        let bytes = with_tag(self.run.pool.bytes(frame), meta.tag);
-        self.run.sightings.push(Sighting { number: meta.number, parent: meta.parent, device, deed, bytes });
+        if self.run.sightings.len() >= SIGHTINGS {
+            self.run.unseen += 1;
+            return;
+        }
+        let Meta { number, parent, tag, .. } = *self.run.pool.meta(frame);
+        let bytes = with_tag(self.run.pool.bytes(frame), tag);
+        let place = device.and_then(|id| self.get(id)).map(|device| (device.netns, device.name));
+        let sighting = Sighting { number, parent, device, place, time: self.now, deed, bytes };
+        self.run.sightings.push(sighting);
     }
 
     /// Works off everything that waits.
@@ -583,7 +602,7 @@ impl World {
 
     /// Hands the frames that wait at a port to `each`, their tags in place, and gives them back to the pool.
     pub(crate) fn output(&mut self, port: PortId, each: &mut dyn FnMut(&[u8])) {
-        let Run { ports, pool, .. } = &mut self.run;
+        let Run { ports, pool, handed_out, .. } = &mut self.run;
         let Some(port) = ports.get_mut(port.0 as usize).and_then(|port| port.as_mut()) else { return };
         while let Some(frame) = port.queue.pop_front() {
             if pool.meta(frame).tag.is_some() {
@@ -591,6 +610,7 @@ impl World {
             }
             each(pool.bytes(frame));
             pool.release(frame);
+            *handed_out += 1;
         }
     }
 

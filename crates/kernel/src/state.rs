@@ -178,7 +178,7 @@ impl World {
     pub fn carrier_on(&mut self, id: DeviceId) {
         let device = &mut self[id];
         let seen = device.registration != Registration::Uninitialized;
-        if std::mem::replace(&mut device.carrier, true) != true && seen {
+        if !std::mem::replace(&mut device.carrier, true) && seen {
             device.carrier_up = device.carrier_up.wrapping_add(1);
             self.watch(id);
         }
@@ -188,7 +188,7 @@ impl World {
     pub fn carrier_off(&mut self, id: DeviceId) {
         let device = &mut self[id];
         let seen = device.registration != Registration::Uninitialized;
-        if std::mem::replace(&mut device.carrier, false) != false && seen {
+        if std::mem::replace(&mut device.carrier, false) && seen {
             device.carrier_down = device.carrier_down.wrapping_add(1);
             self.watch(id);
         }
@@ -293,6 +293,7 @@ impl World {
             }
         }
         crate::inet6::event(self, id, event);
+        crate::groups::event(self, id, event);
     }
 
     /// Asks the same whether it may be.

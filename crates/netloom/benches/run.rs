@@ -57,7 +57,10 @@ fn a_long_file(bencher: Bencher<'_, '_>) {
 fn a_long_listing(bencher: Bencher<'_, '_>, line: &str) {
     let mut machine = Machine::new(1, String::new()).expect("a machine");
     for n in 0..LINKS / 2 {
-        for command in [format!("ip link add d{n} type dummy"), format!("ip link add link d{n} name v{n} type vlan id 5")] {
+        for command in [
+            format!("ip link add d{n} type dummy"),
+            format!("ip link add link d{n} name v{n} type vlan id 5"),
+        ] {
             assert_eq!(machine.run_line(&command).expect("a command"), 0);
         }
     }

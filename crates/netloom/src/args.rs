@@ -1,10 +1,13 @@
-//! The program's own arguments. The words of `ip` are not among them: those go to `ip` as they stand.
+//! The program's own arguments. The words of `ip` and `bridge` are not among them: those go there as they stand.
+//!
+//! Called by the name of one of the two, through a link of that name, the program is that tool on this machine's Linux.
 
 use crate::nic::Nic;
 use crate::source::Form;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 const VERSION: &str =
     concat!(env!("CARGO_PKG_VERSION"), " (equal to iproute2 6.1.0 on Linux 6.1, for what is built so far)");
@@ -32,8 +35,9 @@ transcript: `# ` and the command, what it printed, `[exit N]` if it failed, a bl
   nic NAME MAC        puts a physical NIC in (in notes: `// nic NAME MAC`)
   sleep 1.5           lets virtual time pass; it costs none of yours
   ip monitor link &   prints behind each later command what it changed
+  tcpdump -i DEV &    prints behind each later command the link's frames
 
-Commands are ip, sysctl, sleep, echo, true and false.
+Commands are ip, bridge, sysctl, sleep, tcpdump, echo, true and false.
 
 Exit status:
   0    the files were run (also if commands in them failed, as in a shell)
@@ -49,6 +53,17 @@ Exit status:
   0    all are equal, or differ and are listed in --exceptions
   1    at least one differs, or is listed and no longer differs
   2    a file could not be read, or the arguments are wrong";
+
+const FRAMES_HELP: &str = "\
+Each frame case is replayed on a machine of its own: its commands are run, its frames are put in one by one,
+and what comes out of its ports is compared with what is recorded in it, frame by frame, byte by byte. Not
+compared are the order within one injected frame and, of IPv4, the identification and the header checksum.
+Of a directory, every *.json in it is taken.
+
+Exit status:
+  0    all are equal
+  1    at least one differs
+  2    a file could not be read or is no frame case, or the arguments are wrong";
 
 const SHELL_HELP: &str = "\
 Lines are commands, as for `netloom run`. Notes can be pasted: lines behind `# ` are run, the rest is
@@ -85,12 +100,18 @@ pub enum Verb {
     /// Replay transcripts and compare
     #[command(after_help = VERIFY_HELP)]
     Verify(Verify),
+    /// Replay frame cases and compare
+    #[command(after_help = FRAMES_HELP)]
+    Frames(Frames),
     /// Type commands
     #[command(after_help = SHELL_HELP)]
     Shell(ShellArguments),
     /// Run one `ip` command
     #[command(disable_help_flag = true)]
-    Ip(Ip),
+    Ip(ToolWords),
+    /// Run one `bridge` command
+    #[command(disable_help_flag = true)]
+    Bridge(ToolWords),
     /// Print the completions for a shell
     Completions {
         /// The shell: bash, zsh, fish …
@@ -124,6 +145,12 @@ pub struct Run {
     /// Go on after a command that fails (this is the default)
     #[arg(short, long)]
     pub keep_going: bool,
+    /// Write each device's frames to a pcapng file in this directory
+    #[arg(long, value_name = "DIR")]
+    pub pcap: Option<PathBuf>,
+    /// Tell behind each command what became of every frame that it caused
+    #[arg(long)]
+    pub trace: bool,
     /// The files' form, if it is not to be seen from them
     #[arg(long, value_enum, value_name = "FORM")]
     pub form: Option<FormArgument>,
@@ -167,6 +194,26 @@ pub struct Verify {
     pub seed: u64,
 }
 
+/// `netloom frames`.
+#[derive(Debug, Args)]
+pub struct Frames {
+    /// Frame cases, or directories of them; `-` is standard input
+    #[arg(required = true, value_name = "FILE|DIR")]
+    pub files: Vec<PathBuf>,
+    /// Compare the counters of all links too
+    #[arg(long)]
+    pub counters: bool,
+    /// Show all that differs, and whole frames
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Say nothing of the files that are equal
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Decide the random addresses of links that are given none
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub seed: u64,
+}
+
 /// `netloom shell`.
 #[derive(Debug, Args)]
 pub struct ShellArguments {
@@ -178,12 +225,31 @@ pub struct ShellArguments {
     pub history: Option<PathBuf>,
 }
 
-/// `netloom ip`.
+/// `netloom ip` and `netloom bridge`.
 #[derive(Debug, Args)]
-pub struct Ip {
-    /// The words behind `ip`, as they are
+pub struct ToolWords {
+    /// The words behind the tool's name, as they are
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "WORDS")]
     pub words: Vec<String>,
+}
+
+impl Arguments {
+    /// The arguments of this process. A complaint about them, or the help, ends it.
+    pub fn of_process() -> Arguments {
+        Arguments::of_tool(std::env::args_os()).unwrap_or_else(Arguments::parse)
+    }
+
+    /// What a call by a tool's name means; none if the name is another.
+    fn of_tool(mut words: impl Iterator<Item = OsString>) -> Option<Arguments> {
+        let name = words.next()?;
+        let verb = match Path::new(&name).file_name()?.to_str()? {
+            "ip" => Verb::Ip,
+            "bridge" => Verb::Bridge,
+            _ => return None,
+        };
+        let words = words.map(|word| word.to_string_lossy().into_owned()).collect();
+        Some(Arguments { on: On::Linux, verb: verb(ToolWords { words }) })
+    }
 }
 
 #[cfg(test)]
@@ -202,5 +268,16 @@ mod tests {
             Arguments::try_parse_from(["netloom", "ip", "-d", "--help", "-V", "--on", "x"]).unwrap();
         let Verb::Ip(ip) = arguments.verb else { panic!() };
         assert_eq!(ip.words, ["-d", "--help", "-V", "--on", "x"]);
+    }
+
+    #[test]
+    fn a_link_may_have_the_name_of_a_tool() {
+        let of_tool = |words: [&str; 2]| Arguments::of_tool(words.into_iter().map(OsString::from));
+        let arguments = of_tool(["/tmp/bridge", "--help"]).unwrap();
+        assert_eq!(arguments.on, On::Linux);
+        let Verb::Bridge(bridge) = arguments.verb else { panic!() };
+        assert_eq!(bridge.words, ["--help"]);
+        assert!(matches!(of_tool(["ip", "link"]).map(|a| a.verb), Some(Verb::Ip(_))));
+        assert!(of_tool(["/usr/bin/netloom", "ip"]).is_none());
     }
 }

@@ -7,7 +7,10 @@ pub mod args;
 pub mod complete;
 pub mod console;
 pub mod difference;
+pub mod dissect;
 pub mod exceptions;
+pub mod frame_case;
+pub mod frames;
 #[cfg(target_os = "linux")]
 pub mod linux;
 pub mod machine;
@@ -16,16 +19,21 @@ mod monitor;
 pub mod nic;
 #[cfg(target_os = "linux")]
 pub mod on_linux;
+mod pcap;
+pub mod pcapng;
 pub mod programs;
 pub mod run;
 pub mod shell;
 pub mod shell_words;
 pub mod source;
 mod sysctl;
+mod tcpdump;
+mod trace;
 pub mod transcript;
 pub mod trouble;
 pub mod verbs;
 pub mod verify;
+mod watch;
 
 pub use exceptions::Exceptions;
 pub use machine::Machine;

@@ -8,17 +8,20 @@
 use crate::console::Console;
 use crate::monitor::Monitor;
 use crate::nic::Nic;
+use crate::watch::Watch;
 use iproute::host::{Entered, Host};
 use kernel::{ClientId, Instant, Kernel, NetnsId};
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
-use std::cell::RefCell;
+use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// The time of day at which every machine begins, in microseconds since 1970: 2022-12-11 22:15:00 UTC, when Linux
 /// 6.1 was released. Runs must not differ by the clock on the wall.
-const BEGINNING: u64 = 1_670_796_900_000_000;
+pub(crate) const BEGINNING: u64 = 1_670_796_900_000_000;
+/// The longest time that passes without those who watch frames hearing of them, in microseconds.
+const WATCHED: u64 = 1_000_000;
 /// How deep `ip netns exec` may be nested in one command.
 pub(crate) const DEPTH_MAX: usize = 16;
 /// The number of the machine's one process, which `ip netns attach` and `identify` may name.
@@ -123,6 +126,7 @@ pub struct Machine<C: Console> {
     held: BTreeMap<NetnsId, usize>,
     pub(crate) place: Place,
     pub(crate) monitors: Vec<Monitor>,
+    pub(crate) watch: Watch,
     /// How many programs run inside one another.
     pub(crate) depth: usize,
     /// Whether the program's own standard input belongs to the commands.
@@ -145,6 +149,7 @@ impl<C: Console> Machine<C> {
             held: BTreeMap::from([(netns, 1)]),
             place: Place { netns, entered_from: Vec::new() },
             monitors: Vec::new(),
+            watch: Watch::default(),
             depth: 0,
             owns_input: false,
         })
@@ -165,15 +170,48 @@ impl<C: Console> Machine<C> {
 
     /// Lets time pass, in microseconds; what is due happens.
     pub fn pass(&mut self, micros: u64) {
+        let end = Instant(self.kernel().1.0.saturating_add(micros));
+        // Whoever watches frames hears of them now and then, or there would be too many to remember.
+        while self.watch.is_on() {
+            let (kernel, now) = self.kernel();
+            let Some(next) = kernel.next_timeout().filter(|next| *next < end) else { break };
+            drop(kernel);
+            self.advance(Instant(next.max(now).0.saturating_add(WATCHED)).min(end));
+            self.gather_frames();
+        }
+        self.advance(end);
+    }
+
+    fn advance(&mut self, now: Instant) {
         let mut world = self.world.borrow_mut();
-        world.now = Instant(world.now.0.saturating_add(micros));
-        let now = world.now;
+        world.now = now;
         world.kernel.advance(now);
+    }
+
+    /// The kernel and its time, between commands.
+    pub(crate) fn kernel(&mut self) -> (RefMut<'_, Kernel>, Instant) {
+        let world = self.world.borrow_mut();
+        let now = world.now;
+        (RefMut::map(world, |world| &mut world.kernel), now)
+    }
+
+    /// The namespace of that name; that in which commands run, if the name is empty.
+    pub(crate) fn netns_named(&self, name: &str) -> Option<NetnsId> {
+        match self.names.get(name) {
+            _ if name.is_empty() => Some(self.place.netns),
+            Some(Opened::Netns(netns)) => Some(netns),
+            _ => None,
+        }
+    }
+
+    /// The first name of a namespace; none if it has none.
+    pub(crate) fn name_of(&self, netns: NetnsId) -> Option<&str> {
+        self.names.of.get(&netns).and_then(|names| names.first()).map(String::as_str)
     }
 
     /// The name of the current namespace; none for the one that the machine began in.
     pub fn netns_name(&self) -> Option<&str> {
-        self.names.of.get(&self.place.netns).and_then(|names| names.first()).map(String::as_str)
+        self.name_of(self.place.netns)
     }
 
     pub(crate) fn sysctl(&self, name: &str) -> Result<String, Errno> {
@@ -286,7 +324,9 @@ impl<C: Console> Host for Machine<C> {
     }
 
     fn netns_enter(&mut self, name: &str) -> Result<Entered, Errno> {
-        let Opened::Netns(netns) = self.resolve(name).ok_or(Errno::ENOENT)? else { return Err(Errno::EINVAL) };
+        let Opened::Netns(netns) = self.resolve(name).ok_or(Errno::ENOENT)? else {
+            return Err(Errno::EINVAL);
+        };
         let depth = self.place.entered_from.len() as u64;
         self.place.entered_from.push(self.place.netns);
         self.place.netns = netns;

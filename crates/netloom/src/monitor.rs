@@ -1,4 +1,4 @@
-//! `ip … monitor … &`: a command that goes on while later ones run.
+//! `ip … monitor … &`, and the same of `bridge`: a command that goes on while later ones run.
 //!
 //! The command is written as one that waits, so it gets a thread; but never do two things run at once. What it asks
 //! of its host is carried out by the machine's own thread, which stands still until the command waits again, and it
@@ -7,6 +7,7 @@
 
 use crate::console::Console;
 use crate::machine::{DEPTH_MAX, Machine, Place};
+use crate::programs::{Tool, tool};
 use iproute::host::{Entered, Host};
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
@@ -43,14 +44,14 @@ pub(crate) struct Monitor {
 }
 
 impl<C: Console> Machine<C> {
-    /// Starts `ip` with these words (without `ip` itself) in the background. Says whether it could be started.
-    pub(crate) fn start_monitor(&mut self, words: Vec<String>) -> bool {
+    /// Starts a program with these words (without its name) in the background. Says whether it could be started.
+    pub(crate) fn start_monitor(&mut self, tool: Tool, words: Vec<String>) -> bool {
         if self.monitors.len() >= MONITORS_MAX {
             return false;
         }
         let (ask, asks) = sync_channel(0);
         let (go_on, told) = sync_channel(0);
-        let work = move || iproute::ip(&mut Remote { ask, told, depth: 0 }, &words);
+        let work = move || tool(&mut Remote { ask, told, depth: 0 }, &words);
         let Ok(thread) = std::thread::Builder::new().name("monitor".into()).stack_size(STACK).spawn(work)
         else {
             return false;
@@ -112,12 +113,12 @@ struct Remote {
 }
 
 impl Remote {
-    fn execute_ip(&mut self, words: &[String]) -> Result<i32, Errno> {
+    fn execute_tool(&mut self, tool: Tool, words: &[String]) -> Result<i32, Errno> {
         if self.depth >= DEPTH_MAX {
             return Err(Errno::ELOOP);
         }
         self.depth += 1;
-        let status = iproute::ip(self, words);
+        let status = tool(self, words);
         self.depth -= 1;
         Ok(status)
     }
@@ -202,9 +203,9 @@ impl Host for Remote {
     }
 
     fn execute(&mut self, words: &[String]) -> Result<i32, Errno> {
-        if words.first().is_some_and(|program| program == "ip") {
+        if let Some(tool) = words.first().and_then(|program| tool(program)) {
             // `ip netns exec NAME ip monitor`: what waits must wait here.
-            return self.execute_ip(&words[1..]);
+            return self.execute_tool(tool, &words[1..]);
         }
         let words = words.to_vec();
         carry_try(&self.ask, move |served| served.host.execute(&words))

@@ -1,8 +1,8 @@
-//! The same verbs on this machine's Linux: `ip` is ours, every other program is the machine's own.
+//! The same verbs on this machine's Linux: `ip` and `bridge` are ours, every other program is the machine's own.
 
 use crate::linux::LinuxHost;
 use crate::nic::Nic;
-use crate::programs::{NOT_FOUND, NOT_UNDERSTOOD, not_found};
+use crate::programs::{NOT_FOUND, NOT_UNDERSTOOD, not_found, tool};
 use crate::run::{Outcome, RunOptions};
 use crate::shell::World;
 use crate::shell_words::{Line, NotUnderstood, split};
@@ -28,8 +28,8 @@ impl World for LinuxShell {
                 return Err(NotUnderstood { construct: "&".into(), what, remedy });
             }
         };
-        if words[0] == "ip" {
-            return Ok(iproute::ip(&mut self.host, &words[1..]));
+        if let Some(tool) = tool(&words[0]) {
+            return Ok(tool(&mut self.host, &words[1..]));
         }
         Ok(self.host.execute(&words).unwrap_or_else(|errno| {
             match errno {

@@ -1,4 +1,4 @@
-//! The programs of the embedded machine: `ip`, and what scenarios use beside it.
+//! The programs of the embedded machine: `ip` and `bridge`, and what scenarios use beside them.
 //!
 //! Each prints what the program of that name prints on Debian 12 (bash 5.2, coreutils 9.1, procps 4.0.2). What is not
 //! here but belongs to the field says that it is not built yet; every other name is a command that is not found.
@@ -22,14 +22,13 @@ pub(crate) const NOT_FOUND: i32 = 127;
 const SLEEP_MAX: f64 = 366.0 * 24.0 * 3600.0;
 
 /// The programs that are here, by name, for completion and to tell commands from other text.
-pub const PROGRAMS: &[&str] = &["ip", "sysctl", "sleep", "echo", "true", "false"];
+pub const PROGRAMS: &[&str] = &["ip", "bridge", "sysctl", "sleep", "tcpdump", "echo", "true", "false"];
 
 /// Programs of the field that are not here yet.
 const LATER: &[&str] = &[
     "arp",
     "arping",
     "bash",
-    "bridge",
     "brctl",
     "curl",
     "dhclient",
@@ -55,13 +54,24 @@ const LATER: &[&str] = &[
     "ss",
     "sudo",
     "tc",
-    "tcpdump",
     "teamd",
     "traceroute",
     "tracepath",
     "unshare",
     "vconfig",
 ];
+
+/// A program of iproute2: runs the words behind its name and gives its exit status.
+pub(crate) type Tool = fn(&mut dyn Host, &[String]) -> i32;
+
+/// The program of iproute2 that has this name.
+pub(crate) fn tool(name: &str) -> Option<Tool> {
+    match name {
+        "ip" => Some(iproute::ip),
+        "bridge" => Some(iproute::bridge::bridge),
+        _ => None,
+    }
+}
 
 /// Whether a line of a file of commands may begin with this word, so that it is no prose.
 pub fn begins_commands(word: &str) -> bool {
@@ -91,6 +101,7 @@ impl<C: Console> Machine<C> {
             Line::Command(words) => self.run_words(&words),
             Line::Background(words) => self.run_background(words)?,
         };
+        self.tell_frames();
         self.call_monitors();
         Ok(status)
     }
@@ -108,13 +119,16 @@ impl<C: Console> Machine<C> {
     }
 
     fn run_background(&mut self, words: Vec<String>) -> Result<i32, NotUnderstood> {
-        let monitors =
-            words[0] == "ip" && words.iter().any(|word| word.len() > 2 && "monitor".starts_with(word));
-        let refuse = |remedy| NotUnderstood { construct: "&".into(), what: "a background command", remedy };
-        if !monitors {
-            return Err(refuse("only `ip … monitor … &` runs in the background; leave the `&` out"));
+        if let Some(status) = self.run_dump(&words) {
+            return Ok(status);
         }
-        if !self.start_monitor(words[1..].to_vec()) {
+        let monitors = words.iter().any(|word| word.len() > 2 && "monitor".starts_with(word));
+        let tool = tool(&words[0]).filter(|_| monitors);
+        let refuse = |remedy| NotUnderstood { construct: "&".into(), what: "a background command", remedy };
+        let Some(tool) = tool else {
+            return Err(refuse("only `ip … monitor … &` runs in the background; leave the `&` out"));
+        };
+        if !self.start_monitor(tool, words[1..].to_vec()) {
             return Err(refuse("too many monitors run already"));
         }
         Ok(0)
@@ -125,11 +139,17 @@ impl<C: Console> Machine<C> {
         let (name, words) = words.split_first()?;
         let base = name.strip_prefix("/usr").unwrap_or(name);
         let base = base.strip_prefix("/sbin/").or_else(|| base.strip_prefix("/bin/")).unwrap_or(name);
+        if let Some(tool) = tool(base) {
+            return Some(tool(self, words));
+        }
         Some(match base {
-            "ip" => iproute::ip(self, words),
             "sysctl" => sysctl::run(self, words),
             "sleep" => self.sleep(words),
             "echo" => self.echo(words),
+            "tcpdump" => {
+                self.err("netloom: nothing can happen while tcpdump waits; end the line with ` &` to watch later commands\n");
+                NOT_BUILT
+            }
             "true" | ":" => 0,
             "false" => 1,
             "bash" | "sh" if words.len() > 1 && words[0] == "-c" => self.shell_line(base, &words[1]),

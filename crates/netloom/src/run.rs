@@ -7,6 +7,7 @@ use crate::source::{Form, Item, Source};
 use crate::transcript::Transcript;
 use crate::trouble::Trouble;
 use std::io::Write;
+use std::path::PathBuf;
 
 /// How a file is run.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +20,10 @@ pub struct RunOptions {
     pub fail_fast: bool,
     /// The file's form; none if it is to be seen.
     pub form: Option<Form>,
+    /// Where every device's frames are written to.
+    pub captures: Option<PathBuf>,
+    /// Whether the story of each frame is told.
+    pub trace: bool,
 }
 
 /// What came of a run.
@@ -70,9 +75,11 @@ pub fn run<W: Write>(source: &mut Source, out: W, options: &RunOptions) -> Resul
     let machine = Machine::new(options.seed, Transcript::new(out));
     let mut machine =
         machine.map_err(|e| Trouble::file(source.name(), format!("there is no kernel: {e}")))?;
+    machine.watch_frames(options.captures.as_deref(), options.trace)?;
     let mut outcome = Outcome::default();
     let ended = run_lines(source, &mut machine, options, &mut outcome);
     machine.end_monitors();
+    let ended = ended.and(machine.end_captures());
     let written = machine.console.finish();
     outcome.closed = written.is_err();
     ended.map(|()| outcome)

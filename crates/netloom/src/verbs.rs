@@ -1,18 +1,20 @@
 //! The program's verbs, from arguments to exit status.
 
-use crate::args::{Arguments, Ip, MachineArguments, On, Run, ShellArguments, Verb, Verify};
+use crate::args::{Arguments, Frames, MachineArguments, On, Run, ShellArguments, ToolWords, Verb, Verify};
 use crate::console::Terminal;
 use crate::difference::LINES_SHOWN;
 use crate::exceptions::Exceptions;
+use crate::frames::{self, FrameOptions};
 use crate::machine::Machine;
+use crate::programs::Tool;
 use crate::run::{Outcome, RunOptions, run};
 use crate::shell;
 use crate::source::Source;
 use crate::trouble::Trouble;
-use crate::verify::{Verdict, transcripts, verify, verify_all};
+use crate::verify::{Verdict, files_of, transcripts, verify, verify_all};
 use clap::CommandFactory;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The exit status when a file, a line or an argument is no good.
 pub const BAD_INPUT: i32 = 2;
@@ -28,8 +30,14 @@ pub fn carry_out(arguments: Arguments) -> i32 {
             complain("verify replays on the embedded kernel only; leave `--on linux` out");
             BAD_INPUT
         }
+        (Verb::Frames(frames), On::Embedded) => compare_frames(&frames),
+        (Verb::Frames(_), On::Linux) => {
+            complain("frames replays on the embedded kernel only; leave `--on linux` out");
+            BAD_INPUT
+        }
         (Verb::Shell(arguments), on) => run_shell(arguments, on),
-        (Verb::Ip(ip), on) => run_ip(&ip, on),
+        (Verb::Ip(words), on) => run_tool(iproute::ip, &words, on),
+        (Verb::Bridge(words), on) => run_tool(iproute::bridge::bridge, &words, on),
         (Verb::Completions { shell }, _) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "netloom", &mut script);
@@ -46,11 +54,20 @@ fn complain(what: impl std::fmt::Display) {
 }
 
 fn run_files(arguments: Run, on: On) -> i32 {
+    let watches = arguments.pcap.is_some() || arguments.trace;
+    if watches && on == On::Linux {
+        return refuse("--pcap and --trace watch the embedded kernel only; leave `--on linux` out");
+    }
+    if arguments.pcap.is_some() && arguments.files.len() > 1 {
+        return refuse("--pcap takes one FILE: each has a machine of its own, and their captures would mix");
+    }
     let options = RunOptions {
         seed: arguments.machine.seed,
         nics: arguments.machine.nics,
         fail_fast: arguments.fail_fast,
         form: arguments.form.map(Into::into),
+        captures: arguments.pcap,
+        trace: arguments.trace,
     };
     let several = arguments.files.len() > 1;
     let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
@@ -123,10 +140,28 @@ fn verify_files(arguments: &Verify) -> i32 {
         }
     };
     let most = if arguments.full { usize::MAX / 2 } else { LINES_SHOWN };
-    let judge = |file: &Path| verify(file, &exceptions, arguments.seed, most);
-    let mut tally = Tally { quiet: arguments.quiet, ..Tally::default() };
+    tell_verdicts(&files, arguments.quiet, |file| verify(file, &exceptions, arguments.seed, most))
+}
+
+fn compare_frames(arguments: &Frames) -> i32 {
+    let files = match files_of(&arguments.files, "json") {
+        Ok(files) => files,
+        Err(trouble) => {
+            complain(trouble);
+            return BAD_INPUT;
+        }
+    };
+    let Frames { counters, verbose, seed, .. } = *arguments;
+    let most = if verbose { usize::MAX } else { LINES_SHOWN };
+    let options = FrameOptions { counters, verbose, most, seed };
+    tell_verdicts(&files, arguments.quiet, |file| frames::judge(file, options))
+}
+
+/// Judges many files, tells the verdict of each and a summary, and gives the exit status.
+fn tell_verdicts(files: &[PathBuf], quiet: bool, judge: impl Fn(&Path) -> Verdict + Sync) -> i32 {
+    let mut tally = Tally { quiet, ..Tally::default() };
     let mut out = BufWriter::with_capacity(BUFFER, io::stdout().lock());
-    verify_all(&files, judge, |file, verdict| tally.count(&mut out, file, verdict).is_ok());
+    verify_all(files, judge, |file, verdict| tally.count(&mut out, file, verdict).is_ok());
     // A reader that closed its end has what it wanted; the status tells the rest.
     let _ = tally.summary(&mut out, files.len());
     tally.status()
@@ -198,15 +233,15 @@ impl Tally {
     }
 }
 
-fn run_ip(arguments: &Ip, on: On) -> i32 {
+fn run_tool(tool: Tool, arguments: &ToolWords, on: On) -> i32 {
     match on {
         On::Embedded => match machine(&MachineArguments { nics: Vec::new(), seed: 0 }) {
-            Ok(mut machine) => iproute::ip(&mut machine, &arguments.words),
+            Ok(mut machine) => tool(&mut machine, &arguments.words),
             Err(what) => refuse(&what),
         },
         #[cfg(target_os = "linux")]
         On::Linux => {
-            iproute::ip(&mut crate::linux::LinuxHost::for_command(&arguments.words), &arguments.words)
+            tool(&mut crate::linux::LinuxHost::for_command(&arguments.words), &arguments.words)
         }
         #[cfg(not(target_os = "linux"))]
         On::Linux => refuse(NO_LINUX),

@@ -87,11 +87,19 @@ fn read(path: &Path, name: &str) -> Result<String, Trouble> {
     Ok(text)
 }
 
-/// The transcripts that the arguments name: files as they are, and of a directory every `*.txt` in it, sorted.
+/// The transcripts that the arguments name.
 ///
 /// # Errors
-/// A directory that cannot be read or holds no transcript.
+/// What [`files_of`] says.
 pub fn transcripts(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Trouble> {
+    files_of(arguments, "txt")
+}
+
+/// The files that the arguments name: files as they are, and of a directory every one of that extension in it, sorted.
+///
+/// # Errors
+/// A directory that cannot be read or holds none.
+pub fn files_of(arguments: &[PathBuf], extension: &str) -> Result<Vec<PathBuf>, Trouble> {
     let mut files = Vec::new();
     for argument in arguments {
         if !argument.is_dir() {
@@ -102,12 +110,13 @@ pub fn transcripts(arguments: &[PathBuf]) -> Result<Vec<PathBuf>, Trouble> {
         let before = files.len();
         for entry in std::fs::read_dir(argument).map_err(|e| Trouble::io(&name, &e))? {
             let path = entry.map_err(|e| Trouble::io(&name, &e))?.path();
-            if path.extension().is_some_and(|extension| extension == "txt") {
+            if path.extension().is_some_and(|found| found == extension) {
                 files.push(path);
             }
         }
         if files.len() == before {
-            return Err(Trouble::file(&name, "there is no transcript (*.txt) in this directory"));
+            let what = format!("there is no file named *.{extension} in this directory");
+            return Err(Trouble::file(&name, what));
         }
         files[before..].sort();
     }

@@ -3,8 +3,8 @@
 //! A case is a transcript of `tests/batch`; the files that its commands name are named from the project's root, so
 //! that is where they are run.
 
-use netloom::verify::{Verdict, transcripts, verify};
 use netloom::Exceptions;
+use netloom::verify::{Verdict, transcripts, verify};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 

@@ -65,9 +65,9 @@ const NAMES: &[(u16, &str)] = &[
     (0x0800, "ipv4"),
 ];
 
-/// The name of a protocol, or the number in brackets.
-pub fn name(protocol: u16) -> std::borrow::Cow<'static, str> {
-    match NAMES.iter().find(|(number, _)| *number == protocol) {
+/// The name of a protocol; the number in brackets if it has none, or if numbers are wanted (`-N`).
+pub fn name(protocol: u16, numeric: bool) -> std::borrow::Cow<'static, str> {
+    match NAMES.iter().find(|(number, _)| *number == protocol && !numeric) {
         Some((_, name)) => (*name).into(),
         None => format!("[{protocol}]").into(),
     }
@@ -90,8 +90,9 @@ mod tests {
         assert_eq!(parse("0x9100"), Some(0x9100));
         assert_eq!(parse("802.1x"), None);
         assert_eq!(parse(""), None);
-        assert_eq!(name(ETH_P_8021Q), "802.1Q");
-        assert_eq!(name(0x0800), "ip");
-        assert_eq!(name(13330), "[13330]");
+        assert_eq!(name(ETH_P_8021Q, false), "802.1Q");
+        assert_eq!(name(0x0800, false), "ip");
+        assert_eq!(name(ETH_P_8021Q, true), "[33024]");
+        assert_eq!(name(13330, false), "[13330]");
     }
 }

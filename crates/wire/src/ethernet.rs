@@ -1,6 +1,6 @@
 //! The Ethernet header (IEEE 802.3): destination, source, type; 14 bytes, without preamble and check sequence.
 //!
-//! A type below 1536 is a length: what follows is LLC (see `stp`).
+//! A type below 1536 is a length: what follows is LLC (see [`crate::stp`]).
 
 use crate::Malformed;
 use crate::bytes::{Writer, array_at, from, u16_at};

@@ -21,11 +21,14 @@ pub mod checksum;
 pub mod ethernet;
 pub mod icmp;
 pub mod icmpv6;
+pub mod igmp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod mld;
 pub mod ndp;
 pub mod protocol;
+pub mod stp;
+pub mod tag;
 pub mod udp;
 
 pub use arp::{Arp, ArpView};
@@ -33,10 +36,13 @@ pub use checksum::Sum;
 pub use ethernet::{Ethernet, EthernetView, Mac, ethertype};
 pub use icmp::{Icmp, IcmpView};
 pub use icmpv6::{Icmpv6, Icmpv6View};
+pub use igmp::Igmp;
 pub use ipv4::{Ipv4, Ipv4View};
 pub use ipv6::{Ipv6, Ipv6View};
 pub use mld::Mld;
 pub use ndp::{Ndp, NdpOption};
+pub use stp::Bpdu;
+pub use tag::Tag;
 pub use udp::{Udp, UdpView};
 
 use core::fmt;

@@ -5,7 +5,7 @@ use rtnl::words::{Stop, Words};
 
 /// The usage of `ip link`: it ends the process.
 pub fn usage() -> Stop {
-    Stop::exit(USAGE)
+    Stop::exit(USAGE.to_string() + TYPES)
 }
 
 /// Runs the words behind `help`: a kind that has a help prints it to standard output, and nothing is wrong.
@@ -80,6 +80,10 @@ Usage: ip link add [link DEV | parentdev NAME] [ name ] NAME
 
 \tip link help [ TYPE ]
 
+";
+
+/// The kinds of links, as several usages end.
+pub const TYPES: &str = "\
 TYPE := { amt | bareudp | bond | bond_slave | bridge | bridge_slave |
           dsa | dummy | erspan | geneve | gre | gretap | gtp | ifb |
           ip6erspan | ip6gre | ip6gretap | ip6tnl |

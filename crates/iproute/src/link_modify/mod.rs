@@ -29,7 +29,7 @@ use rtnl::object::link::{
 };
 use rtnl::words::{Stop, Words, matches};
 
-pub use help::usage;
+pub use help::{TYPES, usage};
 
 /// Runs the words behind `ip link`, of which the first is the verb.
 ///

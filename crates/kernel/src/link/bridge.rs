@@ -12,6 +12,7 @@
 use super::{Event, NewLink, Speed, Type};
 use crate::device::{AddressOrigin, Device, DeviceId, Mac, Registration, is_valid_ether_addr};
 use crate::fdb::Fdb;
+use crate::features::Features;
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::kind::{bridge as words, bridge_slave};
@@ -201,6 +202,7 @@ fn setup(device: &mut Device) {
     device.max_mtu = MAX_MTU;
     device.abilities.no_queue = true;
     device.abilities.netns_local = true;
+    device.features = Features::BRIDGE;
     device.private = Some(Box::new(Bridge::default()));
 }
 
@@ -296,6 +298,12 @@ fn follow_mtu(world: &mut World, bridge: DeviceId) {
     let least = least.filter(|least| *least != 0).unwrap_or(WITHOUT_PORTS);
     let _ = world.set_mtu(bridge, least);
     of_mut(world, bridge).mtu_set = false;
+}
+
+/// The bridge can do what its ports can.
+fn follow_features(world: &mut World, bridge: DeviceId) {
+    let features = Features::of_bridge(of(world, bridge).arrivals.iter().map(|port| world[*port].features));
+    world.update_features(bridge, features);
 }
 
 /// The bridge takes segments as large as each of its ports does (`br_set_gso_limits`).

@@ -20,6 +20,7 @@ pub static TYPE: Type = Type {
 fn setup(device: &mut Device) {
     device.flags = (device.flags | IFF_NOARP) & !IFF_MULTICAST;
     device.txqlen = 32;
+    device.features = crate::features::Features::USUAL;
     device.min_mtu = 0;
     device.max_mtu = 0;
 }

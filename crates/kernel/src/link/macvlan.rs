@@ -8,6 +8,7 @@ pub(super) mod frames;
 
 use super::{Event, NewLink, Type, validate_address};
 use crate::device::{Device, DeviceId, Mac, Registration, is_valid_ether_addr};
+use crate::features::Features;
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -266,10 +267,12 @@ pub(super) fn init(world: &mut World, id: DeviceId) -> Result<(), Refusal> {
     let below = lower(world, id).ok_or(Errno::ENODEV)?;
     let (carrier, dormant) = (world[below].carrier, world[below].dormant);
     let segmentation = world[below].tso_limits();
+    let features = Features::of_macvlan(world[below].features);
     let device = &mut world[id];
     device.carrier = carrier;
     device.dormant = dormant;
     device.inherit_tso(segmentation);
+    device.features = features;
     if let Some(port) = port_mut(world, below) {
         port.count += 1;
     }
@@ -570,8 +573,7 @@ fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal
             }
         }
         Event::ChangeFeatures => {
-            let limits = world[below].tso_limits();
-            members.iter().filter_map(|id| Some(world.get_mut(*id)?.inherit_tso(limits))).for_each(drop);
+            members.iter().for_each(|id| world.follow_features(below, *id, Features::of_macvlan));
         }
         Event::ChangeAddress if passthru => {
             let address = world[below].address;

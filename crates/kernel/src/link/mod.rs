@@ -92,6 +92,10 @@ pub struct NewLink<'r> {
 }
 
 type Result<T = (), E = Refusal> = std::result::Result<T, E>;
+/// Changes a device by a request's attributes and those of its type's nest.
+pub type Change = fn(&mut World, DeviceId, &Tb<'_>, &Tb<'_>) -> Result;
+/// The same for a port; the master comes first.
+pub type ChangePort = fn(&mut World, DeviceId, DeviceId, &Tb<'_>, &Tb<'_>) -> Result;
 
 /// The deeds of a link type.
 pub struct Type {
@@ -108,7 +112,7 @@ pub struct Type {
     /// Makes the link: must end with `World::register`, or leave nothing behind.
     pub newlink: fn(&mut World, &NewLink<'_>) -> Result,
     /// Changes the type's attributes; none: not supported.
-    pub changelink: Option<fn(&mut World, DeviceId, &Tb<'_>, &Tb<'_>) -> Result>,
+    pub changelink: Option<Change>,
     /// Collects what dies with the device into the list, itself first; none: it cannot be deleted by request.
     pub dellink: Option<fn(&mut World, DeviceId, &mut Vec<DeviceId>)>,
     /// Writes the attributes of `IFLA_INFO_DATA`; none: the nest is left out.
@@ -116,7 +120,7 @@ pub struct Type {
     /// Writes what it keeps of a port into `IFLA_INFO_SLAVE_DATA`.
     pub fill_port: Option<fn(&World, DeviceId, &mut Builder)>,
     /// Changes what it keeps of a port: master, port, the request's attributes, those of the slave's nest.
-    pub change_port: Option<fn(&mut World, DeviceId, DeviceId, &Tb<'_>, &Tb<'_>) -> Result>,
+    pub change_port: Option<ChangePort>,
     /// The namespace that `IFLA_LINK` counts in; none: the type has no such thing.
     pub link_netns: Option<fn(&World, DeviceId) -> NetnsId>,
     /// The index of what the link leads to, in that namespace; none: its own.

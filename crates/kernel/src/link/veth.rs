@@ -4,6 +4,7 @@
 
 use super::{NewLink, Type, validate_address};
 use crate::device::{Device, DeviceId, Name, Registration, TSO_MAX_SIZE, segmentation};
+use crate::features::Features;
 use crate::frame::PacketKind;
 use crate::netns::NetnsId;
 use crate::rtnl::create;
@@ -41,6 +42,7 @@ struct Pair(DeviceId);
 
 fn setup(device: &mut Device) {
     device.max_mtu = *MTU.end();
+    device.features = Features::USUAL;
     device.abilities.live_address = true;
     device.abilities.no_queue = true;
     device.segmentation[segmentation::TSO_MAX_SIZE] = TSO_MAX_SIZE;

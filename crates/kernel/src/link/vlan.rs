@@ -5,6 +5,7 @@
 
 use super::{Event, NewLink, Type, validate_address};
 use crate::device::{AddressOrigin, Device, DeviceId, Mac, Registration};
+use crate::features::Features;
 use crate::frame::{FrameId, PacketKind, Tag};
 use crate::run::{Batch, Drop, Step};
 use crate::world::World;
@@ -170,6 +171,7 @@ fn init(world: &mut World, id: DeviceId) -> Result<(), Refusal> {
     let (carrier, dormant) = (below.carrier, below.dormant);
     let (address, broadcast, segmentation) = (below.address, below.broadcast, below.tso_limits());
     let hardware_type = below.hardware_type;
+    let features = Features::of_vlan(below.features);
     let bound = is_bound(world, id, VLAN_FLAG_BRIDGE_BINDING);
     let device = &mut world[id];
     device.flags = flags;
@@ -184,6 +186,7 @@ fn init(world: &mut World, id: DeviceId) -> Result<(), Refusal> {
         device.broadcast = broadcast;
     }
     device.inherit_tso(segmentation);
+    device.features = features;
     Ok(())
 }
 
@@ -364,7 +367,9 @@ fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal
         Event::Change => vlans.iter().for_each(|id| transfer_state(world, below, *id)),
         Event::ChangeAddress => vlans.iter().for_each(|id| follow_address(world, below, *id)),
         Event::ChangeMtu => vlans.iter().for_each(|id| follow_mtu(world, below, *id)),
-        Event::ChangeFeatures => vlans.iter().for_each(|id| follow_features(world, below, *id)),
+        Event::ChangeFeatures => {
+            vlans.iter().for_each(|id| world.follow_features(below, *id, Features::of_vlan));
+        }
         Event::Up => vlans.iter().for_each(|id| follow_up(world, below, *id)),
         Event::Down => vlans.iter().rev().for_each(|id| follow_down(world, below, *id)),
         Event::Unregister if world[below].registration == Registration::Unregistering => {
@@ -407,14 +412,6 @@ fn follow_mtu(world: &mut World, below: DeviceId, id: DeviceId) {
     let mtu = world[below].mtu;
     if world.get(id).is_some_and(|device| device.mtu > mtu) {
         let _ = world.set_mtu(id, mtu);
-    }
-}
-
-fn follow_features(world: &mut World, below: DeviceId, id: DeviceId) {
-    let limits = world[below].tso_limits();
-    if let Some(device) = world.get_mut(id) {
-        device.inherit_tso(limits);
-        world.tell(id, Event::ChangeFeatures);
     }
 }
 

@@ -107,8 +107,7 @@ pub(crate) fn continue_dump(world: &World, pid: u32, dump: &mut Dump, out: &mut 
     let Dump { request, what: DumpKind::NetnsIds { viewed, current, from } } = dump else { return false };
     let Ok(space) = world.space(*viewed) else { return false };
     let header = Header { kind: RTM_NEWNSID, flags: NLM_F_MULTI, seq: request.seq, pid };
-    let mut written = 0;
-    for (id, peer) in space.peers().filter(|(id, _)| *id >= *from) {
+    for (written, (id, peer)) in space.peers().filter(|(id, _)| *id >= *from).enumerate() {
         if written == PIECE {
             *from = id;
             return true;
@@ -119,7 +118,6 @@ pub(crate) fn continue_dump(world: &World, pid: u32, dump: &mut Dump, out: &mut 
             out.i32(NETNSA_CURRENT_NSID, current.id_of(peer).map_or(NOT_ASSIGNED, |id| id as i32));
         }
         out.finish(start);
-        written += 1;
     }
     false
 }

@@ -393,7 +393,7 @@ fn parse_group_address(words: &mut Words<'_>, out: &mut Builder, _: &mut dyn Lin
 }
 
 fn show_protocol(scene: &mut Scene<'_>, tb: &Tb<'_>) {
-    let name = ethertype::name(tb.u16_be(IFLA_BR_VLAN_PROTOCOL).unwrap_or(0));
+    let name = ethertype::name(tb.u16_be(IFLA_BR_VLAN_PROTOCOL).unwrap_or(0), scene.sink.format.numeric);
     scene.sink.string("vlan_protocol", "vlan_protocol ", &name, " ");
 }
 

@@ -170,7 +170,7 @@ fn show(scene: &mut Scene<'_>, tb: &Tb<'_>) {
 }
 
 fn show_protocol(scene: &mut Scene<'_>, tb: &Tb<'_>) {
-    let name = ethertype::name(tb.u16_be(IFLA_VLAN_PROTOCOL).unwrap_or(0));
+    let name = ethertype::name(tb.u16_be(IFLA_VLAN_PROTOCOL).unwrap_or(0), scene.sink.format.numeric);
     scene.sink.string("protocol", "protocol ", &name, " ");
 }
 

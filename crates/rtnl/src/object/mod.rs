@@ -1,7 +1,11 @@
 //! The objects of rtnetlink: fixed header, attribute numbers and table of each, one object a file.
 
 pub mod addr;
+pub mod brlink;
+pub mod brvlan;
+pub mod fdb;
 pub mod link;
+pub mod mdb;
 pub mod neigh;
 pub mod netns;
 pub mod route;

@@ -174,10 +174,7 @@ pub(super) fn add(world: &mut World, bridge: DeviceId, device: DeviceId) -> Resu
     of_mut(world, bridge).ports.insert(number, device);
     of_mut(world, bridge).arrivals.push(device);
     promiscuity::count_auto_ports(world, bridge);
-    // A bridge can do what its ports can; one without ports can do nothing.
-    if of(world, bridge).arrivals.len() == 1 {
-        world.tell(bridge, Event::ChangeFeatures);
-    }
+    super::follow_features(world, bridge);
     if world[bridge].address_origin != AddressOrigin::Set {
         let address = world[device].address;
         if let Err(refusal) = world.ask(bridge, Event::PreChangeAddress(address)) {
@@ -211,9 +208,7 @@ pub(super) fn remove(world: &mut World, bridge: DeviceId, device: DeviceId) -> R
     super::follow_segmentation(world, bridge);
     super::follow_address_aloud(world, bridge);
     promiscuity::receive_addresses(world, bridge);
-    if of(world, bridge).arrivals.is_empty() {
-        world.tell(bridge, Event::ChangeFeatures);
-    }
+    super::follow_features(world, bridge);
     world.tell(bridge, Event::Ports);
     Ok(())
 }
@@ -245,6 +240,7 @@ pub(super) fn event(world: &mut World, device: DeviceId, event: Event) -> Result
     let mut announced = false;
     match event {
         Event::ChangeMtu => super::follow_mtu(world, bridge),
+        Event::ChangeFeatures => super::follow_features(world, bridge),
         Event::PreChangeAddress(_) if world[bridge].address_origin != AddressOrigin::Set => {
             world.ask(bridge, event)?;
         }

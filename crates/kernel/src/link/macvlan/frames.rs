@@ -57,17 +57,17 @@ fn transmit_bridged(world: &mut World, id: DeviceId, below: DeviceId, frame: Fra
 
 /// Gives copies of a frame to the macvlans of those modes that listen to its group, all but one.
 fn broadcast(world: &mut World, below: DeviceId, except: Option<DeviceId>, modes: u32, frame: FrameId) {
-    let Some(port) = port(world, below) else { return };
     let group = world.run.pool.destination(frame);
-    let listeners: Vec<DeviceId> = port
-        .by_address
-        .values()
-        .copied()
-        .filter(|id| Some(*id) != except)
-        .filter(|id| state(world, *id).is_some_and(|own| own.mode & modes != 0))
-        .filter(|id| world[*id].listens_to(&group))
-        .collect();
-    for id in listeners {
+    let mut listeners = std::mem::take(&mut world.run.receivers);
+    listeners.clear();
+    listeners.extend(
+        port(world, below).into_iter().flat_map(|port| port.by_address.values().copied()).filter(|id| {
+            Some(*id) != except
+                && state(world, *id).is_some_and(|own| own.mode & modes != 0)
+                && world[*id].listens_to(&group)
+        }),
+    );
+    for id in listeners.iter().copied() {
         // Copies of a sibling pass the same check as on a cable; what came from outside has passed it.
         if except.is_some() && world.run.pool.length(frame) > world[id].mtu as usize + 18 {
             world[id].counters.rx_dropped += 1;
@@ -77,6 +77,7 @@ fn broadcast(world: &mut World, below: DeviceId, except: Option<DeviceId>, modes
             hand_up(world, id, copy, PacketKind::Auto, true);
         }
     }
+    world.run.receivers = listeners;
 }
 
 /// Gives a frame to one macvlan.
@@ -158,16 +159,17 @@ fn broadcast_back(world: &mut World, below: DeviceId, sender: DeviceId, modes: u
 /// Gives copies to the macvlans in source mode that list the frame's sender; says whether one of them keeps the
 /// device below from seeing it.
 fn forward_source(world: &mut World, below: DeviceId, frame: FrameId) -> bool {
-    let Some(port) = port(world, below).filter(|port| port.source_mode > 0) else { return false };
+    if port(world, below).is_none_or(|port| port.source_mode == 0) {
+        return false;
+    }
     let source = world.run.pool.source(frame);
-    let listing: Vec<DeviceId> = port
-        .members
-        .values()
-        .copied()
-        .filter(|id| state(world, *id).is_some_and(|own| own.lists(&source)))
-        .collect();
+    let mut listing = std::mem::take(&mut world.run.receivers);
+    listing.clear();
+    let members = port(world, below).into_iter().flat_map(|port| port.members.values());
+    let members = members.filter(|id| state(world, **id).is_some_and(|own| own.lists(&source)));
+    listing.extend(members.copied());
     let mut consumed = false;
-    for id in listing {
+    for id in listing.iter().copied() {
         consumed |= state(world, id).is_some_and(|own| own.flags & MACVLAN_FLAG_NODST != 0);
         if !world[id].is_up() {
             continue;
@@ -176,5 +178,6 @@ fn forward_source(world: &mut World, below: DeviceId, frame: FrameId) -> bool {
             hand_up(world, id, copy, PacketKind::Auto, false);
         }
     }
+    world.run.receivers = listing;
     consumed
 }

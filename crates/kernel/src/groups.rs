@@ -1,0 +1,112 @@
+//! The group addresses that a device listens to, and who asked for each (`net/core/dev_addr_lists.c`).
+//!
+//! Addresses come once however many ask, and are listed in the order in which they came. Every Ethernet device
+//! listens to all nodes of IPv6 from its registration on, and to all hosts of IPv4 while it is up; both hold also
+//! where no IP is used.
+
+use crate::device::{Device, DeviceId, Mac};
+use crate::link::Event;
+use crate::world::World;
+use rtnl::object::link::ARPHRD_ETHER;
+use std::collections::BTreeMap;
+
+/// The address of all hosts, 224.0.0.1.
+pub const ALL_HOSTS: Mac = [0x01, 0x00, 0x5e, 0, 0, 0x01];
+/// The address of all nodes, ff02::1.
+pub const ALL_NODES: Mac = [0x33, 0x33, 0, 0, 0, 0x01];
+
+/// The group addresses of a device.
+#[derive(Clone, Debug, Default)]
+pub struct Groups {
+    /// Address → its place in the order in which they came, and how many asked for it.
+    list: BTreeMap<Mac, (u64, u32)>,
+    count: u64,
+}
+
+impl Groups {
+    /// Whether the device listens to it.
+    #[inline]
+    pub fn contains(&self, group: &Mac) -> bool {
+        self.list.contains_key(group)
+    }
+
+    /// One more asks for it; says whether it is the first.
+    pub fn insert(&mut self, group: Mac) -> bool {
+        self.count += 1;
+        let users = &mut self.list.entry(group).or_insert((self.count, 0)).1;
+        *users += 1;
+        *users == 1
+    }
+
+    /// One less asks for it; says whether it was there.
+    pub fn remove(&mut self, group: &Mac) -> bool {
+        let Some((_, users)) = self.list.get_mut(group) else { return false };
+        *users -= 1;
+        if *users == 0 {
+            self.list.remove(group);
+        }
+        true
+    }
+
+    /// Nobody asks for anything any more.
+    pub fn clear(&mut self) {
+        self.list.clear();
+    }
+
+    /// The addresses and how many asked for each, in the order in which they came.
+    pub fn in_order(&self) -> Vec<(Mac, u32)> {
+        let mut all: Vec<(u64, Mac, u32)> =
+            self.list.iter().map(|(mac, (order, users))| (*order, *mac, *users)).collect();
+        all.sort_unstable();
+        all.into_iter().map(|(_, mac, users)| (mac, users)).collect()
+    }
+}
+
+impl World {
+    /// Asks for frames to a group (`dev_mc_add`).
+    pub fn add_group(&mut self, id: DeviceId, group: Mac) {
+        if let Some(device) = self.get_mut(id) {
+            device.multicast.insert(group);
+        }
+        self.set_rx_mode(id);
+    }
+
+    /// Asks no longer for them (`dev_mc_del`); says whether anyone had asked.
+    pub fn remove_group(&mut self, id: DeviceId, group: &Mac) -> bool {
+        let Some(device) = self.get_mut(id) else { return false };
+        let there = device.multicast.remove(group);
+        self.set_rx_mode(id);
+        there
+    }
+}
+
+/// The groups that every device is in.
+pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
+    let is_ethernet = |device: &&Device| device.hardware_type == ARPHRD_ETHER;
+    if world.get(id).filter(is_ethernet).is_none() {
+        return;
+    }
+    match event {
+        Event::Register => world[id].multicast.clear(),
+        Event::Up => world.add_group(id, ALL_HOSTS),
+        Event::Down => drop(world.remove_group(id, &ALL_HOSTS)),
+        _ => {}
+    }
+    if event == Event::Register {
+        world.add_group(id, ALL_NODES);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listed_as_they_came() {
+        let mut groups = Groups::default();
+        assert!(groups.insert([3; 6]) && groups.insert([1; 6]) && !groups.insert([3; 6]));
+        assert_eq!(groups.in_order(), [([3; 6], 2), ([1; 6], 1)]);
+        assert!(groups.remove(&[3; 6]) && groups.contains(&[3; 6]));
+        assert!(groups.remove(&[3; 6]) && !groups.remove(&[3; 6]) && !groups.contains(&[3; 6]));
+    }
+}

@@ -1,0 +1,342 @@
+//! `netloom frames`: frame cases replayed, each on a fresh machine, and compared with what a real Linux sent.
+//!
+//! The replay does what the recorder did: the commands, ports on the devices, a second and a half for everything to
+//! settle, then frame by frame, each until nothing has come out for 80 ms. Time is virtual. Compared is the content,
+//! not the order within one injected frame, of which even Linux makes no promise; and not the identification and
+//! header checksum of IPv4, which are the host stack's free choice.
+
+use crate::dissect::dissect;
+use crate::frame_case::{AllCounters, Answer, AtPort, Counters, FrameCase};
+use crate::machine::Machine;
+use crate::trouble::Trouble;
+use crate::verify::Verdict;
+use kernel::Instant;
+use kernel::run::{PortId, PortKind};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+/// Microseconds between the commands and the first frame.
+const SETTLE: u64 = 1_500_000;
+/// Microseconds without a frame after which the next one is put in.
+const QUIET: u64 = 80_000;
+/// Times at which something may happen before the next frame at most: an endless talk ends.
+const ROUNDS: usize = 10_000;
+/// How much of a frame is shown.
+const HEX_SHOWN: usize = 80;
+
+/// What of a case is compared and told.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameOptions {
+    /// Whether counters are compared.
+    pub counters: bool,
+    /// Whether frames are shown byte by byte.
+    pub verbose: bool,
+    /// How many lines of a difference are told at most.
+    pub most: usize,
+    /// Decides the addresses that nobody chose.
+    pub seed: u64,
+}
+
+/// Replays a case and compares.
+pub fn judge(path: &Path, options: FrameOptions) -> Verdict {
+    let case = match FrameCase::read(path) {
+        Ok(case) => case,
+        Err(trouble) => return Verdict::Unreadable(trouble),
+    };
+    let replayed =
+        catch_unwind(AssertUnwindSafe(|| replay(&path.display().to_string(), &case, options.seed)));
+    let lines = match replayed {
+        Ok(Ok(answer)) => differences(&case, &answer, options),
+        Ok(Err(Failure::Case(trouble))) => return Verdict::Unreadable(trouble),
+        Ok(Err(Failure::Kernel(what))) => vec![what],
+        Err(_) => vec!["the replay ended in a panic: a fault of netloom, please report it".into()],
+    };
+    if lines.is_empty() {
+        return Verdict::Equal;
+    }
+    let mut how = String::new();
+    for line in lines.iter().take(options.most) {
+        let _ = writeln!(how, "  {line}");
+    }
+    if lines.len() > options.most {
+        let _ = writeln!(how, "  … and {} more lines", lines.len() - options.most);
+    }
+    Verdict::Differs(how)
+}
+
+/// Why a replay did not come to its end.
+#[derive(Debug)]
+pub enum Failure {
+    /// The case is no good.
+    Case(Trouble),
+    /// The kernel does not do what the recorded one did.
+    Kernel(String),
+}
+
+/// Does what a case says on a fresh machine.
+///
+/// # Errors
+/// A command that is not understood, or a port whose device is not there.
+pub fn replay(name: &str, case: &FrameCase, seed: u64) -> Result<Answer, Failure> {
+    let no_kernel = |errno| Failure::Kernel(format!("there is no kernel: {errno}"));
+    let mut machine = Machine::new(seed, String::new()).map_err(no_kernel)?;
+    let refused = set_up(name, case, &mut machine)?;
+    let mut bench = Bench { ports: attach(case, &mut machine)?, machine };
+    bench.machine.pass(SETTLE);
+    bench.collect();
+    let mut egress = Vec::with_capacity(case.inject.len());
+    for injected in &case.inject {
+        egress.push(bench.inject(injected).map_err(Failure::Kernel)?);
+    }
+    let counters = bench.counters().map_err(Failure::Kernel)?;
+    Ok(Answer { egress, refused, counters })
+}
+
+/// Runs the commands; gives those that failed, with what they printed.
+fn set_up(
+    name: &str,
+    case: &FrameCase,
+    machine: &mut Machine<String>,
+) -> Result<Vec<(String, String)>, Failure> {
+    let mut refused = Vec::new();
+    for command in &case.setup {
+        machine.console.clear();
+        let status = machine.run_line(command).map_err(|what| {
+            Failure::Case(Trouble::file(name, format!("the command `{command}` was not run: {what}")))
+        })?;
+        if status != 0 {
+            refused.push((command.clone(), machine.console.trim().to_string()));
+        }
+    }
+    Ok(refused)
+}
+
+fn attach(case: &FrameCase, machine: &mut Machine<String>) -> Result<BTreeMap<String, PortId>, Failure> {
+    let mut ports = BTreeMap::new();
+    for (name, (netns, device)) in &case.ports {
+        let no_port = |why| Failure::Kernel(format!("port {name} cannot be on {device} in {netns}: {why}"));
+        let space = machine.netns_named(netns).ok_or_else(|| no_port("there is no such namespace".into()))?;
+        let (mut kernel, _) = machine.kernel();
+        let index = kernel.ifindex(space, device).ok_or_else(|| no_port("there is no such device".into()))?;
+        let port = kernel.attach_port(space, index, PortKind::Socket);
+        ports.insert(name.clone(), port.map_err(|errno| no_port(errno.to_string()))?);
+    }
+    Ok(ports)
+}
+
+/// A machine with ports.
+struct Bench {
+    machine: Machine<String>,
+    ports: BTreeMap<String, PortId>,
+}
+
+impl Bench {
+    /// What left at the ports.
+    fn collect(&mut self) -> Vec<AtPort> {
+        let (mut kernel, _) = self.machine.kernel();
+        let mut out = Vec::new();
+        for (name, port) in &self.ports {
+            kernel.output(*port, &mut |frame| {
+                out.push(AtPort { port: name.clone(), frame: frame.to_vec() });
+            });
+        }
+        out
+    }
+
+    /// Puts a frame in and gives what comes out until it is quiet.
+    fn inject(&mut self, injected: &AtPort) -> Result<Vec<AtPort>, String> {
+        let port = self.ports.get(&injected.port).copied().ok_or("the port is gone")?;
+        let (mut kernel, now) = self.machine.kernel();
+        let put = kernel.input(now, port, &[&injected.frame]);
+        drop(kernel);
+        put.map_err(|errno| format!("port {}: {errno}", injected.port))?;
+        let mut out = self.collect();
+        let mut quiet_at = Instant(now.0 + QUIET);
+        for _ in 0..ROUNDS {
+            let (kernel, now) = self.machine.kernel();
+            let next = kernel.next_timeout().filter(|next| *next <= quiet_at);
+            drop(kernel);
+            let until = next.unwrap_or(quiet_at).max(now);
+            self.machine.pass(until.0 - now.0);
+            let more = self.collect();
+            if !more.is_empty() {
+                quiet_at = Instant(until.0 + QUIET);
+            } else if next.is_none() {
+                break;
+            }
+            out.extend(more);
+        }
+        Ok(out)
+    }
+
+    /// The counters of all namespaces, as `ip` tells them.
+    fn counters(&mut self) -> Result<AllCounters, String> {
+        let mut names = iproute::host::Host::netns_names(&mut self.machine).map_err(|e| e.to_string())?;
+        names.push(String::new());
+        let mut all = AllCounters::new();
+        for name in names {
+            let command = match name.as_str() {
+                "" => "ip -s -j link".to_string(),
+                name => format!("ip -n {name} -s -j link"),
+            };
+            self.machine.console.clear();
+            let status = self.machine.run_line(&command).map_err(|e| e.to_string())?;
+            let printed = &self.machine.console;
+            let counters = read_counters(printed).filter(|_| status == 0);
+            all.insert(name, counters.ok_or_else(|| format!("`{command}` printed {printed}"))?);
+        }
+        Ok(all)
+    }
+}
+
+fn read_counters(json: &str) -> Option<BTreeMap<String, Counters>> {
+    let links: Vec<serde_json::Value> = serde_json::from_str(json).ok()?;
+    let read = |link: &serde_json::Value| {
+        let stats = link.get("stats64")?;
+        let count = |way: &str, what: &str| stats.get(way)?.get(what)?.as_u64();
+        let packets = (count("rx", "packets")?, count("tx", "packets")?);
+        let counters = [packets.0, packets.1, count("rx", "dropped")?, count("tx", "dropped")?];
+        Some((link.get("ifname")?.as_str()?.to_string(), counters))
+    };
+    links.iter().map(read).collect()
+}
+
+/// All that differs, line by line; nothing if all is equal.
+fn differences(case: &FrameCase, got: &Answer, options: FrameOptions) -> Vec<String> {
+    let mut lines = Vec::new();
+    let want = &case.recorded;
+    compare_refused(&mut lines, &want.refused, &got.refused);
+    for (at, injected) in case.inject.iter().enumerate() {
+        let none = Vec::new();
+        let (want, got) = (want.egress.get(at).unwrap_or(&none), got.egress.get(at).unwrap_or(&none));
+        compare_egress(&mut lines, (at, injected), want, got, options.verbose);
+    }
+    if options.counters {
+        compare_counters(&mut lines, &want.counters, &got.counters);
+    }
+    lines
+}
+
+fn compare_refused(lines: &mut Vec<String>, want: &[(String, String)], got: &[(String, String)]) {
+    for (sign, these, others) in [('-', want, got), ('+', got, want)] {
+        for refused in these.iter().filter(|refused| !others.contains(refused)) {
+            lines.push(format!("{sign}refused: {}: {}", refused.0, refused.1));
+        }
+    }
+}
+
+/// The frames of one list that the other has not, each as often as it is missing there.
+fn surplus<'a>(these: &'a [AtPort], others: &[AtPort]) -> Vec<&'a AtPort> {
+    let mut others: Vec<AtPort> = others.iter().map(masked).collect();
+    let has = |frame: &&AtPort| match others.iter().position(|other| *other == masked(frame)) {
+        Some(at) => {
+            others.swap_remove(at);
+            false
+        }
+        None => true,
+    };
+    these.iter().filter(has).collect()
+}
+
+fn compare_egress(
+    lines: &mut Vec<String>,
+    (at, injected): (usize, &AtPort),
+    want: &[AtPort],
+    got: &[AtPort],
+    verbose: bool,
+) {
+    let (missing, extra) = (surplus(want, got), surplus(got, want));
+    if missing.is_empty() && extra.is_empty() {
+        return;
+    }
+    lines.push(format!("frame {at} into {}: {}", injected.port, dissect(&injected.frame)));
+    if verbose {
+        lines.push(format!("    {}", hex(&injected.frame, usize::MAX)));
+    }
+    for (sign, frames) in [('-', missing), ('+', extra)] {
+        for frame in frames {
+            lines.push(format!("  {sign}out of {}: {}", frame.port, dissect(&frame.frame)));
+            let shown = if verbose { usize::MAX } else { HEX_SHOWN };
+            lines.push(format!("    {}", hex(&frame.frame, shown)));
+        }
+    }
+}
+
+fn compare_counters(lines: &mut Vec<String>, want: &AllCounters, got: &AllCounters) {
+    const TELL: &str = "rx, tx, rx dropped, tx dropped";
+    let rows = |all: &AllCounters| {
+        let mut rows = BTreeMap::new();
+        for (netns, devices) in all {
+            for (device, counters) in devices {
+                rows.insert((netns.clone(), device.clone()), *counters);
+            }
+        }
+        rows
+    };
+    let (want, got) = (rows(want), rows(got));
+    let mut keys: Vec<_> = want.keys().chain(got.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    for key in keys.into_iter().filter(|key| want.get(key) != got.get(key)) {
+        let show = |row: Option<&Counters>| row.map_or("none".into(), |row| format!("{row:?}"));
+        let place = if key.0.is_empty() { key.1.clone() } else { format!("{} in {}", key.1, key.0) };
+        lines.push(format!("counters of {place} ({TELL}): -{} +{}", show(want.get(key)), show(got.get(key))));
+    }
+}
+
+/// A frame without what the host stack may choose: IPv4's identification and with it the header checksum, behind any
+/// tags.
+fn masked(frame: &AtPort) -> AtPort {
+    let mut frame = frame.clone();
+    let bytes = &mut frame.frame;
+    let mut at = 12;
+    while matches!(bytes.get(at..at + 2), Some([0x81, 0x00] | [0x88, 0xa8])) {
+        at += 4;
+    }
+    if bytes.get(at..at + 2) == Some(&[0x08, 0x00]) && bytes.len() >= at + 22 {
+        bytes[at + 6..at + 8].fill(0);
+        bytes[at + 12..at + 14].fill(0);
+    }
+    frame
+}
+
+fn hex(bytes: &[u8], most: usize) -> String {
+    let mut text: String = bytes.iter().take(most).map(|byte| format!("{byte:02x}")).collect();
+    if bytes.len() > most {
+        let _ = write!(text, "… ({} bytes)", bytes.len());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(port: &str, frame: &[u8]) -> AtPort {
+        AtPort { port: port.into(), frame: frame.to_vec() }
+    }
+
+    #[test]
+    fn counts_what_is_missing_as_often_as_it_is() {
+        let (a, b) = (at("a", &[1]), at("b", &[1]));
+        assert_eq!(surplus(&[a.clone(), b.clone(), a.clone()], &[a.clone(), b.clone()]), [&a]);
+        assert!(surplus(&[a.clone(), b.clone()], &[b, a]).is_empty());
+    }
+
+    #[test]
+    fn masks_what_the_host_stack_chooses() {
+        let mut bytes = vec![7; 60];
+        bytes[12..18].copy_from_slice(&[0x81, 0, 0, 5, 0x08, 0x00]);
+        let mut other = bytes.clone();
+        other[22..24].fill(1);
+        other[28..30].fill(1);
+        assert_eq!(masked(&at("a", &bytes)), masked(&at("a", &other)));
+        other[24] = 1;
+        assert_ne!(masked(&at("a", &bytes)), masked(&at("a", &other)));
+        for length in 0..60 {
+            masked(&at("a", &bytes[..length]));
+        }
+    }
+}

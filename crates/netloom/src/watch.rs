@@ -1,0 +1,160 @@
+//! Those who watch frames: captures in files, stories, and `tcpdump` in the background.
+//!
+//! The kernel remembers what happens to frames only while somebody watches. It is asked whenever time has passed and
+//! behind each command. Files are written at once; what is to be printed waits for the command's end, so that it
+//! stands behind what the command itself prints.
+
+use crate::console::Console;
+use crate::machine::{BEGINNING, Machine};
+use crate::pcap::{Captures, Place};
+use crate::tcpdump::{DUMPS, Dump, Wanted};
+use crate::trace::Stories;
+use crate::trouble::Trouble;
+use kernel::NetnsId;
+use kernel::run::Sighting;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Bytes of lines that wait to be printed at most.
+const TEXT_MAX: usize = 1 << 24;
+
+/// Who watches, and what waits to be told.
+#[derive(Default)]
+pub(crate) struct Watch {
+    captures: Option<Captures>,
+    stories: Option<Stories>,
+    dumps: Vec<Dump>,
+    text: String,
+    /// Names of namespaces, kept because a name may be gone when its frames are told.
+    names: BTreeMap<NetnsId, String>,
+}
+
+impl Watch {
+    /// Whether anybody watches.
+    pub(crate) fn is_on(&self) -> bool {
+        self.captures.is_some() || self.stories.is_some() || !self.dumps.is_empty()
+    }
+
+    fn record(&mut self, sighting: &Sighting) {
+        let place: Option<Place> = sighting.place.map(|(netns, name)| {
+            let netns = self.names.get(&netns).cloned().unwrap_or_default();
+            (netns, String::from_utf8_lossy(name.bytes()).into_owned())
+        });
+        if let Some(captures) = &mut self.captures {
+            captures.record(sighting, place.as_ref(), BEGINNING);
+        }
+        if let Some(stories) = &mut self.stories {
+            stories.record(sighting, place.as_ref());
+        }
+        for dump in &mut self.dumps {
+            if let Some(line) = dump.line(sighting, BEGINNING).filter(|_| self.text.len() < TEXT_MAX) {
+                self.text.push_str(&line);
+            }
+        }
+    }
+}
+
+impl<C: Console> Machine<C> {
+    /// Begins to write captures to a directory, to tell stories, or both.
+    ///
+    /// # Errors
+    /// A directory that cannot be made.
+    pub fn watch_frames(&mut self, captures: Option<&Path>, stories: bool) -> Result<(), Trouble> {
+        self.watch.captures = captures.map(Captures::new).transpose()?;
+        self.watch.stories = stories.then(Stories::default);
+        let on = self.watch.is_on();
+        self.kernel().0.watch(on);
+        Ok(())
+    }
+
+    /// Hears of all that happened to frames.
+    pub(crate) fn gather_frames(&mut self) {
+        if !self.watch.is_on() {
+            return;
+        }
+        let (mut kernel, _) = self.kernel();
+        let (sightings, lost) = (kernel.sightings(), kernel.sightings_lost());
+        drop(kernel);
+        for (netns, _) in sightings.iter().filter_map(|sighting| sighting.place) {
+            if let Some(name) = self.name_of(netns).map(String::from) {
+                self.watch.names.insert(netns, name);
+            }
+        }
+        for sighting in &sightings {
+            self.watch.record(sighting);
+        }
+        if let Some(stories) = &mut self.watch.stories {
+            stories.lose(lost);
+        }
+        if let Some(captures) = &mut self.watch.captures {
+            captures.write();
+        }
+    }
+
+    /// Prints what there is to tell of frames; to be called behind each command.
+    pub(crate) fn tell_frames(&mut self) {
+        self.gather_frames();
+        if !self.watch.is_on() {
+            return;
+        }
+        let stories = self.watch.stories.as_mut().map(Stories::take).unwrap_or_default();
+        self.watch.dumps.retain(|dump| !dump.is_done());
+        let on = self.watch.is_on();
+        self.kernel().0.watch(on);
+        let lines = std::mem::take(&mut self.watch.text);
+        self.console.out(&stories);
+        self.console.out(&lines);
+    }
+
+    /// Ends the captures.
+    ///
+    /// # Errors
+    /// The first trouble that writing them met.
+    pub fn end_captures(&mut self) -> Result<(), Trouble> {
+        self.gather_frames();
+        self.watch.captures.take().map_or(Ok(()), |mut captures| captures.finish())
+    }
+
+    /// Starts `tcpdump`, plain or behind `ip netns exec NAME`, in the background; none if these words are not that.
+    pub(crate) fn run_dump(&mut self, words: &[String]) -> Option<i32> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let (name, rest) = match *words {
+            ["tcpdump", ref rest @ ..] => ("", rest),
+            ["ip", "netns", "exec", name, "tcpdump", ref rest @ ..] => (name, rest),
+            _ => return None,
+        };
+        let Some(netns) = self.netns_named(name) else {
+            self.console
+                .err(&format!("Cannot open network namespace \"{name}\": No such file or directory\n"));
+            return Some(255);
+        };
+        Some(self.start_dump(netns, rest))
+    }
+
+    /// Starts `tcpdump` with these words in the background, in a namespace; gives its exit status if it ends at once.
+    fn start_dump(&mut self, netns: NetnsId, words: &[&str]) -> i32 {
+        let wanted = match Wanted::parse(words) {
+            Ok(_) if self.watch.dumps.len() >= DUMPS => Err("too many run already".to_string()),
+            wanted => wanted,
+        };
+        let wanted = wanted.and_then(|wanted| match &wanted.device {
+            Some(device) if self.kernel().0.ifindex(netns, device).is_none() => {
+                Err(format!("{device}: No such device exists"))
+            }
+            _ => Ok(wanted),
+        });
+        match wanted {
+            Ok(wanted) => {
+                // What happened before is not for this one.
+                self.gather_frames();
+                self.watch.dumps.push(Dump::new(netns, wanted));
+                self.kernel().0.watch(true);
+                0
+            }
+            Err(what) => {
+                self.console.err(&format!("tcpdump: {what}\n"));
+                1
+            }
+        }
+    }
+}
