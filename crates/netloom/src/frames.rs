@@ -23,7 +23,9 @@ const SETTLE: u64 = 1_500_000;
 const QUIET: u64 = 80_000;
 /// Times at which something may happen before the next frame at most: an endless talk ends.
 const ROUNDS: usize = 10_000;
-/// How much of a frame is shown.
+/// How many commands that were refused are shown.
+const REFUSED_SHOWN: usize = 2;
+/// How many bytes of a frame are shown.
 const HEX_SHOWN: usize = 80;
 
 /// What of a case is compared and told.
@@ -207,7 +209,7 @@ fn read_counters(json: &str) -> Option<BTreeMap<String, Counters>> {
 fn differences(case: &FrameCase, got: &Answer, options: FrameOptions) -> Vec<String> {
     let mut lines = Vec::new();
     let want = &case.recorded;
-    compare_refused(&mut lines, &want.refused, &got.refused);
+    compare_refused(&mut lines, &want.refused, &got.refused, options.verbose);
     for (at, injected) in case.inject.iter().enumerate() {
         let none = Vec::new();
         let (want, got) = (want.egress.get(at).unwrap_or(&none), got.egress.get(at).unwrap_or(&none));
@@ -219,10 +221,21 @@ fn differences(case: &FrameCase, got: &Answer, options: FrameOptions) -> Vec<Str
     lines
 }
 
-fn compare_refused(lines: &mut Vec<String>, want: &[(String, String)], got: &[(String, String)]) {
+fn compare_refused(
+    lines: &mut Vec<String>,
+    want: &[(String, String)],
+    got: &[(String, String)],
+    verbose: bool,
+) {
+    let most = if verbose { usize::MAX } else { REFUSED_SHOWN };
     for (sign, these, others) in [('-', want, got), ('+', got, want)] {
-        for refused in these.iter().filter(|refused| !others.contains(refused)) {
-            lines.push(format!("{sign}refused: {}: {}", refused.0, refused.1));
+        let differing: Vec<_> = these.iter().filter(|refused| !others.contains(refused)).collect();
+        for (command, printed) in differing.iter().take(most) {
+            lines.push(format!("{sign}refused: {command}: {printed}"));
+        }
+        // One refusal brings others with it; the frames are to be seen too.
+        if differing.len() > most {
+            lines.push(format!("{sign}refused: … and {} more commands", differing.len() - most));
         }
     }
 }

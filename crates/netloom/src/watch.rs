@@ -158,3 +158,77 @@ impl<C: Console> Machine<C> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::run::PortKind;
+
+    /// A broadcast that comes in through a bridge's port and is flooded to two others, one of them down at its far end.
+    fn flood(machine: &mut Machine<String>, before: &str) -> String {
+        for line in [
+            "ip netns add far",
+            "ip link add br0 up type bridge",
+            "ip link add p0 up master br0 type veth peer name e0 netns far",
+            "ip link add p1 up master br0 type veth peer name e1 netns far",
+            "ip link add p2 up master br0 type veth peer name e2 netns far",
+            "ip -n far link set e0 up",
+            "ip -n far link set e1 up",
+            "ip -n far link set e2 up",
+            before,
+        ] {
+            assert_eq!(machine.run_line(line), Ok(0), "{line}: {}", machine.console);
+        }
+        machine.pass(1_000_000);
+        machine.tell_frames();
+        machine.console.clear();
+        let far = machine.netns_named("far").unwrap();
+        let (mut kernel, now) = machine.kernel();
+        let index = kernel.ifindex(far, "e0").unwrap();
+        let port = kernel.attach_port(far, index, PortKind::Socket).unwrap();
+        let mut frame = [0; 60];
+        frame[..14].copy_from_slice(&[255, 255, 255, 255, 255, 255, 2, 0, 0, 0, 0, 9, 0x88, 0xcc]);
+        kernel.input(now, port, &[&frame]).unwrap();
+        drop(kernel);
+        machine.tell_frames();
+        std::mem::take(&mut machine.console)
+    }
+
+    #[test]
+    fn stories_tell_what_became_of_a_flood() {
+        let mut machine = Machine::new(0, String::new()).unwrap();
+        machine.watch_frames(None, true).unwrap();
+        let text = flood(&mut machine, "true");
+        let first = text.lines().next().unwrap();
+        let want = "far e0: sent 02:00:00:00:00:09 > ff:ff:ff:ff:ff:ff LLDP 60 bytes";
+        assert!(first.starts_with('#') && first.ends_with(want), "{text}");
+        for place in ["p0: received", "p1: sent", "p2: sent", "far e1: received", "far e2: received"] {
+            assert!(text.contains(place), "{place} is not in\n{text}");
+        }
+        assert_eq!(text.matches("LLDP").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn tcpdump_prints_the_frames_of_its_device_until_it_has_enough() {
+        let mut machine = Machine::new(0, String::new()).unwrap();
+        let text = flood(&mut machine, "ip netns exec far tcpdump -eni e1 -c 1 &");
+        assert_eq!(text, "22:15:01.000000 e1 in  02:00:00:00:00:09 > ff:ff:ff:ff:ff:ff LLDP 60 bytes\n");
+        assert!(!machine.watch.is_on());
+        assert_eq!(machine.run_line("tcpdump -i nothing &"), Ok(1));
+        assert_eq!(machine.console, "tcpdump: nothing: No such device exists\n");
+    }
+
+    #[test]
+    fn captures_are_one_file_a_device() {
+        let directory = std::env::temp_dir().join(format!("netloom-captures-{}", std::process::id()));
+        let mut machine = Machine::new(0, String::new()).unwrap();
+        machine.watch_frames(Some(&directory), false).unwrap();
+        flood(&mut machine, "true");
+        machine.end_captures().unwrap();
+        for name in ["far-e0", "far-e1", "far-e2", "p0", "p1", "p2"] {
+            let bytes = std::fs::read(directory.join(format!("{name}.pcapng"))).unwrap();
+            assert_eq!(bytes[..4], [0x0a, 0x0d, 0x0d, 0x0a], "{name}");
+        }
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+}

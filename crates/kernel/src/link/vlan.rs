@@ -439,45 +439,67 @@ fn follow_down(world: &mut World, below: DeviceId, id: DeviceId) {
 /// Takes the frames whose tag is a vlan's on this device, and gives them to it without the tag
 /// (`vlan_do_receive`); the rest stays in the batch.
 pub(crate) fn receive(world: &mut World, below: DeviceId, batch: &mut Batch) {
-    let mut last: Option<(Tag, Option<DeviceId>)> = None;
+    let address = world[below].address;
+    let mut train: Option<Train> = None;
     batch.retain(|frame| {
         let tag = world.run.pool.meta(frame).tag;
         if !tag.is_some() {
             return true;
         }
-        let found = match last {
-            Some((known, found)) if known == tag => found,
-            _ => find(world, below, tag.protocol, tag.id()),
-        };
-        last = Some((tag, found));
-        let Some(id) = found else { return true };
-        hand_up(world, below, id, frame);
-        false
+        if train.as_ref().is_none_or(|train| train.tag != tag) {
+            Train::end(train.take(), world);
+            train = Train::begin(world, below, tag);
+        }
+        train.as_mut().map(|train| train.take(world, &address, frame)).is_none()
     });
+    Train::end(train, world);
 }
 
-fn hand_up(world: &mut World, below: DeviceId, id: DeviceId, frame: FrameId) {
-    if !world[id].is_up() {
-        return world.discard(Some(id), frame, Drop::VlanDown);
+/// Frames behind one another that have the same tag: what they have in common is looked up once.
+struct Train {
+    tag: Tag,
+    id: DeviceId,
+    up: bool,
+    priority: u32,
+    packets: u64,
+    bytes: u64,
+    multicast: u64,
+}
+
+impl Train {
+    /// None if there is no vlan of that tag.
+    fn begin(world: &World, below: DeviceId, tag: Tag) -> Option<Train> {
+        let id = find(world, below, tag.protocol, tag.id())?;
+        let priority = state(world, id).map_or(0, |vlan| vlan.ingress[usize::from(tag.tci >> 13)]);
+        Some(Train { tag, id, up: world[id].is_up(), priority, packets: 0, bytes: 0, multicast: 0 })
     }
-    let target = world.run.pool.destination(frame);
-    let own_below = target == world[below].address;
-    let length = world.run.pool.length(frame) as u64;
-    let code_point = world.run.pool.meta(frame).tag.tci >> 13;
-    let priority = state(world, id).map_or(0, |vlan| vlan.ingress[usize::from(code_point)]);
-    let meta = world.run.pool.meta_mut(frame);
-    meta.tag = Tag::NONE;
-    meta.priority = priority;
-    // A frame to the lower device itself is the vlan's as well, whatever address that has.
-    if own_below {
-        meta.kind = PacketKind::Host;
+
+    fn take(&mut self, world: &mut World, below: &Mac, frame: FrameId) {
+        if !self.up {
+            return world.discard(Some(self.id), frame, Drop::VlanDown);
+        }
+        let target = world.run.pool.destination(frame);
+        self.packets += 1;
+        self.bytes += world.run.pool.length(frame) as u64;
+        self.multicast += u64::from(target[0] & 1 != 0 && target != crate::device::BROADCAST);
+        let meta = world.run.pool.meta_mut(frame);
+        meta.tag = Tag::NONE;
+        meta.priority = self.priority;
+        // A frame to the lower device itself is the vlan's as well, whatever address that has.
+        if target == *below {
+            meta.kind = PacketKind::Host;
+        }
+        world.forward(self.id, Step::Receive, frame);
     }
-    let counters = &mut world[id].counters;
-    counters.rx_packets += 1;
-    counters.rx_bytes += length;
-    let group = target[0] & 1 != 0 && target != crate::device::BROADCAST;
-    counters.multicast += u64::from(group);
-    world.forward(id, Step::Receive, frame);
+
+    /// Adds what came to the vlan's counters.
+    fn end(train: Option<Train>, world: &mut World) {
+        let Some(train) = train else { return };
+        let counters = &mut world[train.id].counters;
+        counters.rx_packets += train.packets;
+        counters.rx_bytes += train.bytes;
+        counters.multicast += train.multicast;
+    }
 }
 
 /// Sends frames through the lower device with the vlan's tag (`vlan_dev_hard_start_xmit`).

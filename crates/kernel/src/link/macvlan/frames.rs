@@ -94,8 +94,8 @@ fn hand_up(world: &mut World, id: DeviceId, frame: FrameId, kind: PacketKind, mu
 /// Takes the frames of the device below that are for macvlans; the rest stays in the batch.
 pub(in crate::link) fn receive(world: &mut World, below: DeviceId, batch: &mut Batch) {
     let Some(port) = port(world, below) else { return };
-    let plain = !port.passthru && port.source_mode == 0;
-    let mut last: Option<(Mac, Option<DeviceId>)> = None;
+    let plain = port.source_mode == 0;
+    let mut train: Option<Train> = None;
     batch.retain(|frame| {
         let target = world.run.pool.destination(frame);
         if target[0] & 1 != 0 {
@@ -105,20 +105,48 @@ pub(in crate::link) fn receive(world: &mut World, below: DeviceId, batch: &mut B
             world.discard(Some(below), frame, Drop::MacvlanSource);
             return false;
         }
-        // Frames come in trains: most have the address of the one before.
-        let found = match last {
-            Some((known, found)) if known == target => found,
-            _ => find(world, below, &target),
-        };
-        last = Some((target, found));
-        let Some(id) = found else { return true };
-        if !world[id].is_up() {
-            world.discard(Some(id), frame, Drop::MacvlanDown);
-            return false;
+        if train.as_ref().is_none_or(|train| train.target != target) {
+            Train::end(train.take(), world);
+            train = Train::begin(world, below, target);
         }
-        hand_up(world, id, frame, PacketKind::Host, false);
-        false
+        train.as_mut().map(|train| train.take(world, frame)).is_none()
     });
+    Train::end(train, world);
+}
+
+/// Frames behind one another that go to the same address: what they have in common is looked up once.
+struct Train {
+    target: Mac,
+    id: DeviceId,
+    up: bool,
+    packets: u64,
+    bytes: u64,
+}
+
+impl Train {
+    /// None if no macvlan takes frames to the address.
+    fn begin(world: &World, below: DeviceId, target: Mac) -> Option<Train> {
+        let id = find(world, below, &target)?;
+        Some(Train { target, id, up: world[id].is_up(), packets: 0, bytes: 0 })
+    }
+
+    fn take(&mut self, world: &mut World, frame: FrameId) {
+        if !self.up {
+            return world.discard(Some(self.id), frame, Drop::MacvlanDown);
+        }
+        self.packets += 1;
+        self.bytes += world.run.pool.length(frame) as u64;
+        world.run.pool.meta_mut(frame).kind = PacketKind::Host;
+        world.forward(self.id, Step::Receive, frame);
+    }
+
+    /// Adds what came to the macvlan's counters.
+    fn end(train: Option<Train>, world: &mut World) {
+        let Some(train) = train else { return };
+        let counters = &mut world[train.id].counters;
+        counters.rx_packets += train.packets;
+        counters.rx_bytes += train.bytes;
+    }
 }
 
 /// The macvlan that takes frames to an address.
