@@ -103,17 +103,21 @@ fn inet6_text(octets: [u8; 16]) -> String {
 /// # Errors
 /// The tool's complaint, which ends the process.
 pub fn address(text: &str, family: u8) -> Result<Prefix, Stop> {
-    let expected = |before: String| {
+    let expected = || {
         let what = expected_name(family);
-        Stop::exit_with(1, format!("{before}Error: {what} address is expected rather than \"{text}\".\n"))
+        Stop::exit_with(1, format!("Error: {what} address is expected rather than \"{text}\".\n"))
     };
     if family == AF_PACKET && !matches!(text, "default" | "all" | "any") {
-        // The complaint about a part of it comes first.
-        let bytes = lladdr::parse(text).map_err(|stop| expected(stop.error))?;
+        // The complaint about a part of it comes first; by then the tool has cut the text at its first colon.
+        let bytes = lladdr::parse(text).map_err(|stop| {
+            let first = text.split(':').next().unwrap_or(text);
+            let error = stop.error;
+            Stop::exit_with(1, format!("{error}Error: link address is expected rather than \"{first}\".\n"))
+        })?;
         let bits = (bytes.len() * 8) as u8;
         return Ok(Prefix { family, bytes, bits, sized: false });
     }
-    read_address(text, family).ok_or_else(|| expected(String::new()))
+    read_address(text, family).ok_or_else(expected)
 }
 
 /// Reads a prefix of a family (`AF_UNSPEC`: of any), as iproute2's `get_prefix` does.

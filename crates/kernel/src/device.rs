@@ -252,8 +252,8 @@ pub struct Device {
     pub master: Option<DeviceId>,
     /// What stands on it, its master among them.
     pub uppers: BTreeSet<DeviceId>,
-    /// What it stands on, its ports among them.
-    pub lowers: BTreeSet<DeviceId>,
+    /// What it stands on, its ports among them, each once.
+    pub lowers: Vec<DeviceId>,
     /// One more than the height of what stands on it.
     pub upper_level: u8,
     /// One more than the depth of what it stands on.
@@ -340,7 +340,7 @@ impl Device {
             extras: None,
             master: None,
             uppers: BTreeSet::new(),
-            lowers: BTreeSet::new(),
+            lowers: Vec::new(),
             upper_level: 1,
             lower_level: 1,
             private: None,

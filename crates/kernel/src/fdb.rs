@@ -92,15 +92,8 @@ const VACANT: Hot = Hot { key: EMPTY, port: 0, generation: 0, tick: 0 };
 
 impl Default for Fdb {
     fn default() -> Self {
-        let size = 1 << FIRST_BITS;
-        Fdb {
-            hot: vec![VACANT; size],
-            cold: vec![Cold::default(); size],
-            filled: 0,
-            bits: FIRST_BITS,
-            generations: vec![0],
-            numbers: 0,
-        }
+        // Empty until the first entry comes: most bridges of a large lab never carry a frame.
+        Fdb { hot: Vec::new(), cold: Vec::new(), filled: 0, bits: 0, generations: Vec::new(), numbers: 0 }
     }
 }
 
@@ -118,13 +111,14 @@ fn unkey(key: u64) -> (Mac, u16) {
 impl Fdb {
     #[inline]
     fn home(&self, key: u64) -> usize {
+        debug_assert!(self.bits > 0, "an empty table has no places");
         (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - self.bits)) as usize
     }
 
     /// Touches the place of a key, so that it is near when it is looked for: for all frames of a batch first.
     #[inline]
     pub fn touch(&self, key: u64) -> u64 {
-        self.hot[self.home(key)].key
+        if self.hot.is_empty() { EMPTY } else { self.hot[self.home(key)].key }
     }
 
     #[inline]
@@ -134,6 +128,9 @@ impl Fdb {
 
     #[inline]
     fn place(&self, key: u64) -> Option<usize> {
+        if self.hot.is_empty() {
+            return None;
+        }
         let mask = self.hot.len() - 1;
         let mut at = self.home(key);
         loop {
@@ -255,7 +252,7 @@ impl Fdb {
         if live >= ENTRIES {
             return false;
         }
-        let bits = if live * 4 > self.hot.len() { self.bits + 1 } else { self.bits };
+        let bits = if live * 4 > self.hot.len() { self.bits + 1 } else { self.bits.max(FIRST_BITS) };
         self.rebuild(bits, |_, _| true);
         true
     }

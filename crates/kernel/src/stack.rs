@@ -37,7 +37,7 @@ impl World {
             _ => {}
         }
         self[lower].uppers.insert(upper);
-        self[upper].lowers.insert(lower);
+        self[upper].lowers.push(lower);
         if master {
             self[lower].master = Some(upper);
         }
@@ -56,7 +56,7 @@ impl World {
             }
         }
         if let Some(device) = self.get_mut(upper) {
-            device.lowers.remove(&lower);
+            device.lowers.retain(|below| *below != lower);
         }
         self.settle_upper_level(lower);
         self.settle_lower_level(upper);

@@ -126,7 +126,9 @@ impl<C: Console> Machine<C> {
         let tool = tool(&words[0]).filter(|_| monitors);
         let refuse = |remedy| NotUnderstood { construct: "&".into(), what: "a background command", remedy };
         let Some(tool) = tool else {
-            return Err(refuse("only `ip … monitor … &` runs in the background; leave the `&` out"));
+            return Err(refuse(
+                "only `ip … monitor … &` and `tcpdump … &` run in the background; leave the `&` out",
+            ));
         };
         if !self.start_monitor(tool, words[1..].to_vec()) {
             return Err(refuse("too many monitors run already"));

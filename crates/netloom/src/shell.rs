@@ -43,6 +43,7 @@ And beside it:
 
   sleep 1.5                             let virtual time pass (it costs none of yours)
   ip monitor link &                     print behind each command what it changed
+  tcpdump -i d0.5 &                     print behind each command the link's frames
   nic ens3 52:54:00:12:34:56            put a physical NIC in
   help                                  this
   exit, ctrl-d                          leave

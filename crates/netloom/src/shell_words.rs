@@ -51,7 +51,7 @@ const OPERATORS: &[(&str, &str, &str)] = &[
     (
         "&",
         "a background command",
-        "only `ip … monitor … &` runs in the background; put the next command on its own line",
+        "only `ip … monitor … &` and `tcpdump … &` run in the background; put the next command on its own line",
     ),
     (";", "a list of commands", ONE_A_LINE),
     ("<<", "a here-document", "for `ip -b`, put the lines into a file and name it"),

@@ -240,9 +240,7 @@ fn run_tool(tool: Tool, arguments: &ToolWords, on: On) -> i32 {
             Err(what) => refuse(&what),
         },
         #[cfg(target_os = "linux")]
-        On::Linux => {
-            tool(&mut crate::linux::LinuxHost::for_command(&arguments.words), &arguments.words)
-        }
+        On::Linux => tool(&mut crate::linux::LinuxHost::for_command(&arguments.words), &arguments.words),
         #[cfg(not(target_os = "linux"))]
         On::Linux => refuse(NO_LINUX),
     }

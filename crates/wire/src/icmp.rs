@@ -123,7 +123,7 @@ pub enum Icmp<'a> {
     },
     /// A packet could not be delivered.
     DestinationUnreachable {
-        /// Why ([`unreachable`]).
+        /// Why ([`mod@unreachable`]).
         code: u8,
         /// The largest packet in bytes that goes on, if fragmentation is needed (RFC 1191); else 0.
         mtu: u16,

@@ -94,7 +94,7 @@ impl<'a> Icmpv6View<'a> {
 pub enum Icmpv6<'a> {
     /// A packet could not be delivered.
     DestinationUnreachable {
-        /// Why ([`unreachable`]).
+        /// Why ([`mod@unreachable`]).
         code: u8,
         /// The packet's beginning.
         packet: &'a [u8],

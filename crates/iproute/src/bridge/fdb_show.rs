@@ -54,10 +54,7 @@ pub(super) fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String])
 }
 
 /// Reads the words; gives the names of the port and of the bridge.
-fn read<'w>(
-    words: &mut Words<'w>,
-    filter: &mut Filter,
-) -> Result<(Option<&'w str>, Option<&'w str>), Stop> {
+fn read<'w>(words: &mut Words<'w>, filter: &mut Filter) -> Result<(Option<&'w str>, Option<&'w str>), Stop> {
     let (mut port, mut bridge) = (None, None);
     while let Some(word) = words.take() {
         match word {

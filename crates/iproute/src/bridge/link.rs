@@ -3,7 +3,9 @@
 //! A request carries the settings in the tool's order, whatever the order of the words; of a word that comes twice the
 //! last counts. Numbers are cut to the type of the setting, and one that is negative then is not sent.
 
-use super::{Memory, atoi, bridge_device, dump_bridge_links, fail, learn_links, state_number, talk, unknown_command};
+use super::{
+    Memory, atoi, bridge_device, dump_bridge_links, fail, learn_links, state_number, talk, unknown_command,
+};
 use crate::context::{AF_BRIDGE, AF_UNSPEC, Context};
 use crate::link_show::{name, show_flags, show_name};
 use rtnl::attr::{Attr, Builder, NESTED};
@@ -254,8 +256,7 @@ impl Reads {
         let text = words.value()?;
         Ok(match self {
             Reads::Switch => {
-                let place =
-                    one_of(word, OFF_ON, text).map_err(|stop| Stop { status: BAD_SWITCH, ..stop })?;
+                let place = one_of(word, OFF_ON, text).map_err(|stop| Stop { status: BAD_SWITCH, ..stop })?;
                 Some(place as u32)
             }
             Reads::Byte => u32::try_from(atoi(text) as i8).ok(),

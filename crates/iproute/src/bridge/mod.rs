@@ -12,9 +12,7 @@ use crate::host::Host;
 use crate::options::{Parsed, parse_for};
 use rtnl::attr::Builder;
 use rtnl::message::{Messages, Refusal};
-use rtnl::object::link::{
-    IFLA_EXT_MASK, Ifinfo, RTEXT_FILTER_SKIP_STATS, RTEXT_FILTER_VF, RTM_GETLINK,
-};
+use rtnl::object::link::{IFLA_EXT_MASK, Ifinfo, RTEXT_FILTER_SKIP_STATS, RTEXT_FILTER_VF, RTM_GETLINK};
 use rtnl::words::{Stop, Words, matches};
 
 mod fdb;

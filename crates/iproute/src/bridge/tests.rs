@@ -23,7 +23,11 @@ fn refusals_have_the_tools_words_and_statuses() {
         ("foo", "Object \"foo\" is unknown, try \"bridge help\".\n", 255),
         ("link foo", "Command \"foo\" is unknown, try \"bridge link help\".\n", 255),
         ("vlan glob", "Command \"glob\" is unknown, try \"bridge vlan help\".\n", 255),
-        ("link set dev d0 learning maybe", "Error: argument of \"learning\" must be one of \"off\", \"on\", not \"maybe\"\n", 234),
+        (
+            "link set dev d0 learning maybe",
+            "Error: argument of \"learning\" must be one of \"off\", \"on\", not \"maybe\"\n",
+            234,
+        ),
         ("link set dev nosuch cost 5", "Cannot find bridge device \"nosuch\"\n", 255),
         ("link set", "Device is a required argument.\n", 255),
         ("fdb add zz:zz dev d0", "Invalid mac address zz:zz\n", 255),
@@ -44,12 +48,27 @@ fn refusals_have_the_tools_words_and_statuses() {
 #[test]
 fn requests_are_those_of_the_tool() {
     let cases: &[(&str, &str)] = &[
-        ("link set dev d0 cost 9 hairpin on state 3", "  19 0x5 070000000a0000000000000000000000 1c000c80 0500040001000000 0800030009000000 0500010003000000"),
-        ("fdb add 2:0:0:0:0:a dev d0 master vlan 1", "  28 0x605 070000000a000000c0000400 0a00020002000000000a0000 0600050001000000"),
+        (
+            "link set dev d0 cost 9 hairpin on state 3",
+            "  19 0x5 070000000a0000000000000000000000 1c000c80 0500040001000000 0800030009000000 0500010003000000",
+        ),
+        (
+            "fdb add 2:0:0:0:0:a dev d0 master vlan 1",
+            "  28 0x605 070000000a000000c0000400 0a00020002000000000a0000 0600050001000000",
+        ),
         ("fdb flush dev br0 nostatic", "  29 0x205 070000001400000000000200 0600100040000000"),
-        ("vlan add dev d0 vid 10-12 untagged", "  19 0x5 070000000a0000000000000000000000 14001a00 080002000c000a00 0800020014000c00"),
-        ("vlan set dev d0 vid 10 state blocking", "  112 0x5 070000000a000000 14000180 0800010040000a00 0500030004000000"),
-        ("mdb add dev br0 port d0 grp 239.1.1.1 permanent vid 10", "  84 0x605 0700000014000000 200001000a00000001000a00ef01010100000000000000000000000008000000"),
+        (
+            "vlan add dev d0 vid 10-12 untagged",
+            "  19 0x5 070000000a0000000000000000000000 14001a00 080002000c000a00 0800020014000c00",
+        ),
+        (
+            "vlan set dev d0 vid 10 state blocking",
+            "  112 0x5 070000000a000000 14000180 0800010040000a00 0500030004000000",
+        ),
+        (
+            "mdb add dev br0 port d0 grp 239.1.1.1 permanent vid 10",
+            "  84 0x605 0700000014000000 200001000a00000001000a00ef01010100000000000000000000000008000000",
+        ),
     ];
     for (line, request) in cases {
         let mut host = TestHost::with_two_names();

@@ -40,8 +40,7 @@ pub(super) const VLANS: i16 = 4096;
 const TUNNEL_MAX: u64 = (1 << 24) - 1;
 
 /// The verbs in the order in which a prefix is tried on them; `global` alone wants its whole word.
-const VERBS: [&str; 9] =
-    ["add", "delete", "show", "lst", "list", "tunnelshow", "set", "global", "help"];
+const VERBS: [&str; 9] = ["add", "delete", "show", "lst", "list", "tunnelshow", "set", "global", "help"];
 
 /// Runs the words behind `bridge vlan`.
 pub(super) fn run(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
@@ -132,8 +131,7 @@ fn modify(ctx: &mut Context<'_>, kind: u16, words: &[String]) -> Result<(), Stop
 
 /// Words that are not known are passed over, and what begins like `help` takes the word behind it along.
 fn read<'w>(words: &mut Words<'w>) -> Result<Change<'w>, Stop> {
-    let mut change =
-        Change { device: None, first: NONE, last: NONE, flags: 0, whose: 0, tunnels: None };
+    let mut change = Change { device: None, first: NONE, last: NONE, flags: 0, whose: 0, tunnels: None };
     while let Some(word) = words.take() {
         match word {
             "dev" => change.device = Some(words.value()?),

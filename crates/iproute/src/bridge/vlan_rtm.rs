@@ -23,11 +23,7 @@ pub(super) fn list(ctx: &mut Context<'_>, memory: &mut Memory) -> Result<(), Sto
 }
 
 /// Runs the words behind `bridge vlan global show`.
-pub(super) fn list_global(
-    ctx: &mut Context<'_>,
-    memory: &mut Memory,
-    words: &[String],
-) -> Result<(), Stop> {
+pub(super) fn list_global(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
     read_filter(ctx, words, &mut memory.vlan)?;
     learn_links(ctx)?;
     list_by(ctx, &memory.vlan, BRIDGE_VLANDB_DUMPF_GLOBAL)
@@ -160,7 +156,8 @@ fn show_global(ctx: &mut Context<'_>, attr: &Attr<'_>, ifindex: u32, vid: u32, c
     GLOBAL_OPTIONS.show(&mut ctx.scene(), &tb);
     ctx.sink.line();
     // The list is that of `mdb`, with the nest around it.
-    if let Some(routers) = tb.get(BRIDGE_VLANDB_GOPTS_MCAST_ROUTER_PORTS).and_then(|nest| nest.attrs().next()) {
+    if let Some(routers) = tb.get(BRIDGE_VLANDB_GOPTS_MCAST_ROUTER_PORTS).and_then(|nest| nest.attrs().next())
+    {
         show_routers(ctx, &routers);
     }
     ctx.sink.close_object();

@@ -243,8 +243,8 @@ fn show_statistics(ctx: &mut Context<'_>, message: &Message<'_>, filter: &Filter
         for attr in bridge.attrs().filter(|attr| attr.number == BRIDGE_XSTATS_VLAN) {
             let stats = VlanStats::decode(&attr);
             // What only ports are members of comes again with each port.
-            let of_ports = stats.flags & BRIDGE_VLAN_INFO_MASTER != 0
-                && stats.flags & BRIDGE_VLAN_INFO_BRENTRY == 0;
+            let of_ports =
+                stats.flags & BRIDGE_VLAN_INFO_MASTER != 0 && stats.flags & BRIDGE_VLAN_INFO_BRENTRY == 0;
             if of_ports || (filter.vid != 0 && filter.vid != u32::from(stats.vid)) {
                 continue;
             }

@@ -110,13 +110,13 @@ fn show_use(sink: &mut Sink, tb: &Tb<'_>) {
     if let Some(attr) = tb.get(NDA_CACHEINFO) {
         let info = Cacheinfo::decode(&attr);
         if info.references != 0 {
-            sink.uint("refcnt", "ref ", u64::from(info.references), " ");
+            sink.uint("refcnt", " ref ", u64::from(info.references), "");
         }
-        sink.uint("used", "used ", u64::from(info.used / HZ), "");
+        sink.uint("used", " used ", u64::from(info.used / HZ), "");
         sink.uint("confirmed", "/", u64::from(info.confirmed / HZ), "");
-        sink.uint("updated", "/", u64::from(info.updated / HZ), " ");
+        sink.uint("updated", "/", u64::from(info.updated / HZ), "");
     }
     if let Some(probes) = tb.u32(NDA_PROBES) {
-        sink.uint("probes", "probes ", u64::from(probes), " ");
+        sink.uint("probes", " probes ", u64::from(probes), "");
     }
 }

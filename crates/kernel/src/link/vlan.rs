@@ -21,8 +21,9 @@ const ETH_P_8021Q: u16 = 0x8100;
 const ETH_P_8021AD: u16 = 0x88a8;
 /// One more than the largest identifier; 4095 means something else in a tag.
 const IDS: u16 = 4095;
-/// Mappings of egress priorities that a vlan holds at most; Linux has no such limit.
-const EGRESS_MAPPINGS: usize = 1 << 16;
+/// Mappings of egress priorities that a vlan holds at most; Linux has no such limit. They are searched one by one,
+/// for every frame that leaves.
+const EGRESS_MAPPINGS: usize = 256;
 const ALL_FLAGS: u32 = VLAN_FLAG_REORDER_HDR
     | VLAN_FLAG_GVRP
     | VLAN_FLAG_LOOSE_BINDING
@@ -68,8 +69,8 @@ pub struct Vlan {
     lower_address: Mac,
     /// Priority code point → priority; 0 is no mapping.
     ingress: [u32; 8],
-    /// Priority → priority code point, 16 rows by the low bits, in each the newest first.
-    egress: [Vec<(u32, u8)>; 16],
+    /// Priority → priority code point, the newest first.
+    egress: Vec<(u32, u8)>,
 }
 
 /// What a device keeps of the vlans on it: protocol and identifier → vlan.
@@ -141,7 +142,7 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
         flags: VLAN_FLAG_REORDER_HDR,
         lower_address: [0; 6],
         ingress: [0; 8],
-        egress: Default::default(),
+        egress: Vec::new(),
     }));
     changelink(world, new.device, new.tb, new.data)?;
     world.register(new.device)?;
@@ -214,16 +215,15 @@ fn changelink(world: &mut World, id: DeviceId, _: &Tb<'_>, data: &Tb<'_>) -> Res
 impl Vlan {
     /// The priority code point of a priority.
     fn code_point(&self, priority: u32) -> u16 {
-        let row = &self.egress[priority as usize & 15];
-        row.iter().find(|(known, _)| *known == priority).map_or(0, |(_, point)| u16::from(*point))
+        let mapping = self.egress.iter().find(|(known, _)| *known == priority);
+        mapping.map_or(0, |(_, point)| u16::from(*point))
     }
 
     fn map_egress(&mut self, priority: u32, code_point: u8) -> Result<(), Refusal> {
-        let row = &mut self.egress[priority as usize & 15];
-        match row.iter().position(|(known, _)| *known == priority) {
-            Some(at) => row[at].1 = code_point,
-            None if row.len() >= EGRESS_MAPPINGS / 16 => return Err(Errno::ENOBUFS.into()),
-            None => row.insert(0, (priority, code_point)),
+        match self.egress.iter().position(|(known, _)| *known == priority) {
+            Some(at) => self.egress[at].1 = code_point,
+            None if self.egress.len() >= EGRESS_MAPPINGS => return Err(Errno::ENOBUFS.into()),
+            None => self.egress.insert(0, (priority, code_point)),
         }
         Ok(())
     }
@@ -238,8 +238,10 @@ fn fill(world: &World, id: DeviceId, out: &mut Builder) {
     }
     let ingress = vlan.ingress.iter().zip(0u32..).map(|(to, from)| (from, *to));
     fill_map(out, IFLA_VLAN_INGRESS_QOS, ingress);
-    let egress = vlan.egress.iter().flatten().map(|(from, to)| (*from, u32::from(*to)));
-    fill_map(out, IFLA_VLAN_EGRESS_QOS, egress);
+    // The kernel keeps them in 16 rows by the low bits of the priority.
+    let mut egress: Vec<(u32, u32)> = vlan.egress.iter().map(|(from, to)| (*from, u32::from(*to))).collect();
+    egress.sort_by_key(|(from, _)| from & 15);
+    fill_map(out, IFLA_VLAN_EGRESS_QOS, egress.into_iter());
 }
 
 /// Writes the mappings that map to something; no nest if there are none.
