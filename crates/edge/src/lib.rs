@@ -5,6 +5,8 @@
 #[cfg(target_os = "linux")]
 pub mod execute;
 #[cfg(target_os = "linux")]
+pub mod multicast;
+#[cfg(target_os = "linux")]
 pub mod netlink;
 #[cfg(target_os = "linux")]
 pub mod netns;

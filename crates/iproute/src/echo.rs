@@ -19,8 +19,7 @@ pub fn talk(
         return ctx.talk(kind, flags, body);
     }
     let flags = flags | NLM_F_ECHO | NLM_F_ACK;
-    let answer =
-        ctx.client(|client| client.ask(kind, flags, body)).map_err(|refusal| refused(&refusal))?;
+    let answer = ctx.client(|client| client.ask(kind, flags, body)).map_err(|refusal| refused(&refusal))?;
     ctx.sink.open_array("", "");
     ctx.sink.open_object("");
     if let Some(message) = Messages(&answer).next() {

@@ -77,7 +77,8 @@ mod tests {
         {
             assert!(matches_glob(pattern, text), "{pattern} {text}");
         }
-        for (pattern, text) in [("", "a"), ("d", "d0"), ("?", ""), ("[!d]0", "d0"), ("*x", "d0"), ("[d", "d")] {
+        for (pattern, text) in [("", "a"), ("d", "d0"), ("?", ""), ("[!d]0", "d0"), ("*x", "d0"), ("[d", "d")]
+        {
             assert!(!matches_glob(pattern, text), "{pattern} {text}");
         }
         assert!(matches_glob("[]]", "]") && matches_glob("a*b*c", "aXbYbZc") && !matches_glob("a*b", "abc"));

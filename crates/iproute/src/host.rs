@@ -83,6 +83,23 @@ pub trait Host {
     /// What the system says.
     fn read_file(&mut self, path: &str) -> Result<Vec<u8>, Errno>;
 
+    /// The multicast addresses that links of the current namespace listen to, in the kernel's order: of `AF_PACKET`,
+    /// `AF_INET` or `AF_INET6`.
+    ///
+    /// # Errors
+    /// EOPNOTSUPP if this world does not tell.
+    fn memberships(&mut self, _family: u8) -> Result<Vec<Membership>, Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Has a link listen to a link-layer multicast address (or no longer, if not `join`).
+    ///
+    /// # Errors
+    /// What the system says; EOPNOTSUPP if this world cannot.
+    fn set_membership(&mut self, _link: &str, _address: [u8; 6], _join: bool) -> Result<(), Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
     /// The time of day in microseconds since 1970, for `-t` and `-ts`.
     fn time_of_day(&mut self) -> u64;
 
@@ -95,6 +112,21 @@ pub trait Host {
 
     /// Writes to standard error, at once.
     fn err(&mut self, text: &str);
+}
+
+/// A multicast address that a link listens to.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Membership {
+    /// The link's index.
+    pub ifindex: u32,
+    /// The link's name.
+    pub link: String,
+    /// The address.
+    pub address: Vec<u8>,
+    /// How many want it.
+    pub users: u32,
+    /// An administrator set it.
+    pub fixed: bool,
 }
 
 /// What [`Host::netns_enter`] hands out: the namespace to go back to, as the host numbers it.

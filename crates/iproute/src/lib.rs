@@ -16,6 +16,7 @@ pub mod link_modify;
 pub mod link_show;
 pub mod link_stats;
 pub mod lladdr;
+pub mod maddress;
 pub mod monitor;
 pub mod names;
 pub mod neighbour;
@@ -42,7 +43,7 @@ type Run = fn(&mut Context<'_>, &[String]) -> Result<(), Stop>;
 static OBJECTS: &[(&str, Option<Run>)] = &[
     ("address", Some(address::run)),
     ("addrlabel", None),
-    ("maddress", None),
+    ("maddress", Some(maddress::run)),
     ("route", Some(route::run)),
     ("rule", Some(rule::run)),
     ("neighbor", Some(neighbour::run)),
@@ -168,7 +169,7 @@ mod tests {
                 1,
             ),
             ("mon foo", "Argument \"foo\" is unknown, try \"ip monitor help\".\n", 255),
-            ("mon route", "netloom: \"ip monitor route\" is not built yet\n", 2),
+            ("mon prefix", "netloom: \"ip monitor prefix\" is not built yet\n", 2),
         ];
         for (line, want, status) in cases {
             let mut host = TestHost::default();

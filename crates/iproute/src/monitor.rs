@@ -3,20 +3,29 @@
 //! Events come on a channel of their own, so that questions (what is the name of index 7?) lose none. Names of links
 //! and namespaces are read once at the start and then kept by what the events say, so a name that is gone when its
 //! last event is read still shows. Output is text whatever the options say, as in the tool.
-//! Left out: every object but `link` and `nsid`; without a word the tool watches all of them, we these two.
+//! Left out: routes of multicast, prefixes, settings, next hops and statistics; without a word the tool watches these
+//! too.
 
-use crate::context::{AF_UNSPEC, Context};
+use crate::context::{AF_INET, AF_INET6, AF_MPLS, AF_UNSPEC, Context};
 use crate::link_show::{Filter, show};
 use crate::netns::show_nsid;
 use crate::time::stamp;
+use crate::{address, neighbour, route, rule};
 use rtnl::attr::Builder;
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
 use rtnl::message::{Message, Messages, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
+use rtnl::object::addr::{Ifaddr, RTM_DELADDR, RTM_NEWADDR, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR};
 use rtnl::object::link::{
     IFLA_EXT_MASK, Ifinfo, RTEXT_FILTER_VF, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTNLGRP_LINK,
 };
+use rtnl::object::neigh::{Ndmsg, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH, RTNLGRP_NEIGH};
 use rtnl::object::netns::{RTM_DELNSID, RTM_NEWNSID, RTNLGRP_NSID};
+use rtnl::object::route::{
+    RTM_DELROUTE, RTM_F_CLONED, RTM_NEWROUTE, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_MPLS_ROUTE,
+    Rtmsg,
+};
+use rtnl::object::rule::{RTM_DELRULE, RTM_NEWRULE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE};
 use rtnl::words::{Matching, Stop, Words, matches};
 
 const USAGE: &str = "\
@@ -35,8 +44,8 @@ const NLMSG_TSTAMP: u16 = 15;
 enum Does {
     File,
     Label,
-    /// Watches a multicast group; none if the object is not built yet.
-    Object(Option<u32>),
+    /// Watches multicast groups, each for a family or for any; none if the object is not built yet.
+    Object(&'static [(u8, u32)]),
     /// Puts labels in front, whatever it watches.
     All,
     AllNsid,
@@ -44,21 +53,26 @@ enum Does {
     Device,
 }
 
+const ADDRESSES: &[(u8, u32)] = &[(AF_INET, RTNLGRP_IPV4_IFADDR), (AF_INET6, RTNLGRP_IPV6_IFADDR)];
+const ROUTES: &[(u8, u32)] =
+    &[(AF_INET, RTNLGRP_IPV4_ROUTE), (AF_INET6, RTNLGRP_IPV6_ROUTE), (AF_MPLS, RTNLGRP_MPLS_ROUTE)];
+const RULES: &[(u8, u32)] = &[(AF_INET, RTNLGRP_IPV4_RULE), (AF_INET6, RTNLGRP_IPV6_RULE)];
+
 /// The words in the order in which they are tried.
 static WORDS: &[(&str, Matching, Does)] = &[
     ("file", Matching::Prefix, Does::File),
     ("label", Matching::Prefix, Does::Label),
-    ("link", Matching::Prefix, Does::Object(Some(RTNLGRP_LINK))),
-    ("address", Matching::Prefix, Does::Object(None)),
-    ("route", Matching::Prefix, Does::Object(None)),
-    ("mroute", Matching::Prefix, Does::Object(None)),
-    ("prefix", Matching::Prefix, Does::Object(None)),
-    ("neigh", Matching::Prefix, Does::Object(None)),
-    ("netconf", Matching::Prefix, Does::Object(None)),
-    ("rule", Matching::Prefix, Does::Object(None)),
-    ("nsid", Matching::Prefix, Does::Object(Some(RTNLGRP_NSID))),
-    ("nexthop", Matching::Prefix, Does::Object(None)),
-    ("stats", Matching::Whole, Does::Object(None)),
+    ("link", Matching::Prefix, Does::Object(&[(AF_UNSPEC, RTNLGRP_LINK)])),
+    ("address", Matching::Prefix, Does::Object(ADDRESSES)),
+    ("route", Matching::Prefix, Does::Object(ROUTES)),
+    ("mroute", Matching::Prefix, Does::Object(&[])),
+    ("prefix", Matching::Prefix, Does::Object(&[])),
+    ("neigh", Matching::Prefix, Does::Object(&[(AF_UNSPEC, RTNLGRP_NEIGH)])),
+    ("netconf", Matching::Prefix, Does::Object(&[])),
+    ("rule", Matching::Prefix, Does::Object(RULES)),
+    ("nsid", Matching::Prefix, Does::Object(&[(AF_UNSPEC, RTNLGRP_NSID)])),
+    ("nexthop", Matching::Prefix, Does::Object(&[])),
+    ("stats", Matching::Whole, Does::Object(&[])),
     ("all", Matching::Whole, Does::All),
     ("all-nsid", Matching::Prefix, Does::AllNsid),
     ("help", Matching::Prefix, Does::Help),
@@ -75,6 +89,14 @@ struct Watch<'w> {
     filter: Filter,
 }
 
+impl Watch<'_> {
+    /// Watches those of the groups that are of a family; of any, if none is meant.
+    fn add(&mut self, family: u8, groups: &[(u8, u32)]) {
+        let is_meant = |of: u8| family == AF_UNSPEC || of == AF_UNSPEC || of == family;
+        self.groups.extend(groups.iter().filter(|(of, _)| is_meant(*of)).map(|(_, group)| *group));
+    }
+}
+
 /// Runs the words behind `ip monitor`.
 ///
 /// # Errors
@@ -86,7 +108,11 @@ pub fn run(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
         return replay(ctx, file, &watch);
     }
     if watch.groups.is_empty() {
-        watch.groups.extend([RTNLGRP_LINK, RTNLGRP_NSID]);
+        for (_, _, does) in WORDS {
+            if let Does::Object(groups) = does {
+                watch.add(ctx.options.family, groups);
+            }
+        }
     }
     let mut ear = listen(ctx, &watch)?;
     learn(ctx)?;
@@ -128,10 +154,10 @@ fn parse<'w>(ctx: &mut Context<'_>, words: &mut Words<'w>) -> Result<Watch<'w>, 
         match does {
             Does::File => watch.file = Some(words.value()?),
             Does::Label | Does::All => watch.labels = true,
-            Does::Object(Some(group)) => watch.groups.push(*group),
-            Does::Object(None) => {
+            Does::Object([]) => {
                 return Err(Stop::fail(2, format!("netloom: \"ip monitor {word}\" is not built yet\n")));
             }
+            Does::Object(groups) => watch.add(ctx.options.family, groups),
             Does::AllNsid => watch.all_namespaces = true,
             Does::Help => return Err(Stop::exit(USAGE)),
             Does::Device => {
@@ -184,6 +210,13 @@ fn accept(ctx: &mut Context<'_>, message: &Message<'_>, watch: &Watch<'_>, sende
             show_headers(ctx, watch, "[NSID]", sender);
             show_nsid(ctx, message);
         }
+        RTM_NEWADDR | RTM_DELADDR => accept_address(ctx, message, watch, sender),
+        RTM_NEWROUTE | RTM_DELROUTE => accept_route(ctx, message, watch, sender),
+        RTM_NEWNEIGH | RTM_DELNEIGH | RTM_GETNEIGH => accept_neighbour(ctx, message, watch, sender),
+        RTM_NEWRULE | RTM_DELRULE => {
+            show_headers(ctx, watch, "[RULE]", sender);
+            rule::show(ctx, message);
+        }
         NLMSG_ERROR | NLMSG_NOOP | NLMSG_DONE | NLMSG_TSTAMP => {}
         kind => {
             let (flags, length) = (message.header.flags, message.bytes.len());
@@ -191,6 +224,40 @@ fn accept(ctx: &mut Context<'_>, message: &Message<'_>, watch: &Watch<'_>, sende
                 "Unknown message: type=0x{kind:08x}({kind}) flags=0x{flags:08x}({flags}) len=0x{length:08x}({length})\n"
             ));
         }
+    }
+}
+
+/// An address, with its link on the same line.
+fn accept_address(ctx: &mut Context<'_>, message: &Message<'_>, watch: &Watch<'_>, sender: Option<i32>) {
+    show_headers(ctx, watch, "[ADDR]", sender);
+    let wanted = watch.filter.ifindex;
+    if Ifaddr::decode(message).is_some_and(|info| wanted == 0 || wanted == info.ifindex) {
+        address::show(ctx, message, true);
+    }
+}
+
+/// A route; what a lookup left behind is passed over.
+fn accept_route(ctx: &mut Context<'_>, message: &Message<'_>, watch: &Watch<'_>, sender: Option<i32>) {
+    if Rtmsg::decode(message).is_none_or(|route| route.flags & RTM_F_CLONED != 0) {
+        return;
+    }
+    show_headers(ctx, watch, "[ROUTE]", sender);
+    let oif = Some(watch.filter.ifindex).filter(|ifindex| *ifindex != 0);
+    let filter = route::Filter { family: ctx.options.family, oif, ..route::Filter::default() };
+    if filter.takes(message, &mut route::Seen::default()) {
+        route::show(ctx, message, &filter);
+    }
+}
+
+fn accept_neighbour(ctx: &mut Context<'_>, message: &Message<'_>, watch: &Watch<'_>, sender: Option<i32>) {
+    let family = ctx.options.family;
+    if Ndmsg::decode(message).is_none_or(|head| family != AF_UNSPEC && head.family != family) {
+        return;
+    }
+    show_headers(ctx, watch, "[NEIGH]", sender);
+    let filter = neighbour::Filter { ifindex: watch.filter.ifindex, ..neighbour::Filter::default() };
+    if filter.takes(message) {
+        neighbour::show(ctx, message, &filter);
     }
 }
 

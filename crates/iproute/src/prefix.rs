@@ -25,13 +25,8 @@ pub struct Prefix {
 }
 
 /// The families by their names.
-const FAMILIES: &[(&str, u8)] = &[
-    ("inet", AF_INET),
-    ("inet6", AF_INET6),
-    ("link", AF_PACKET),
-    ("mpls", AF_MPLS),
-    ("bridge", AF_BRIDGE),
-];
+const FAMILIES: &[(&str, u8)] =
+    &[("inet", AF_INET), ("inet6", AF_INET6), ("link", AF_PACKET), ("mpls", AF_MPLS), ("bridge", AF_BRIDGE)];
 
 /// The family of that name.
 pub fn family_number(name: &str) -> Option<u8> {

@@ -8,7 +8,7 @@ use crate::device::DeviceId;
 use crate::netns::{ListKey, NetnsId};
 use crate::world::World;
 use rtnl::errno::Errno;
-use rtnl::message::Header;
+use rtnl::message::{Header, Refusal};
 use std::collections::{BTreeSet, VecDeque};
 
 /// Bytes that wait for one client at most.
@@ -45,6 +45,10 @@ pub(crate) enum DumpKind {
     Links { viewed: NetnsId, after: Option<ListKey>, filter: LinkFilter, sequence: u32 },
     /// Identifiers of namespaces, from one on.
     NetnsIds { viewed: NetnsId, current: Option<NetnsId>, from: u32 },
+    /// What was written down when it was asked for, and a refusal behind it.
+    Pieces { pieces: VecDeque<Vec<u8>>, failure: Option<Refusal> },
+    /// What bridges know.
+    Bridge(Box<crate::rtnl::bridge_dump::BridgeDump>),
     /// Nothing: the end is told at once.
     Nothing,
 }

@@ -4,6 +4,8 @@
 //! they stand on it or have it as a port, is in `attached`. Both are found by their Rust type.
 
 use crate::features::Features;
+use crate::host::inet::Inet;
+use crate::inet6::Inet6;
 use crate::link::Type;
 use crate::netns::NetnsId;
 use rtnl::object::link::{
@@ -141,13 +143,6 @@ pub struct Counters {
     pub multicast: u64,
 }
 
-/// What IPv6 keeps of a device as far as links show it; none while the MTU is below 1280.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Inet6 {
-    /// `IN6_ADDR_GEN_MODE_*`: 0 eui64, 1 none, 2 stable-privacy, 3 random.
-    pub addr_gen_mode: u8,
-}
-
 /// The rarely used parts, kept apart so that a link stays small.
 #[derive(Clone, Debug, Default)]
 pub struct Extras {
@@ -244,8 +239,10 @@ pub struct Device {
     pub segmentation: [u32; 5],
     /// The counters.
     pub counters: Counters,
-    /// IPv6's part.
-    pub inet6: Option<Inet6>,
+    /// IPv4's part; none while the MTU is below 68.
+    pub(crate) inet: Option<Box<Inet>>,
+    /// IPv6's part; none while the MTU is below 1280.
+    pub(crate) inet6: Option<Box<Inet6>>,
     /// What is rarely there.
     pub extras: Option<Box<Extras>>,
     /// The device it is a port of.
@@ -336,6 +333,7 @@ impl Device {
             rx_queues: 1,
             segmentation: SEGMENTATION,
             counters: Counters::default(),
+            inet: None,
             inet6: None,
             extras: None,
             master: None,

@@ -204,7 +204,7 @@ impl Pool {
 
     /// A frame of so many bytes, whatever they were.
     #[inline]
-    fn blank(&mut self, length: usize) -> Option<FrameId> {
+    pub(crate) fn blank(&mut self, length: usize) -> Option<FrameId> {
         let buffer = self.take_buffer(length)?;
         self.numbers = self.numbers.wrapping_add(1);
         let number = self.numbers;

@@ -89,7 +89,9 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
     match event {
         Event::Register => world[id].multicast.clear(),
         Event::Up => world.add_group(id, ALL_HOSTS),
-        Event::Down => drop(world.remove_group(id, &ALL_HOSTS)),
+        Event::Down => {
+            world.remove_group(id, &ALL_HOSTS);
+        }
         _ => {}
     }
     if event == Event::Register {

@@ -38,8 +38,8 @@ pub struct Netns {
     pub(crate) known_by: BTreeSet<NetnsId>,
     /// It ends: it gives no identifiers and gets none.
     pub(crate) dying: bool,
-    /// Settings by name that people made, beside what is derived from them.
-    pub(crate) sysctls: BTreeMap<String, String>,
+    /// The host stack.
+    pub(crate) stack: Box<crate::host::Stack>,
     /// How often the devices changed, for dumps that are interrupted.
     pub(crate) sequence: u32,
 }

@@ -292,7 +292,7 @@ impl World {
                 let _ = receive(self, id, event);
             }
         }
-        crate::inet6::event(self, id, event);
+        crate::host::event(self, id, event);
         crate::groups::event(self, id, event);
     }
 

@@ -1,32 +1,210 @@
-//! The settings of a namespace that `sysctl` reaches: those under `net.ipv6.conf` that decide whether links have
-//! IPv6. A setting of a device that is not there does not exist.
+//! The settings of a namespace that `sysctl` reaches, and what setting one leads to.
+//!
+//! `net.ipv4.conf.DEVICE.*`, `net.ipv6.conf.DEVICE.*`, `net.ipv4.neigh.DEVICE.*` and `net.ipv6.neigh.DEVICE.*`, where
+//! DEVICE may be `all` (not for neighbours) and `default`, and those of the namespace itself; the rows are in
+//! `host::conf`. A setting of a device that is not there does not exist.
 
+use crate::device::DeviceId;
+use crate::host::conf::{self, Setting, Values, v4, v6};
 use crate::netns::NetnsId;
 use crate::world::World;
 use rtnl::errno::Errno;
 
-/// The settings of `net.ipv6.conf.DEVICE`, with what they are before anyone sets them.
-const IPV6_CONF: &[(&str, &str)] = &[("disable_ipv6", "0"), ("addr_gen_mode", "0"), ("accept_dad", "1")];
+/// Which family's which settings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Conf4,
+    Conf6,
+    Neigh4,
+    Neigh6,
+}
 
-/// The value that a setting has before anyone sets it; ENOENT if there is no such setting.
-fn default(world: &World, netns: NetnsId, name: &str) -> Result<&'static str, Errno> {
-    let (device, setting) =
-        name.strip_prefix("net.ipv6.conf.").and_then(|rest| rest.rsplit_once('.')).ok_or(Errno::ENOENT)?;
-    let row = IPV6_CONF.iter().find(|(known, _)| *known == setting).ok_or(Errno::ENOENT)?;
-    let exists = ["all", "default"].contains(&device) || world.by_name(netns, device.as_bytes()).is_some();
-    if exists { Ok(row.1) } else { Err(Errno::ENOENT) }
+impl Room {
+    fn table(self) -> &'static [Setting] {
+        match self {
+            Room::Conf4 => conf::IPV4,
+            Room::Conf6 => conf::IPV6,
+            Room::Neigh4 | Room::Neigh6 => conf::NEIGHBOUR,
+        }
+    }
+}
+
+/// Whose setting it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    All,
+    Default,
+    Device(DeviceId),
+}
+
+/// Where a value is kept.
+#[derive(Clone, Copy)]
+enum Place {
+    /// A setting of the namespace.
+    Netns(usize),
+    /// One of a device, or of all.
+    Of(Room, Whose, usize),
+}
+
+const ROOMS: &[(&str, Room)] = &[
+    ("net.ipv4.conf.", Room::Conf4),
+    ("net.ipv6.conf.", Room::Conf6),
+    ("net.ipv4.neigh.", Room::Neigh4),
+    ("net.ipv6.neigh.", Room::Neigh6),
+];
+
+/// Finds a setting by its name; ENOENT if there is no such setting.
+fn find(world: &World, netns: NetnsId, name: &str) -> Result<Place, Errno> {
+    if name == "net.ipv4.ip_forward" {
+        return Ok(Place::Of(Room::Conf4, Whose::All, v4::FORWARDING));
+    }
+    if let Some(place) = conf::find(conf::NETNS, name) {
+        return Ok(Place::Netns(place));
+    }
+    let found = ROOMS.iter().find_map(|(prefix, room)| Some((name.strip_prefix(prefix)?, *room)));
+    let (rest, room) = found.ok_or(Errno::ENOENT)?;
+    let (device, setting) = rest.rsplit_once('.').ok_or(Errno::ENOENT)?;
+    let place = conf::find(room.table(), setting).ok_or(Errno::ENOENT)?;
+    let neighbours = matches!(room, Room::Neigh4 | Room::Neigh6);
+    let whose = match device {
+        "all" if neighbours => return Err(Errno::ENOENT),
+        "all" => Whose::All,
+        "default" => Whose::Default,
+        name => Whose::Device(world.by_name(netns, name.as_bytes()).ok_or(Errno::ENOENT)?),
+    };
+    let place = Place::Of(room, whose, place);
+    values(world, netns, place).map(|_| place)
+}
+
+/// The values among which a setting is; ENOENT if the device has not this family.
+fn values(world: &World, netns: NetnsId, place: Place) -> Result<&Values, Errno> {
+    let stack = &world.space(netns)?.stack;
+    let Place::Of(room, whose, _) = place else { return Ok(&stack.conf) };
+    Ok(match (room, whose) {
+        (Room::Conf4, Whose::All) => &stack.all4,
+        (Room::Conf4, Whose::Default) => &stack.default4,
+        (Room::Conf6, Whose::All) => &stack.all6,
+        (Room::Conf6, Whose::Default) => &stack.default6,
+        (Room::Neigh4, Whose::All | Whose::Default) => &stack.neigh4,
+        (Room::Neigh6, Whose::All | Whose::Default) => &stack.neigh6,
+        (Room::Conf4, Whose::Device(id)) => &world[id].inet.as_ref().ok_or(Errno::ENOENT)?.conf,
+        (Room::Neigh4, Whose::Device(id)) => &world[id].inet.as_ref().ok_or(Errno::ENOENT)?.neighbours,
+        (Room::Conf6, Whose::Device(id)) => &world[id].inet6.as_ref().ok_or(Errno::ENOENT)?.conf,
+        (Room::Neigh6, Whose::Device(id)) => &world[id].inet6.as_ref().ok_or(Errno::ENOENT)?.neighbours,
+    })
+}
+
+fn values_mut(world: &mut World, netns: NetnsId, place: Place) -> Result<&mut Values, Errno> {
+    if let Place::Of(room, Whose::Device(id), _) = place {
+        let device = world.get_mut(id).ok_or(Errno::ENOENT)?;
+        let of4 = device.inet.as_mut().ok_or(Errno::ENOENT);
+        let of6 = device.inet6.as_mut().ok_or(Errno::ENOENT);
+        return Ok(match room {
+            Room::Conf4 => &mut of4?.conf,
+            Room::Neigh4 => &mut of4?.neighbours,
+            Room::Conf6 => &mut of6?.conf,
+            Room::Neigh6 => &mut of6?.neighbours,
+        });
+    }
+    let stack = &mut world.space_mut(netns)?.stack;
+    let Place::Of(room, whose, _) = place else { return Ok(&mut stack.conf) };
+    Ok(match (room, whose) {
+        (Room::Conf4, Whose::All) => &mut stack.all4,
+        (Room::Conf4, _) => &mut stack.default4,
+        (Room::Conf6, Whose::All) => &mut stack.all6,
+        (Room::Conf6, _) => &mut stack.default6,
+        (Room::Neigh4, _) => &mut stack.neigh4,
+        (Room::Neigh6, _) => &mut stack.neigh6,
+    })
 }
 
 /// Sets a setting.
 pub(crate) fn set(world: &mut World, netns: NetnsId, name: &str, value: &str) -> Result<(), Errno> {
-    default(world, netns, name)?;
-    let value: i32 = value.trim().parse().map_err(|_| Errno::EINVAL)?;
-    world.space_mut(netns)?.sysctls.insert(name.to_owned(), value.to_string());
+    let place = find(world, netns, name)?;
+    let value = value.split_whitespace().next().unwrap_or("");
+    let value: i32 = value.parse().map_err(|_| Errno::EINVAL)?;
+    let old = values(world, netns, place)?.get(number(place));
+    if let Place::Of(Room::Conf6, _, v6::ADDR_GEN_MODE) = place {
+        // 2 needs a secret that nobody has set.
+        if !(0..=3).contains(&value) || value == 2 {
+            return Err(Errno::EINVAL);
+        }
+    }
+    values_mut(world, netns, place)?.set(number(place), value);
+    let Place::Of(room, whose, at) = place else { return Ok(()) };
+    match (room, at) {
+        (Room::Conf4, v4::FORWARDING) => spread_forwarding4(world, netns, whose, value),
+        (Room::Conf6, v6::DISABLE_IPV6 | v6::FORWARDING | v6::ADDR_GEN_MODE) => {
+            spread6(world, netns, whose, at, old, value);
+        }
+        (Room::Conf4 | Room::Neigh4, _) if whose == Whose::Default => inherit4(world, netns, room, at, value),
+        _ => {}
+    }
+    world.settle();
+    world.run();
     Ok(())
+}
+
+fn number(place: Place) -> usize {
+    match place {
+        Place::Netns(at) | Place::Of(_, _, at) => at,
+    }
+}
+
+fn devices(world: &World, netns: NetnsId) -> Vec<DeviceId> {
+    world.space(netns).map_or(Vec::new(), |space| space.in_order_of_arrival())
+}
+
+/// Devices on which nobody has set a value take over the new default (`devinet_copy_dflt_conf`).
+fn inherit4(world: &mut World, netns: NetnsId, room: Room, at: usize, value: i32) {
+    for id in devices(world, netns) {
+        if let Some(inet) = world[id].inet.as_mut() {
+            let values = if room == Room::Conf4 { &mut inet.conf } else { &mut inet.neighbours };
+            values.inherit(at, value);
+        }
+    }
+}
+
+/// Forwarding for all is forwarding by default and on every device (`inet_forward_change`).
+fn spread_forwarding4(world: &mut World, netns: NetnsId, whose: Whose, value: i32) {
+    if whose == Whose::Default {
+        return inherit4(world, netns, Room::Conf4, v4::FORWARDING, value);
+    }
+    if whose != Whose::All {
+        return;
+    }
+    if let Ok(space) = world.space_mut(netns) {
+        space.stack.default4.set(v4::FORWARDING, value);
+    }
+    for id in devices(world, netns) {
+        if let Some(inet) = world[id].inet.as_mut() {
+            inet.conf.set(v4::FORWARDING, value);
+        }
+    }
+}
+
+/// The settings of IPv6 that reach further than where they were made (`addrconf_disable_ipv6`,
+/// `addrconf_fixup_forwarding`).
+fn spread6(world: &mut World, netns: NetnsId, whose: Whose, at: usize, old: i32, value: i32) {
+    match whose {
+        Whose::Default => {}
+        Whose::All => {
+            if let Ok(space) = world.space_mut(netns) {
+                space.stack.default6.set(at, value);
+            }
+            for id in devices(world, netns) {
+                let Some(inet6) = world[id].inet6.as_mut() else { continue };
+                let before = inet6.conf.get(at);
+                inet6.conf.set(at, value);
+                crate::inet6::setting_changed(world, id, at, before);
+            }
+        }
+        Whose::Device(id) => crate::inet6::setting_changed(world, id, at, old),
+    }
 }
 
 /// Reads a setting.
 pub(crate) fn get(world: &World, netns: NetnsId, name: &str) -> Result<String, Errno> {
-    let default = default(world, netns, name)?;
-    Ok(world.space(netns)?.sysctls.get(name).cloned().unwrap_or_else(|| default.to_owned()))
+    let place = find(world, netns, name)?;
+    Ok(values(world, netns, place)?.get(number(place)).to_string())
 }

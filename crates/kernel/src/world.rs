@@ -5,6 +5,7 @@
 
 use crate::client::Clients;
 use crate::device::{Device, DeviceId, Mac, Name};
+use crate::host::socket::Sockets;
 use crate::link::Type;
 use crate::netns::{Netns, NetnsId};
 use crate::run::Run;
@@ -41,6 +42,7 @@ pub struct World {
     /// Frames, and what waits to be done with them.
     pub run: Run,
     pub(crate) timers: Timers,
+    pub(crate) sockets: Sockets,
     /// The time of the request or frame at hand.
     pub now: Instant,
 }
@@ -57,6 +59,7 @@ impl World {
             clients: Clients::default(),
             run: Run::new(),
             timers: Timers::default(),
+            sockets: Sockets::default(),
             now: Instant(0),
         }
     }

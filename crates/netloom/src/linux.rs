@@ -5,8 +5,9 @@
 
 use edge::execute::Failure;
 use edge::netlink::{Netlink, Watch};
-use edge::{execute, netlink, netns, system};
-use iproute::host::{Entered, Host};
+use edge::{execute, multicast, netlink, netns, system};
+use iproute::context::{AF_INET, AF_INET6, AF_PACKET};
+use iproute::host::{Entered, Host, Membership};
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
 use std::collections::BTreeMap;
@@ -134,6 +135,24 @@ impl Host for LinuxHost {
 
     fn read_file(&mut self, path: &str) -> Result<Vec<u8>, Errno> {
         system::read_file(path)
+    }
+
+    fn memberships(&mut self, family: u8) -> Result<Vec<Membership>, Errno> {
+        let told = match family {
+            AF_PACKET => multicast::link_layer(),
+            AF_INET => multicast::inet(),
+            AF_INET6 => multicast::inet6(),
+            _ => Err(Errno::EAFNOSUPPORT),
+        };
+        let all = told?.into_iter().map(|one| {
+            let multicast::Membership { ifindex, link, address, users, fixed } = one;
+            Membership { ifindex, link, address, users, fixed }
+        });
+        Ok(all.collect())
+    }
+
+    fn set_membership(&mut self, link: &str, address: [u8; 6], join: bool) -> Result<(), Errno> {
+        multicast::set(link, address, join)
     }
 
     fn time_of_day(&mut self) -> u64 {

@@ -267,7 +267,18 @@ pub fn acknowledge(out: &mut Builder, request: &Message<'_>, pid: u32, refusal: 
 
 /// Writes a dump's end.
 pub fn done(out: &mut Builder, request: Header, pid: u32) {
-    let start = out.start(Header { kind: NLMSG_DONE, flags: NLM_F_MULTI, seq: request.seq, pid });
-    out.bytes.extend_from_slice(&0i32.to_ne_bytes());
+    done_with(out, request, pid, None);
+}
+
+/// Writes a dump's end, with the refusal that ended it, if one did.
+pub fn done_with(out: &mut Builder, request: Header, pid: u32, refusal: Option<&Refusal>) {
+    let sentence = refusal.and_then(|refusal| refusal.sentence.as_deref());
+    let flags = NLM_F_MULTI | if sentence.is_some() { NLM_F_ACK_TLVS } else { 0 };
+    let start = out.start(Header { kind: NLMSG_DONE, flags, seq: request.seq, pid });
+    let number = refusal.map_or(0, |refusal| -i32::from(refusal.errno.0));
+    out.bytes.extend_from_slice(&number.to_ne_bytes());
+    if let Some(sentence) = sentence {
+        out.string(NLMSGERR_ATTR_MSG, sentence.as_bytes());
+    }
     out.finish(start);
 }

@@ -58,8 +58,7 @@ fn show_all(ctx: &mut Context<'_>, select: &Select) {
 fn links(ctx: &mut Context<'_>, select: &Select) -> Option<Vec<Vec<u8>>> {
     if select.link.ifindex != 0 {
         let mut body = Builder::new();
-        let info =
-            Ifinfo { family: select.family, ifindex: select.link.ifindex as i32, ..Ifinfo::default() };
+        let info = Ifinfo { family: select.family, ifindex: select.link.ifindex as i32, ..Ifinfo::default() };
         info.encode(&mut body);
         body.u32(IFLA_EXT_MASK, extension(ctx));
         return match ctx.client(|client| client.ask(RTM_GETLINK, 0, &body.bytes)) {
@@ -120,13 +119,7 @@ fn is_listed(ctx: &mut Context<'_>, select: &Select, own: &[&Vec<u8>]) -> bool {
     own.iter().any(|bytes| Messages(bytes).any(|message| select.takes(ctx, &message)))
 }
 
-fn show_link(
-    ctx: &mut Context<'_>,
-    select: &Select,
-    message: &Message<'_>,
-    info: &Ifinfo,
-    own: &[&Vec<u8>],
-) {
+fn show_link(ctx: &mut Context<'_>, select: &Select, message: &Message<'_>, info: &Ifinfo, own: &[&Vec<u8>]) {
     let (brief, on_one_line) = (ctx.sink.format.brief, ctx.sink.format.oneline);
     let no_link = on_one_line && select.family != AF_PACKET;
     let mut shown = false;

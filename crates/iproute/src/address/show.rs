@@ -26,9 +26,7 @@ pub fn show(ctx: &mut Context<'_>, message: &Message<'_>, on_one_line: bool) {
     if brief {
         return;
     }
-    for (number, word, key) in
-        [(IFA_BROADCAST, "brd ", "broadcast"), (IFA_ANYCAST, "any ", "anycast")]
-    {
+    for (number, word, key) in [(IFA_BROADCAST, "brd ", "broadcast"), (IFA_ANYCAST, "any ", "anycast")] {
         if let Some(attr) = tb.get(number) {
             sink.text(word);
             let text = attr_text(info.family, &attr);
@@ -50,7 +48,7 @@ pub fn show(ctx: &mut Context<'_>, message: &Message<'_>, on_one_line: bool) {
 
 /// The link, if it is shown, and the family.
 fn show_head(ctx: &mut Context<'_>, info: &Ifaddr, on_one_line: bool) {
-    if on_one_line {
+    if on_one_line || ctx.options.echo {
         let name = ctx.links().name(info.ifindex);
         if ctx.sink.json() {
             ctx.sink.int("index", "", i64::from(info.ifindex as i32), "");

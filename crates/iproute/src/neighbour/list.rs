@@ -74,7 +74,8 @@ impl Filter {
     }
 
     fn parse(ctx: &mut Context<'_>, words: &[String], flushes: bool) -> Result<Filter, Stop> {
-        let states = if flushes { !u32::from(NUD_PERMANENT | NUD_NOARP) } else { 0xff & !u32::from(NUD_NOARP) };
+        let states =
+            if flushes { !u32::from(NUD_PERMANENT | NUD_NOARP) } else { 0xff & !u32::from(NUD_NOARP) };
         let mut filter = Filter { family: ctx.options.family, states, ..Filter::default() };
         let (mut device, mut given) = (None, false);
         let mut words = Words::new(words);

@@ -9,6 +9,7 @@ use rtnl::message::{NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnl::object::neigh::*;
 use rtnl::words::{Stop, matches, number};
 
+pub use list::Filter;
 pub use show::show;
 
 /// Runs the words behind `ip neighbour`.

@@ -106,7 +106,11 @@ impl<'w> Line<'w> {
             _ if matches(word, "proxy") => self.read_proxy(family, words)?,
             "router" => self.head.flags |= NTF_ROUTER,
             "use" => self.head.flags |= NTF_USE,
-            _ if matches(word, "managed") => self.extended |= NTF_EXT_MANAGED,
+            // The kernel finds out; a state that was typed before goes.
+            _ if matches(word, "managed") => {
+                self.extended |= NTF_EXT_MANAGED;
+                self.head.state = NUD_NONE;
+            }
             _ if matches(word, "extern_learn") => self.head.flags |= NTF_EXT_LEARNED,
             "dev" => self.device = Some(words.value()?),
             _ if matches(word, "protocol") => {

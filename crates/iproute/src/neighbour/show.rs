@@ -117,6 +117,6 @@ fn show_use(sink: &mut Sink, tb: &Tb<'_>) {
         sink.uint("updated", "/", u64::from(info.updated / HZ), "");
     }
     if let Some(probes) = tb.u32(NDA_PROBES) {
-        sink.uint("probes", " probes ", u64::from(probes), "");
+        sink.uint("probes", "probes ", u64::from(probes), " ");
     }
 }

@@ -50,12 +50,7 @@ pub(super) fn run(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
 type Partial = (Vec<Vec<u8>>, Stop);
 
 /// Asks for routes. That the main table does not exist yet is no error in a listing.
-fn dump(
-    ctx: &mut Context<'_>,
-    filter: &Filter,
-    family: u8,
-    flushes: bool,
-) -> Result<Vec<Vec<u8>>, Partial> {
+fn dump(ctx: &mut Context<'_>, filter: &Filter, family: u8, flushes: bool) -> Result<Vec<Vec<u8>>, Partial> {
     let cloned = filter.cloned == Some(true);
     let mut body = Builder::new();
     Rtmsg {
@@ -116,8 +111,9 @@ fn rounds(ctx: &mut Context<'_>, filter: &Filter, family: u8) -> Result<(), Stop
     }
     let start = ctx.host.time_of_day();
     for round in 0..ROUNDS {
-        let all = dump(ctx, filter, family, true).map_err(|(_, stop)| {
-            Stop { error: stop.error.replace("Dump terminated", "Flush terminated"), ..stop }
+        let all = dump(ctx, filter, family, true).map_err(|(_, stop)| Stop {
+            error: stop.error.replace("Dump terminated", "Flush terminated"),
+            ..stop
         })?;
         let mut seen = Seen::default();
         let entries = gather(ctx, &all, |_, message| {
@@ -138,9 +134,8 @@ fn rounds(ctx: &mut Context<'_>, filter: &Filter, family: u8) -> Result<(), Stop
         let spent = ctx.host.time_of_day().saturating_sub(start);
         if spent > PATIENCE {
             let (seconds, left) = (spent / 1_000_000, entries.len());
-            let end = format!(
-                "\n*** Flush not completed after {seconds} seconds, {left} entries remain ***\n"
-            );
+            let end =
+                format!("\n*** Flush not completed after {seconds} seconds, {left} entries remain ***\n");
             return Err(Stop::fail(1, "").with_output(end));
         }
         say_round(ctx, round + 1, entries.len(), "entries");

@@ -1,7 +1,7 @@
 //! The metrics of a route: the words that set them, and how they show.
 
-use rtnl::attr::Builder;
 use rtnl::attr::Attr;
+use rtnl::attr::Builder;
 use rtnl::object::route::*;
 use rtnl::sink::Sink;
 use rtnl::table::Tb;
@@ -43,13 +43,7 @@ const ANY: Value = Value::Number(u32::MAX);
 static METRICS: &[Metric] = &[
     metric("mtu", Matching::Whole, RTAX_MTU, ANY),
     metric("hoplimit", Matching::Whole, RTAX_HOPLIMIT, Value::Number(255)),
-    Metric {
-        word: "advmss",
-        matching: Matching::Whole,
-        number: RTAX_ADVMSS,
-        complaint: "mss",
-        value: ANY,
-    },
+    Metric { word: "advmss", matching: Matching::Whole, number: RTAX_ADVMSS, complaint: "mss", value: ANY },
     metric("reordering", Matching::Prefix, RTAX_REORDERING, ANY),
     metric("rtt", Matching::Whole, RTAX_RTT, Value::Time(8)),
     metric("rto_min", Matching::Whole, RTAX_RTO_MIN, Value::LockedTime),
@@ -65,8 +59,7 @@ static METRICS: &[Metric] = &[
 ];
 
 /// The one whose word is tried behind all others of a route.
-static LAST: Metric =
-    metric("fastopen_no_cookie", Matching::Prefix, RTAX_FASTOPEN_NO_COOKIE, Value::Switch);
+static LAST: Metric = metric("fastopen_no_cookie", Matching::Prefix, RTAX_FASTOPEN_NO_COOKIE, Value::Switch);
 
 /// The metrics that were read, as attributes, and which of them are locked.
 #[derive(Default)]

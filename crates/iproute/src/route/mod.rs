@@ -18,14 +18,14 @@ use crate::link_list;
 use rtnl::attr::Builder;
 use rtnl::message::{Messages, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnl::object::link::{
-    IFLA_EXT_MASK, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, Ifinfo, RTEXT_FILTER_SKIP_STATS,
-    RTM_GETLINK,
+    IFLA_EXT_MASK, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, Ifinfo,
+    RTEXT_FILTER_SKIP_STATS, RTM_GETLINK,
 };
 use rtnl::object::route::{RT_TABLE_MAIN, RTM_DELROUTE, RTM_NEWROUTE};
 use rtnl::table::Tb;
 use rtnl::words::{Stop, matches};
 
-pub use filter::Filter;
+pub use filter::{Filter, Seen};
 pub use show::show;
 
 /// In `IFLA_INFO_DATA` of a VRF: its table.

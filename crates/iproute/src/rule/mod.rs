@@ -64,7 +64,8 @@ fn read_range(text: &str) -> (Option<u32>, Option<u32>) {
 }
 
 fn integer_part(digits: &str) -> Option<u32> {
-    let value = digits.bytes().fold(0_u64, |all, b| all.saturating_mul(10).saturating_add(u64::from(b - b'0')));
+    let value =
+        digits.bytes().fold(0_u64, |all, b| all.saturating_mul(10).saturating_add(u64::from(b - b'0')));
     (!digits.is_empty()).then_some(value as u32)
 }
 

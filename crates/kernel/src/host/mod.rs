@@ -1,21 +1,277 @@
-//! The host stack of a namespace: what becomes of frames that no device took.
+//! The host stack of a namespace: addresses, routes, rules, neighbours, and the protocols between devices and programs.
+//!
+//! ```text
+//!            sockets                                      requests
+//!     icmp  udp  icmp6  fragments              addr   route   rule   neigh      (../rtnl)
+//!        ipv4        ipv6                      inet   fib4    rule   neighbour
+//!   arp  route4      fib6  ndisc               inet6  fib6
+//!        neighbour ── output ──▶ Transmit                                       (../run)
+//! receive ◀── Receive
+//! ```
+//!
+//! A packet of the host's own, or one that is sent on, leaves through [`output`]: the neighbour gives it its Ethernet
+//! header, or keeps it until it is found. Time is the kernel's; everything that waits has a [`HostTimer`].
+//!
+//! **Left out**: TCP, the choice among the next hops of a multipath route by hash, multicast routing, and IPsec.
 
-use crate::device::DeviceId;
+mod api;
+pub(crate) mod arp;
+pub(crate) mod conf;
+pub(crate) mod fib4;
+pub(crate) mod fib4_sync;
+pub(crate) mod fib6;
+pub(crate) mod fragment;
+pub(crate) mod icmp;
+pub(crate) mod icmp6;
+pub(crate) mod inet;
+pub(crate) mod ipv4;
+pub(crate) mod ipv6;
+pub(crate) mod limit;
+pub(crate) mod ndisc;
+pub(crate) mod neighbour;
+pub(crate) mod route4;
+pub(crate) mod rule;
+pub mod socket;
+pub(crate) mod udp;
+
+use crate::device::{DeviceId, Mac};
+use crate::frame::{FrameId, PacketKind, Tag};
+use crate::link::Event;
 use crate::netns::NetnsId;
-use crate::run::{Batch, Drop};
+use crate::run::{Batch, Deed, Drop, Step};
 use crate::world::World;
+use conf::Values;
+use rtnl::object::link::{ARPHRD_LOOPBACK, IFF_LOOPBACK};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use wire::ethertype;
+
+/// `AF_INET`.
+pub(crate) const AF_INET: u8 = 2;
+/// `AF_INET6`.
+pub(crate) const AF_INET6: u8 = 10;
+
+/// Bytes of the Ethernet header.
+const ETHERNET: usize = wire::ethernet::LENGTH;
 
 /// What the host stack of a namespace may wait for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum HostTimer {
     /// The next step of a neighbour's state.
-    Neighbour(DeviceId, std::net::IpAddr),
+    Neighbour(DeviceId, IpAddr),
+    /// The end of a lifetime of an IPv4 address.
+    Lifetimes(DeviceId),
+    /// The same for IPv6.
+    Lifetimes6(DeviceId),
+    /// The next step of looking for duplicates of an IPv6 address.
+    Duplicates(DeviceId, std::net::Ipv6Addr),
+    /// The next question for routers.
+    Routers(DeviceId),
+    /// A report of the groups that a device listens to.
+    Groups(DeviceId),
+    /// A route of IPv6 ends.
+    Routes6,
+    /// The end of waiting for the fragments of a packet.
+    Fragments(fragment::Key),
+}
+
+/// The host stack of a namespace.
+pub(crate) struct Stack {
+    pub all4: Values,
+    pub default4: Values,
+    pub neigh4: Values,
+    pub all6: Values,
+    pub default6: Values,
+    pub neigh6: Values,
+    pub conf: Values,
+    pub fib4: fib4::Fib,
+    pub rules4: rule::Rules,
+    pub fib6: fib6::Fib,
+    pub rules6: rule::Rules,
+    pub neighbours: neighbour::Neighbours,
+    pub fragments: fragment::Fragments,
+    /// IPv4 addresses of the host, and how many devices have each.
+    pub locals: BTreeMap<Ipv4Addr, u32>,
+    pub errors: limit::Limits,
+    /// The last identification of a packet.
+    pub identification: u16,
+}
+
+impl Default for Stack {
+    fn default() -> Stack {
+        Stack {
+            all4: Values::all(conf::IPV4),
+            default4: Values::defaults(conf::IPV4),
+            neigh4: Values::defaults(conf::NEIGHBOUR),
+            all6: Values::all(conf::IPV6),
+            default6: Values::defaults(conf::IPV6),
+            neigh6: Values::defaults(conf::NEIGHBOUR),
+            conf: Values::defaults(conf::NETNS),
+            fib4: fib4::Fib::default(),
+            rules4: rule::Rules::inet(),
+            fib6: fib6::Fib::default(),
+            rules6: rule::Rules::inet6(),
+            neighbours: neighbour::Neighbours::default(),
+            fragments: fragment::Fragments::default(),
+            locals: BTreeMap::new(),
+            errors: limit::Limits::default(),
+            identification: 0,
+        }
+    }
+}
+
+/// For whom a frame is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum For {
+    /// For this host alone.
+    Host,
+    /// For many.
+    Many,
+    /// For another host.
+    Other,
+}
+
+/// Something happened to a device.
+pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
+    if world.get(id).is_some() {
+        inet::event(world, id, event);
+    }
+    if world.get(id).is_some() {
+        crate::inet6::event(world, id, event);
+    }
 }
 
 /// A timer went off.
-pub(crate) fn timer(_: &mut World, _: NetnsId, _: HostTimer) {}
+pub(crate) fn timer(world: &mut World, netns: NetnsId, timer: HostTimer) {
+    match timer {
+        HostTimer::Neighbour(id, address) => neighbour::timer(world, netns, (id, address)),
+        HostTimer::Fragments(key) => fragment::expire(world, netns, key),
+        HostTimer::Routes6 => fib6::expire(world, netns),
+        HostTimer::Lifetimes(id) if world.get(id).is_some() => inet::end_lifetimes(world, id),
+        HostTimer::Lifetimes6(id) if world.get(id).is_some() => crate::inet6::end_lifetimes(world, id),
+        HostTimer::Duplicates(id, address) if world.get(id).is_some() => {
+            crate::inet6::look_for_duplicates(world, id, address);
+        }
+        HostTimer::Routers(id) if world.get(id).is_some() => crate::inet6::ask_for_routers(world, id),
+        HostTimer::Groups(id) if world.get(id).is_some() => ndisc::report_groups(world, id),
+        _ => {}
+    }
+}
+
+/// For whom a frame that came in through a device is (`eth_type_trans`, and the tag that nobody took).
+fn for_whom(world: &World, id: DeviceId, frame: FrameId) -> For {
+    let meta = world.run.pool.meta(frame);
+    if meta.tag.id() != 0 {
+        return For::Other;
+    }
+    let destination = world.run.pool.destination(frame);
+    match meta.kind {
+        PacketKind::OtherHost => For::Other,
+        PacketKind::Host => For::Host,
+        PacketKind::Auto if destination[0] & 1 == 1 => For::Many,
+        PacketKind::Auto if world[id].hardware_type == ARPHRD_LOOPBACK => For::Host,
+        PacketKind::Auto if destination == world[id].address => For::Host,
+        PacketKind::Auto => For::Other,
+    }
+}
 
 /// Takes the frames that reached the end of a device's way up.
 pub(crate) fn receive(world: &mut World, id: DeviceId, batch: &mut Batch) {
-    world.discard_all(Some(id), batch, Drop::UnhandledProtocol);
+    for frame in std::mem::take(batch).frames() {
+        let frame = *frame;
+        if world.get(id).is_none() {
+            world.discard(None, frame, Drop::DeviceGone);
+            continue;
+        }
+        let whose = for_whom(world, id, frame);
+        match world.run.pool.ethertype(frame) {
+            ethertype::ARP => arp::receive(world, id, frame, whose),
+            ethertype::IPV4 => ipv4::receive(world, id, frame, whose),
+            ethertype::IPV6 => ipv6::receive(world, id, frame, whose),
+            // LLC is heard by Linux as soon as there are bridges, whatever is in it.
+            0..ethertype::LEAST => world.discard(Some(id), frame, Drop::UnhandledProtocol),
+            _ => {
+                if world[id].tap.is_none() {
+                    world[id].counters.rx_dropped += 1;
+                }
+                world.discard(Some(id), frame, Drop::UnhandledProtocol);
+            }
+        }
+    }
+}
+
+/// The host stack is done with a frame.
+pub(crate) fn consume(world: &mut World, id: DeviceId, frame: FrameId, reason: Drop) {
+    if reason == Drop::Consumed {
+        if world.run.watching {
+            world.sight(Some(id), frame, Deed::Delivered);
+        }
+        world.run.drops[reason as usize] += 1;
+        return world.run.pool.release(frame);
+    }
+    world.discard(Some(id), frame, reason);
+}
+
+/// Sends a whole frame through a device; one that has no carrier takes nothing (`noop_qdisc`).
+pub(crate) fn send_frame(world: &mut World, id: DeviceId, bytes: &[u8]) {
+    match world.run.pool.frame(bytes) {
+        Some(frame) => transmit(world, id, frame),
+        None => world.run.drops[Drop::NoPool as usize] += 1,
+    }
+}
+
+fn transmit(world: &mut World, id: DeviceId, frame: FrameId) {
+    let open = world.get(id).is_some_and(|device| device.is_up() && device.carrier);
+    if open {
+        world.forward(id, Step::Transmit, frame);
+    } else {
+        world.discard(Some(id), frame, Drop::DeviceDown);
+    }
+}
+
+/// Sends a packet to a neighbour (`ip_finish_output2`); gives the device if it went there at once. The frame has room
+/// for the Ethernet header, in which only the type is right.
+pub(crate) fn output(world: &mut World, id: DeviceId, to: IpAddr, frame: FrameId) -> Option<DeviceId> {
+    let Some(device) = world.get(id) else {
+        world.discard(None, frame, Drop::DeviceGone);
+        return None;
+    };
+    if device.flags & IFF_LOOPBACK != 0 {
+        head(world, id, device.address, frame);
+        return Some(id);
+    }
+    match neighbour::resolve(world, (id, to), frame) {
+        neighbour::Resolved::To(mac) => {
+            head(world, id, mac, frame);
+            Some(id)
+        }
+        neighbour::Resolved::Waits => None,
+        neighbour::Resolved::Full => {
+            world.discard(Some(id), frame, Drop::NeighbourFailed);
+            None
+        }
+    }
+}
+
+/// A packet's neighbour was found: the packet goes.
+pub(crate) fn send_to_neighbour(world: &mut World, key: neighbour::Key, frame: FrameId) {
+    match neighbour::find(world, key).map(|neighbour| neighbour.mac) {
+        Some(mac) => head(world, key.0, mac, frame),
+        None => world.discard(Some(key.0), frame, Drop::NeighbourFailed),
+    }
+}
+
+/// Writes the addresses of the Ethernet header and sends the frame.
+fn head(world: &mut World, id: DeviceId, to: Mac, frame: FrameId) {
+    let from = world[id].address;
+    let Some(bytes) = world.run.pool.bytes_mut(frame) else {
+        return world.discard(Some(id), frame, Drop::NoPool);
+    };
+    if let Some((addresses, _)) = bytes.split_at_mut_checked(ETHERNET - 2) {
+        addresses[..6].copy_from_slice(&to);
+        addresses[6..].copy_from_slice(&from);
+    }
+    let meta = world.run.pool.meta_mut(frame);
+    meta.tag = Tag::NONE;
+    transmit(world, id, frame);
 }

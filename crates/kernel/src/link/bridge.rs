@@ -3,11 +3,13 @@
 //!
 //! A bridge keeps a [`Bridge`] as its own, and a [`port::Port`] on each of its ports. It follows its ports: it has a
 //! carrier while one of them forwards, their least MTU, and the lowest of their addresses, unless a user set those.
-//! What runs where: `stp` the spanning tree, `vlans` which tags belong where, `promiscuity` what ports receive,
-//! `settings` and `port_settings` what requests change, `fill` what is told.
+//! What runs where: `frames` forwarding, `table` the addresses, `stp` and `bpdu` the spanning tree, `vlans` which tags
+//! belong where, `multicast` and `snooping` the groups, `promiscuity` what ports receive; what requests change is in
+//! `settings`, `port_settings`, `stp_settings`, `entries`, `vlan_requests`, `vlan_options` and `mdb`, and what is told
+//! in `fill`; `timers` names the timers.
 //!
-//! Left out: forwarding, the learning table, groups of multicast and hellos come with the data plane. Until then
-//! every bridge is the root of its tree.
+//! Left out: tunnels of VLANs (`vlan_tunnel`), rings (MRP), continuity checks (CFM), spanning trees of VLANs (MST),
+//! answering ARP in the place of others (`proxy_arp`, `neigh_suppress`), counters of VLANs.
 
 use super::{Event, NewLink, Speed, Type};
 use crate::device::{AddressOrigin, Device, DeviceId, Mac, Registration, is_valid_ether_addr};
@@ -21,17 +23,25 @@ use rtnl::object::link::{IFF_PROMISC, IFLA_ADDRESS};
 use rtnl::table::Tb;
 use std::collections::BTreeMap;
 
-mod fill;
+mod bpdu;
+pub(crate) mod entries;
+pub(crate) mod fill;
 mod frames;
+pub(crate) mod mdb;
 mod multicast;
 pub mod port;
 mod port_settings;
 mod promiscuity;
 mod settings;
+mod snooping;
 mod stp;
-mod table;
+mod stp_settings;
+pub(crate) mod table;
+mod timers;
 #[cfg(test)]
 mod tests;
+pub(crate) mod vlan_options;
+pub(crate) mod vlan_requests;
 mod vlans;
 
 pub use vlans::carrier_for_vlan;
@@ -59,7 +69,7 @@ pub static TYPE: Type = Type {
     set_address: Some(set_address),
     change_mtu: Some(change_mtu),
     change_rx_flags: Some(change_rx_flags),
-    timer: Some(stp::go_off),
+    timer: Some(timers::go_off),
     speed: Speed::OfPorts,
     transmit: Some(frames::transmit),
     receive: Some(frames::receive),
@@ -102,7 +112,10 @@ pub struct Bridge {
     vlan_stats_per_port: u8,
     /// The tags that the bridge itself receives.
     vlans: vlans::Members,
+    /// Options of each identifier that the bridge or a port has.
+    globals: BTreeMap<u16, vlan_options::Global>,
     multicast: Multicast,
+    snooping: multicast::Snooping,
     nf_call_iptables: bool,
     nf_call_ip6tables: bool,
     nf_call_arptables: bool,
@@ -172,12 +185,24 @@ impl Default for Bridge {
             vlan_stats_enabled: 0,
             vlan_stats_per_port: 0,
             vlans: vlans::Members::with_pvid(1),
+            globals: BTreeMap::new(),
             multicast: Multicast::default(),
+            snooping: multicast::Snooping::default(),
             nf_call_iptables: false,
             nf_call_ip6tables: false,
             nf_call_arptables: false,
         }
     }
+}
+
+/// Whether a device is a bridge.
+pub(crate) fn is_bridge(world: &World, id: DeviceId) -> bool {
+    world.get(id).is_some_and(|device| device.private::<Bridge>().is_some())
+}
+
+/// The bridge that a device is a port of.
+pub(crate) fn bridge_of(world: &World, id: DeviceId) -> Option<DeviceId> {
+    port::of_port(world, id).map(|port| port.bridge)
 }
 
 /// What a bridge keeps of itself.
@@ -221,6 +246,7 @@ fn validate(tb: &Tb<'_>, data: Option<&Tb<'_>>) -> Result<(), Refusal> {
 
 fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
     world.register(new.device)?;
+    vlans::init_bridge(world, new.device);
     // A bridge without an address of its own has no identifier until its first port comes.
     if let Some(attr) = new.tb.get(IFLA_ADDRESS) {
         stp::change_address(world, new.device, attr.first());

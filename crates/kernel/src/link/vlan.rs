@@ -148,6 +148,7 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
     world.register(new.device)?;
     world.link_upper(lower, new.device, false)?;
     transfer_state(world, lower, new.device);
+    follow_ports(world, lower, new.device);
     world.watch(new.device);
     if world[lower].attached::<Group>().is_none() {
         world[lower].attach(Group::default());
@@ -367,6 +368,7 @@ fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal
     let vlans: Vec<DeviceId> = group.0.values().copied().collect();
     match event {
         Event::Change => vlans.iter().for_each(|id| transfer_state(world, below, *id)),
+        Event::Ports => vlans.iter().for_each(|id| follow_ports(world, below, *id)),
         Event::ChangeAddress => vlans.iter().for_each(|id| follow_address(world, below, *id)),
         Event::ChangeMtu => vlans.iter().for_each(|id| follow_mtu(world, below, *id)),
         Event::ChangeFeatures => {
@@ -388,6 +390,19 @@ fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal
 fn transfer_state(world: &mut World, below: DeviceId, id: DeviceId) {
     if world.get(id).is_some() && !is_bound(world, id, VLAN_FLAG_BRIDGE_BINDING) {
         world.transfer_state(below, id);
+    }
+}
+
+/// The carrier of a vlan on a bridge that is bound to the bridge's ports.
+fn follow_ports(world: &mut World, below: DeviceId, id: DeviceId) {
+    let Some(vid) = state(world, id).map(|vlan| vlan.id) else { return };
+    if !is_bound(world, id, VLAN_FLAG_BRIDGE_BINDING) {
+        return;
+    }
+    if super::bridge::carrier_for_vlan(world, below, vid) {
+        world.carrier_on(id);
+    } else {
+        world.carrier_off(id);
     }
 }
 

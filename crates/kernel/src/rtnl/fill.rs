@@ -209,7 +209,8 @@ fn families(device: &Device, out: &mut Builder) {
         let family = out.nest(AF_INET6);
         out.u32(IFLA_INET6_FLAGS, if device.is_up() && device.carrier { IF_READY } else { 0 });
         out.put(IFLA_INET6_TOKEN, &[0; 16]);
-        out.u8(IFLA_INET6_ADDR_GEN_MODE, inet6.addr_gen_mode);
+        let mode = inet6.conf.get(crate::host::conf::v6::ADDR_GEN_MODE) as u8;
+        out.u8(IFLA_INET6_ADDR_GEN_MODE, mode);
         out.end(family);
     }
     out.end_or_drop(spec);

@@ -11,7 +11,7 @@ use crate::netns::NetnsId;
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
-use rtnl::message::{Header, Message, NLM_F_DUMP_FILTERED, NLM_F_DUMP_INTR, NLM_F_MULTI, Refusal, done};
+use rtnl::message::{Header, Message, NLM_F_DUMP_FILTERED, NLM_F_DUMP_INTR, NLM_F_MULTI, Refusal, done, done_with};
 use rtnl::object::link::*;
 use rtnl::table::Tb;
 
@@ -105,6 +105,17 @@ pub(crate) fn continue_dump(world: &mut World, client: ClientId, pid: u32, out: 
     let more = match &mut dump.what {
         DumpKind::Links { .. } => links(world, viewer, pid, &mut dump, out),
         DumpKind::NetnsIds { .. } => super::netns::continue_dump(world, pid, &mut dump, out),
+        DumpKind::Pieces { pieces, failure } => {
+            match pieces.pop_front() {
+                Some(piece) => out.bytes = piece,
+                None => {
+                    done_with(out, dump.request, pid, failure.as_ref());
+                    return true;
+                }
+            }
+            true
+        }
+        DumpKind::Bridge(bridge) => bridge.go_on(world, dump.request, pid, out),
         DumpKind::Nothing => false,
     };
     if more {

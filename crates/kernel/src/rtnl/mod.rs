@@ -9,18 +9,41 @@ use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
 use rtnl::message::{self, Message, Messages, NLM_F_ACK, NLM_F_DUMP, NLM_F_REQUEST, Refusal};
+use rtnl::object::addr::{RTM_DELADDR, RTM_GETADDR, RTM_NEWADDR};
+use rtnl::object::brlink::RTM_GETSTATS;
+use rtnl::object::brvlan::{RTM_DELVLAN, RTM_GETVLAN, RTM_NEWVLAN};
 use rtnl::object::link::*;
+use rtnl::object::mdb::{RTM_DELMDB, RTM_GETMDB, RTM_NEWMDB};
+use rtnl::object::neigh::{RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH};
 use rtnl::object::netns::{RTM_DELNSID, RTM_GETNSID, RTM_NEWNSID};
+use rtnl::object::route::{RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE};
+use rtnl::object::rule::{RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE};
 use rtnl::table::Tb;
 
+pub(crate) mod addr;
+pub(crate) mod addr6;
+pub(crate) mod bridge_dump;
+pub(crate) mod brlink;
+pub(crate) mod brvlan;
 pub(crate) mod create;
+pub(crate) mod fdb;
 pub(crate) mod fill;
 pub(crate) mod get;
 pub(crate) mod link;
+pub(crate) mod mdb;
+pub(crate) mod lookup4;
+pub(crate) mod neigh;
 pub(crate) mod netns;
+pub(crate) mod pieces;
 pub(crate) mod property;
+pub(crate) mod route;
+pub(crate) mod route4;
+pub(crate) mod route6;
+pub(crate) mod rule;
 pub(crate) mod setlink;
 
+/// The family of bridges.
+const AF_BRIDGE: u8 = 7;
 /// Messages of one datagram that are looked at; more are passed over.
 const MESSAGES: usize = 1 << 16;
 
@@ -41,6 +64,7 @@ pub(crate) fn handle(world: &mut World, asker: Asker, datagram: &[u8]) {
         }
         let result = dispatch(world, asker, &message);
         world.settle();
+        world.run();
         let refusal = result.err();
         if refusal.is_some() || message.has(NLM_F_ACK) {
             let mut out = Builder::new();
@@ -60,6 +84,11 @@ pub(crate) fn reply(world: &mut World, asker: Asker, out: Builder) {
 fn dispatch(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<(), Refusal> {
     let dump = message.has(NLM_F_DUMP);
     match message.header.kind {
+        RTM_GETLINK | RTM_SETLINK | RTM_DELLINK | RTM_NEWNEIGH | RTM_DELNEIGH | RTM_GETNEIGH
+            if (message.header.kind != RTM_GETLINK || dump) && message.payload().first() == Some(&AF_BRIDGE) =>
+        {
+            dispatch_bridge(world, asker, message, dump)
+        }
         RTM_GETLINK if dump => get::start_dump(world, asker, message),
         RTM_GETLINK => get::get(world, asker, message),
         RTM_NEWLINK => link::new(world, asker, message),
@@ -67,12 +96,51 @@ fn dispatch(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<()
         RTM_DELLINK => link::delete(world, asker, message),
         RTM_NEWLINKPROP => property::change(world, asker, message, true),
         RTM_DELLINKPROP => property::change(world, asker, message, false),
+        RTM_NEWADDR => addr::new(world, asker, message),
+        RTM_DELADDR => addr::delete(world, asker, message),
+        RTM_GETADDR if dump => addr::dump(world, asker, message),
+        RTM_NEWROUTE => route::new(world, asker, message),
+        RTM_DELROUTE => route::delete(world, asker, message),
+        RTM_GETROUTE if dump => route::dump(world, asker, message),
+        RTM_GETROUTE => route::get(world, asker, message),
+        RTM_NEWRULE => rule::new(world, asker, message),
+        RTM_DELRULE => rule::delete(world, asker, message),
+        RTM_GETRULE if dump => rule::dump(world, asker, message),
+        RTM_NEWNEIGH => neigh::new(world, asker, message),
+        RTM_DELNEIGH => neigh::delete(world, asker, message),
+        RTM_GETNEIGH if dump => neigh::dump(world, asker, message),
+        RTM_GETNEIGH => neigh::get(world, asker, message),
         RTM_NEWNSID => netns::new(world, asker, message),
         RTM_GETNSID if dump => netns::start_dump(world, asker, message),
         RTM_GETNSID => netns::get(world, asker, message),
         RTM_DELNSID => Err(Errno::EOPNOTSUPP.into()),
+        RTM_GETSTATS if dump => brlink::start_statistics(world, asker, message),
+        RTM_GETSTATS => brlink::get_statistics(world, asker, message),
+        RTM_NEWVLAN | RTM_DELVLAN => brvlan::change(world, asker, message),
+        RTM_GETVLAN if dump => brvlan::start_dump(world, asker, message),
+        RTM_NEWMDB => mdb::add(world, asker, message),
+        RTM_DELMDB => mdb::delete(world, asker, message),
+        RTM_GETMDB if dump => mdb::start_dump(world, asker, message),
         _ if dump => start(world, asker, message, DumpKind::Nothing),
         _ => Err(Errno::EOPNOTSUPP.into()),
+    }
+}
+
+/// Requests of the family of bridges that other families know too.
+fn dispatch_bridge(
+    world: &mut World,
+    asker: Asker,
+    message: &Message<'_>,
+    dump: bool,
+) -> Result<(), Refusal> {
+    match message.header.kind {
+        RTM_GETLINK => brlink::start_dump(world, asker, message),
+        RTM_SETLINK => brlink::set(world, asker, message),
+        RTM_DELLINK => brlink::delete(world, asker, message),
+        RTM_NEWNEIGH => fdb::add(world, asker, message),
+        RTM_DELNEIGH => fdb::delete(world, asker, message),
+        _ if dump => fdb::start_dump(world, asker, message),
+        _ => fdb::get(world, asker, message),
     }
 }
 

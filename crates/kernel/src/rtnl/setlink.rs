@@ -3,7 +3,7 @@
 //! Linux does not undo what came before the attribute that is refused, and neither do we: the order is visible.
 
 use super::{Asker, fill, named_netns};
-use crate::device::{DeviceId, Inet6, segmentation::*};
+use crate::device::{DeviceId, segmentation::*};
 use crate::link::Event;
 use crate::world::World;
 use rtnl::errno::Errno;
@@ -260,8 +260,8 @@ fn set_families(world: &mut World, id: DeviceId, spec: rtnl::attr::Attr<'_>) -> 
         let tb = Tb::read(family.attrs());
         let mode = tb.u8(fill::IFLA_INET6_ADDR_GEN_MODE);
         let Some(inet6) = &mut world[id].inet6 else { return Err(Errno::EAFNOSUPPORT.into()) };
-        if let Some(addr_gen_mode) = mode {
-            *inet6 = Inet6 { addr_gen_mode };
+        if let Some(mode) = mode {
+            inet6.conf.set(crate::host::conf::v6::ADDR_GEN_MODE, i32::from(mode));
         }
     }
     Ok(())

@@ -1,21 +1,27 @@
 //! What is told of bridges and their ports (`br_fill_info`, `br_port_fill_attrs`, `br_fill_ifinfo` in
 //! `net/bridge/br_netlink.c`): rows in Linux's order.
 //!
-//! Left out: who asks for members of groups (`IFLA_BR_MCAST_QUERIER_STATE`), as nobody does without frames, the tags
-//! in a port's announcement (`IFLA_AF_SPEC`), and the padding (`IFLA_BR_PAD`, `IFLA_BRPORT_PAD`) that few
-//! architectures need.
+//! Left out: who asks for members of groups (`IFLA_BR_MCAST_QUERIER_STATE`), tunnels of VLANs, and the padding
+//! (`IFLA_BR_PAD`, `IFLA_BRPORT_PAD`) that few architectures need.
 
 use super::port::{Port, flag, of_port};
-use super::{Bridge, of, settings, stp};
+use super::timers::{self, of_port as port_timer};
+use super::{Bridge, of, settings, stp, vlans};
 use crate::device::DeviceId;
 use crate::world::World;
 use rtnl::attr::{Builder, NESTED};
 use rtnl::kind::{bridge::*, bridge_slave::*};
 use rtnl::message::Header;
+use rtnl::object::brlink::*;
 use rtnl::object::link::*;
 
 /// The family of announcements of ports.
 const AF_BRIDGE: u8 = 7;
+/// Inside a bridge's statistics: `struct br_mcast_stats` and `struct bridge_stp_xstats`.
+const BRIDGE_XSTATS_MCAST: u16 = 2;
+const BRIDGE_XSTATS_STP: u16 = 4;
+/// What a request of the extended mask means that asks for VLANs in either form.
+const VLANS: u32 = RTEXT_FILTER_BRVLAN | RTEXT_FILTER_BRVLAN_COMPRESSED;
 
 /// What always stands for the size of buckets, which Linux no longer keeps.
 const HASH_ELASTICITY: u32 = 16;
@@ -96,10 +102,15 @@ static REST: &[(u16, Value<Bridge>)] = &[
 /// Writes what a bridge keeps of itself.
 pub(super) fn bridge(world: &World, bridge: DeviceId, out: &mut Builder) {
     let state = of(world, bridge);
-    out.u64(IFLA_BR_HELLO_TIMER, 0);
-    out.u64(IFLA_BR_TCN_TIMER, 0);
-    out.u64(IFLA_BR_TOPOLOGY_CHANGE_TIMER, stp::topology_change_left(world, bridge));
-    out.u64(IFLA_BR_GC_TIMER, 0);
+    let timers = [
+        (IFLA_BR_HELLO_TIMER, timers::HELLO),
+        (IFLA_BR_TCN_TIMER, timers::NOTICE),
+        (IFLA_BR_TOPOLOGY_CHANGE_TIMER, timers::TOPOLOGY_CHANGE),
+        (IFLA_BR_GC_TIMER, timers::CLEARING),
+    ];
+    for (number, timer) in timers {
+        out.u64(number, stp::timer_left(world, bridge, timer));
+    }
     write(TREE, state, out);
     out.put(IFLA_BR_GROUP_ADDR, &state.group_address);
     out.u32_pair(IFLA_BR_MULTI_BOOLOPT, state.options, settings::OPTIONS);
@@ -142,9 +153,14 @@ static PORT: &[(u16, Value<Port>)] = &[
 pub(super) fn port(world: &World, device: DeviceId, out: &mut Builder) {
     let Some(port) = of_port(world, device) else { return };
     write(PORT, port, out);
-    out.u64(IFLA_BRPORT_MESSAGE_AGE_TIMER, 0);
-    out.u64(IFLA_BRPORT_FORWARD_DELAY_TIMER, stp::forward_delay_left(world, port));
-    out.u64(IFLA_BRPORT_HOLD_TIMER, 0);
+    let timers = [
+        (IFLA_BRPORT_MESSAGE_AGE_TIMER, port_timer::MESSAGE_AGE),
+        (IFLA_BRPORT_FORWARD_DELAY_TIMER, port_timer::FORWARD_DELAY),
+        (IFLA_BRPORT_HOLD_TIMER, port_timer::HOLD),
+    ];
+    for (number, timer) in timers {
+        out.u64(number, stp::timer_left(world, port.bridge, timer + port.number));
+    }
     out.u8(IFLA_BRPORT_MULTICAST_ROUTER, port.multicast_router);
     out.u32(IFLA_BRPORT_MCAST_EHT_HOSTS_LIMIT, port.eht_hosts_limit);
     out.u32(IFLA_BRPORT_MCAST_EHT_HOSTS_CNT, 0);
@@ -155,17 +171,39 @@ pub(super) fn port(world: &World, device: DeviceId, out: &mut Builder) {
 
 /// Tells all who listen of a port in the bridges' own, shorter form (`br_ifinfo_notify`).
 pub(super) fn announce_port(world: &mut World, id: DeviceId, kind: u16) {
-    let (device, Some(port)) = (&world[id], of_port(world, id)) else { return };
-    let netns = device.netns;
-    if !world.listens(netns, RTNLGRP_LINK) {
+    let netns = world[id].netns;
+    if of_port(world, id).is_some() && world.listens(netns, RTNLGRP_LINK) {
+        announce(world, id, kind);
+    }
+}
+
+/// The same of the bridge itself.
+pub(super) fn announce_bridge(world: &mut World, id: DeviceId, kind: u16) {
+    if world.listens(world[id].netns, RTNLGRP_LINK) {
+        announce(world, id, kind);
+    }
+}
+
+fn announce(world: &mut World, id: DeviceId, kind: u16) {
+    let mut out = Builder::new();
+    let header = Header { kind, flags: 0, seq: 0, pid: 0 };
+    link(world, id, header, RTEXT_FILTER_BRVLAN_COMPRESSED, &mut out);
+    world.publish(world[id].netns, RTNLGRP_LINK, &out.bytes);
+}
+
+/// Writes a port, or a bridge if VLANs are asked for, in the bridges' own form (`br_getlink`).
+pub(crate) fn link(world: &World, id: DeviceId, header: Header, mask: u32, out: &mut Builder) {
+    let (device, own) = (&world[id], of_port(world, id));
+    if own.is_none() && mask & VLANS == 0 {
         return;
     }
-    let mut out = Builder::new();
-    let start = out.start(Header { kind, flags: 0, seq: 0, pid: 0 });
+    let kind = header.kind;
+    let start = out.start(header);
     let (hardware, ifindex, flags) = (device.hardware_type, device.ifindex, device.shown_flags());
-    Ifinfo { family: AF_BRIDGE, kind: hardware, ifindex: ifindex as i32, flags, change: 0 }.encode(&mut out);
+    Ifinfo { family: AF_BRIDGE, kind: hardware, ifindex: ifindex as i32, flags, change: 0 }.encode(out);
     out.string(IFLA_IFNAME, device.name.bytes());
-    out.u32(IFLA_MASTER, world[port.bridge].ifindex);
+    let master = own.and_then(|port| world.get(port.bridge)).unwrap_or(device);
+    out.u32(IFLA_MASTER, master.ifindex);
     out.u32(IFLA_MTU, device.mtu);
     let operstate = if device.is_up() { device.operstate } else { Operstate::Down };
     out.u8(IFLA_OPERSTATE, operstate as u8);
@@ -174,11 +212,61 @@ pub(super) fn announce_port(world: &mut World, id: DeviceId, kind: u16) {
     if iflink != ifindex {
         out.u32(IFLA_LINK, iflink);
     }
-    if kind == RTM_NEWLINK {
+    if kind == RTM_NEWLINK && own.is_some() {
         let nest = out.nest(IFLA_PROTINFO | NESTED);
-        self::port(world, id, &mut out);
+        port(world, id, out);
+        out.end(nest);
+    }
+    if mask & VLANS != 0 {
+        let nest = out.nest(IFLA_AF_SPEC);
+        members(vlans::of_device(world, id), mask & RTEXT_FILTER_BRVLAN_COMPRESSED != 0, out);
         out.end(nest);
     }
     out.finish(start);
-    world.publish(netns, RTNLGRP_LINK, &out.bytes);
+}
+
+/// Writes VLANs, those that follow each other with the same flags as ranges if asked to.
+fn members(members: Option<&vlans::Members>, as_ranges: bool, out: &mut Builder) {
+    let Some(members) = members else { return };
+    let mut all = members.list.keys().map(|vid| (*vid, members.flags(*vid))).peekable();
+    while let Some((first, flags)) = all.next() {
+        let mut last = first;
+        while as_ranges && all.peek() == Some(&(last + 1, flags)) {
+            last += 1;
+            all.next();
+        }
+        if first == last {
+            VlanInfo { flags, vid: first }.encode(IFLA_BRIDGE_VLAN_INFO, out);
+        } else {
+            let begin = flags | BRIDGE_VLAN_INFO_RANGE_BEGIN;
+            VlanInfo { flags: begin, vid: first }.encode(IFLA_BRIDGE_VLAN_INFO, out);
+            let end = flags | BRIDGE_VLAN_INFO_RANGE_END;
+            VlanInfo { flags: end, vid: last }.encode(IFLA_BRIDGE_VLAN_INFO, out);
+        }
+    }
+}
+
+/// Writes what the bridge counted of a bridge, or of one of its ports (`br_fill_linkxstats`). VLANs are told with
+/// counters of zero.
+pub(crate) fn statistics(world: &World, id: DeviceId, out: &mut Builder) {
+    let own = of_port(world, id);
+    let Some(members) = vlans::of_device(world, id) else { return };
+    let nest = out.nest(LINK_XSTATS_TYPE_BRIDGE);
+    for vid in members.list.keys() {
+        let kind = if own.is_none() { BRIDGE_VLAN_INFO_MASTER | BRIDGE_VLAN_INFO_BRENTRY } else { 0 };
+        VlanStats { vid: *vid, flags: members.flags(*vid) | kind, ..VlanStats::default() }
+            .encode(BRIDGE_XSTATS_VLAN, out);
+    }
+    let counters = match own {
+        Some(port) => &port.multicast.counters.0,
+        None => &of(world, id).snooping.counters.0,
+    };
+    let bytes: Vec<u8> = counters.iter().flat_map(|number| number.to_ne_bytes()).collect();
+    out.put(BRIDGE_XSTATS_MCAST, &bytes);
+    if let Some(c) = own.map(|port| port.stp_counters) {
+        let numbers = [c.blocked, c.forwarded, c.rx_bpdu, c.tx_bpdu, c.rx_tcn, c.tx_tcn];
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_ne_bytes()).collect();
+        out.put(BRIDGE_XSTATS_STP, &bytes);
+    }
+    out.end(nest);
 }

@@ -26,7 +26,7 @@ pub(super) struct Ingress {
     protocol: u16,
     pvid: u16,
     address: Mac,
-    promiscuous: bool,
+    pub(super) promiscuous: bool,
     learns: bool,
     /// Ticks of the table's clock: hundredths of a second.
     tick: u32,
@@ -183,7 +183,7 @@ fn accept(world: &mut World, ingress: &Ingress, frame: FrameId) -> bool {
                 return true;
             }
             LinkLocal::Bpdu => {
-                stp::receive(world, ingress.port, frame);
+                bpdu::receive(world, ingress.port, frame);
                 learn_local(world, ingress, frame, &source);
                 return true;
             }
@@ -411,7 +411,7 @@ pub(super) fn flood(world: &mut World, ingress: &Ingress, frame: FrameId, cast: 
     }
 }
 
-fn leave_copy(world: &mut World, ingress: &Ingress, out: DeviceId, frame: FrameId) {
+pub(super) fn leave_copy(world: &mut World, ingress: &Ingress, out: DeviceId, frame: FrameId) {
     match world.run.pool.share(frame) {
         Some(copy) => leave(world, ingress, out, copy),
         None => world.run.drops[Drop::NoPool as usize] += 1,

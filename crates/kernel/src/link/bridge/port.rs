@@ -1,6 +1,6 @@
 //! Ports: how devices become one, what happens to them, how they leave (`net/bridge/br_if.c`, `br.c`).
 
-use super::{Bridge, of, of_mut, promiscuity, stp, vlans};
+use super::{Bridge, multicast, of, of_mut, promiscuity, stp, table, vlans};
 use crate::device::{AddressOrigin, DeviceId, Mac, is_valid_ether_addr};
 use crate::link::Event;
 use crate::world::World;
@@ -39,6 +39,17 @@ pub(super) mod flag {
     pub(in super::super) const AUTO: u32 = LEARNING | FLOOD;
 }
 
+/// `struct bridge_stp_xstats`.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct StpCounters {
+    pub(super) blocked: u64,
+    pub(super) forwarded: u64,
+    pub(super) rx_bpdu: u64,
+    pub(super) tx_bpdu: u64,
+    pub(super) rx_tcn: u64,
+    pub(super) tx_tcn: u64,
+}
+
 /// What a bridge keeps of a port, on the port.
 pub struct Port {
     /// The bridge.
@@ -68,6 +79,9 @@ pub struct Port {
     pub(super) vlans: vlans::Members,
     /// The bridge's addresses that the port was asked to receive, in place of being promiscuous.
     pub(super) received: BTreeSet<Mac>,
+    /// The spanning tree's messages and changes of state.
+    pub(super) stp_counters: StpCounters,
+    pub(super) multicast: multicast::OfPort,
 }
 
 impl Port {
@@ -93,6 +107,8 @@ impl Port {
             backup: None,
             vlans: vlans::Members::default(),
             received: BTreeSet::new(),
+            stp_counters: StpCounters::default(),
+            multicast: multicast::OfPort::default(),
         }
     }
 
@@ -175,8 +191,9 @@ pub(super) fn add(world: &mut World, bridge: DeviceId, device: DeviceId) -> Resu
     of_mut(world, bridge).arrivals.push(device);
     promiscuity::count_auto_ports(world, bridge);
     super::follow_features(world, bridge);
+    let address = world[device].address;
+    table::add_local(world, bridge, number, address, 0);
     if world[bridge].address_origin != AddressOrigin::Set {
-        let address = world[device].address;
         if let Err(refusal) = world.ask(bridge, Event::PreChangeAddress(address)) {
             release(world, device);
             return Err(refusal);
@@ -229,6 +246,9 @@ pub(super) fn release(world: &mut World, device: DeviceId) {
         }
     }
     promiscuity::count_auto_ports(world, bridge);
+    vlans::end_port(world, device);
+    table::forget_port(world, bridge, number);
+    multicast::forget_port(world, device);
     world[device].detach::<Port>();
     world[device].rx_handler = None;
     world.unlink_upper(device, bridge);
@@ -245,6 +265,7 @@ pub(super) fn event(world: &mut World, device: DeviceId, event: Event) -> Result
             world.ask(bridge, event)?;
         }
         Event::ChangeAddress => {
+            table::change_of_port(world, device);
             super::follow_address_aloud(world, bridge);
             promiscuity::receive_addresses(world, bridge);
         }

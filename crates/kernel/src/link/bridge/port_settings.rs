@@ -2,7 +2,7 @@
 //! off at once, then the rest row by row.
 
 use super::port::{flag, of_port, of_port_mut};
-use super::{promiscuity, stp};
+use super::{multicast, promiscuity, stp_settings, table};
 use crate::device::DeviceId;
 use crate::world::World;
 use rtnl::attr::Attr;
@@ -35,23 +35,34 @@ static FLAGS: &[(u16, u32)] = &[
 
 type Set = fn(&mut World, DeviceId, Attr<'_>) -> Result<(), Refusal>;
 
-/// The rest. That what was learned is forgotten (`IFLA_BRPORT_FLUSH`) has no row: nothing is learned yet.
+/// The rest.
 static SETTINGS: &[(u16, Set)] = &[
-    (IFLA_BRPORT_COST, |world, port, attr| stp::set_port_cost(world, port, attr.u32())),
-    (IFLA_BRPORT_PRIORITY, |world, port, attr| stp::set_port_priority(world, port, attr.u16())),
-    (IFLA_BRPORT_STATE, |world, port, attr| stp::set_port_state(world, port, attr.u8())),
+    (IFLA_BRPORT_COST, |world, port, attr| stp_settings::set_port_cost(world, port, attr.u32())),
+    (IFLA_BRPORT_PRIORITY, |world, port, attr| stp_settings::set_port_priority(world, port, attr.u16())),
+    (IFLA_BRPORT_STATE, |world, port, attr| stp_settings::set_port_state(world, port, attr.u8())),
+    (IFLA_BRPORT_FLUSH, flush),
     (IFLA_BRPORT_MULTICAST_ROUTER, set_multicast_router),
     (IFLA_BRPORT_MCAST_EHT_HOSTS_LIMIT, set_eht_hosts_limit),
     (IFLA_BRPORT_GROUP_FWD_MASK, set_group_fwd_mask),
     (IFLA_BRPORT_BACKUP_PORT, set_backup),
 ];
 
-/// Changes what a request names.
+/// Changes what a request about the link names.
 pub(super) fn change(
     world: &mut World,
     bridge: DeviceId,
     port: DeviceId,
     _: &Tb<'_>,
+    data: &Tb<'_>,
+) -> Result<(), Refusal> {
+    apply(world, bridge, port, data)
+}
+
+/// Changes what a request names (`br_setport`).
+pub(super) fn apply(
+    world: &mut World,
+    bridge: DeviceId,
+    port: DeviceId,
     data: &Tb<'_>,
 ) -> Result<(), Refusal> {
     let Some(state) = of_port_mut(world, port) else { return Err(Errno::EINVAL.into()) };
@@ -71,14 +82,19 @@ pub(super) fn change(
     Ok(())
 }
 
+fn flush(world: &mut World, port: DeviceId, _: Attr<'_>) -> Result<(), Refusal> {
+    if let Some((bridge, number)) = of_port(world, port).map(|port| (port.bridge, port.number)) {
+        table::flush(world, bridge, number, 0);
+    }
+    Ok(())
+}
+
 fn set_multicast_router(world: &mut World, port: DeviceId, attr: Attr<'_>) -> Result<(), Refusal> {
     const LARGEST: u8 = 3;
     if attr.u8() > LARGEST {
         return Err(Errno::EINVAL.into());
     }
-    if let Some(port) = of_port_mut(world, port) {
-        port.multicast_router = attr.u8();
-    }
+    multicast::set_port_router(world, port, attr.u8());
     Ok(())
 }
 

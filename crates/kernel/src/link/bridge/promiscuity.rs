@@ -69,11 +69,19 @@ pub(super) fn receive_addresses(world: &mut World, bridge: DeviceId) {
     }
 }
 
-/// The addresses of a port's bridge and of all its ports.
+/// The addresses of a port's bridge and of all its ports, and those that somebody set.
 fn local_addresses(world: &World, port: DeviceId) -> BTreeSet<Mac> {
     let Some(bridge) = of_port(world, port).map(|port| port.bridge) else { return BTreeSet::new() };
-    let all = of(world, bridge).arrivals.iter().chain([&bridge]);
-    all.map(|id| world[*id].address).filter(is_valid_ether_addr).collect()
+    let state = of(world, bridge);
+    let mut all: BTreeSet<Mac> = state.arrivals.iter().map(|id| world[*id].address).collect();
+    all.insert(world[bridge].address);
+    state.fdb.each(|found| {
+        if found.flags & crate::fdb::flag::STATIC != 0 {
+            all.insert(found.mac);
+        }
+    });
+    all.retain(is_valid_ether_addr);
+    all
 }
 
 fn receive(world: &mut World, id: DeviceId, wanted: &BTreeSet<Mac>) {

@@ -1,7 +1,7 @@
 //! What requests change of a bridge (`br_changelink` in `net/bridge/br_netlink.c`): rows in the order in which Linux
 //! takes them. A row that refuses leaves those before it applied.
 
-use super::{Bridge, of, of_mut, stp, vlans};
+use super::{Bridge, multicast, of, of_mut, stp_settings, table, timers, vlans};
 use crate::device::{DeviceId, Mac};
 use crate::world::World;
 use rtnl::attr::Attr;
@@ -42,12 +42,12 @@ enum Change {
 use Change::{Act, Byte, Flag, Nothing, Plain, With};
 
 static SETTINGS: &[(u16, Change)] = &[
-    (IFLA_BR_FORWARD_DELAY, With(|w, id, a| stp::set_forward_delay(&mut of_mut(w, id).tree, a.u32().into()))),
-    (IFLA_BR_HELLO_TIME, With(|w, id, a| stp::set_hello_time(&mut of_mut(w, id).tree, a.u32().into()))),
-    (IFLA_BR_MAX_AGE, With(|w, id, a| stp::set_max_age(&mut of_mut(w, id).tree, a.u32().into()))),
-    (IFLA_BR_AGEING_TIME, Plain(set_ageing_time)),
-    (IFLA_BR_STP_STATE, Act(|w, id, a| stp::set_enabled(w, id, a.u32() != 0))),
-    (IFLA_BR_PRIORITY, Act(|w, id, a| stp::set_priority(w, id, a.u16()))),
+    (IFLA_BR_FORWARD_DELAY, With(|w, id, a| stp_settings::set_forward_delay(&mut of_mut(w, id).tree, a.u32().into()))),
+    (IFLA_BR_HELLO_TIME, With(|w, id, a| stp_settings::set_hello_time(&mut of_mut(w, id).tree, a.u32().into()))),
+    (IFLA_BR_MAX_AGE, With(|w, id, a| stp_settings::set_max_age(&mut of_mut(w, id).tree, a.u32().into()))),
+    (IFLA_BR_AGEING_TIME, Act(set_ageing_time)),
+    (IFLA_BR_STP_STATE, Act(|w, id, a| stp_settings::set_enabled(w, id, a.u32() != 0))),
+    (IFLA_BR_PRIORITY, Act(|w, id, a| stp_settings::set_priority(w, id, a.u16()))),
     (IFLA_BR_VLAN_FILTERING, Act(|w, id, a| vlans::set_filtering(w, id, a.u8() != 0))),
     (IFLA_BR_VLAN_PROTOCOL, Act(|w, id, a| vlans::set_protocol(w, id, a.u16_be()))),
     (IFLA_BR_VLAN_DEFAULT_PVID, Act(|w, id, a| vlans::set_default_pvid(w, id, a.u16()))),
@@ -55,12 +55,11 @@ static SETTINGS: &[(u16, Change)] = &[
     (IFLA_BR_VLAN_STATS_PER_PORT, With(set_vlan_stats_per_port)),
     (IFLA_BR_GROUP_FWD_MASK, With(set_group_fwd_mask)),
     (IFLA_BR_GROUP_ADDR, With(set_group_address)),
-    // Nothing is learned yet.
-    (IFLA_BR_FDB_FLUSH, Nothing),
+    (IFLA_BR_FDB_FLUSH, Act(|w, id, _| table::flush_all(w, id))),
     (IFLA_BR_MCAST_ROUTER, Byte(0..=2, |b| &mut b.multicast.router)),
-    (IFLA_BR_MCAST_SNOOPING, Flag(|b| &mut b.multicast.snooping)),
+    (IFLA_BR_MCAST_SNOOPING, Act(|w, id, a| multicast::set_snooping(w, id, a.u8() != 0))),
     (IFLA_BR_MCAST_QUERY_USE_IFADDR, Flag(|b| &mut b.multicast.query_use_ifaddr)),
-    (IFLA_BR_MCAST_QUERIER, Flag(|b| &mut b.multicast.querier)),
+    (IFLA_BR_MCAST_QUERIER, Act(|w, id, a| multicast::set_querier(w, id, a.u8() != 0))),
     (IFLA_BR_MCAST_HASH_ELASTICITY, Nothing),
     (IFLA_BR_MCAST_HASH_MAX, Plain(|b, a| b.multicast.hash_max = a.u32())),
     (IFLA_BR_MCAST_LAST_MEMBER_CNT, Plain(|b, a| b.multicast.last_member_count = a.u32())),
@@ -97,13 +96,22 @@ pub(super) fn change(world: &mut World, bridge: DeviceId, _: &Tb<'_>, data: &Tb<
     Ok(())
 }
 
-fn set_ageing_time(bridge: &mut Bridge, attr: Attr<'_>) {
+fn set_ageing_time(world: &mut World, id: DeviceId, attr: Attr<'_>) {
+    let bridge = of_mut(world, id);
     bridge.bridge_ageing_time = attr.u32().into();
     bridge.ageing_time = bridge.bridge_ageing_time;
+    if world[id].is_up() {
+        table::clear(world, id, timers::CLEARING);
+    }
 }
 
 fn query_interval(attr: Attr<'_>) -> u64 {
-    attr.u64().clamp(*QUERY_INTERVAL.start(), *QUERY_INTERVAL.end())
+    clamp_query_interval(attr.u64())
+}
+
+/// The nearest interval of queries that is one.
+pub(super) fn clamp_query_interval(interval: u64) -> u64 {
+    interval.clamp(*QUERY_INTERVAL.start(), *QUERY_INTERVAL.end())
 }
 
 /// Whether a port carries identifiers, so that what is kept of each cannot change its shape any more.

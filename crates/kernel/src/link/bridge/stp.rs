@@ -5,40 +5,33 @@
 //! A port that is to forward listens and learns first, each for the forward delay; without the protocol it forwards
 //! at once, and a timer runs all the same.
 //!
-//! Left out: hellos, notices of a change and their timers, which are frames and come with the data plane. Nobody says
-//! anything better to a port until then.
+//! What bridges say to each other is in `bpdu`, what users set in `stp_settings`.
 
 use super::port::{Port, flag, is_operating, of_port, of_port_mut};
-use super::{fill, of, of_mut, ports, promiscuity};
+use super::timers::{self, of_port as port_timer};
+use super::{bpdu, fill, multicast, of, of_mut, ports, promiscuity, table};
 use crate::device::{DeviceId, Mac};
-use crate::timer::TimerId;
 use crate::world::World;
-use rtnl::errno::Errno;
 use rtnl::kind::bridge_slave::*;
 use rtnl::message::Refusal;
 use rtnl::object::link::RTM_NEWLINK;
-use std::ops::RangeInclusive;
 
 /// Microseconds in a hundredth of a second, in which settings count.
-const TICK: u64 = 10_000;
+pub(super) const TICK: u64 = 10_000;
 /// Bits of a port's number in its identifier.
-const NUMBER_BITS: u8 = 10;
-/// The largest priority of a port.
-const LARGEST_PRIORITY: u16 = u16::MAX >> NUMBER_BITS;
-/// Costs of a path.
-const COST: RangeInclusive<u32> = 1..=65535;
-const FORWARD_DELAY: RangeInclusive<u64> = 200..=3000;
-const HELLO_TIME: RangeInclusive<u64> = 100..=1000;
-const MAX_AGE: RangeInclusive<u64> = 600..=4000;
-
-/// The bridge's timer that ends a change of the topology. A port's number is the timer of its forward delay.
-const TOPOLOGY_CHANGE: TimerId = 0;
-
+pub(super) const NUMBER_BITS: u8 = 10;
 /// Priority and address; what is less is better.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub(super) struct BridgeId(pub(super) [u8; 8]);
 
 impl BridgeId {
+    pub(super) fn new(priority: u16, address: Mac) -> BridgeId {
+        let mut id = BridgeId::default();
+        id.set_priority(priority);
+        id.set_address(address);
+        id
+    }
+
     pub(super) fn priority(&self) -> u16 {
         u16::from_be_bytes([self.0[0], self.0[1]])
     }
@@ -48,7 +41,7 @@ impl BridgeId {
         address
     }
 
-    fn set_priority(&mut self, priority: u16) {
+    pub(super) fn set_priority(&mut self, priority: u16) {
         self.0[..2].copy_from_slice(&priority.to_be_bytes());
     }
 
@@ -72,9 +65,9 @@ pub(super) struct Tree {
     pub(super) hello_time: u64,
     pub(super) forward_delay: u64,
     /// As they were set: what this bridge says as root.
-    bridge_max_age: u64,
-    bridge_hello_time: u64,
-    bridge_forward_delay: u64,
+    pub(super) bridge_max_age: u64,
+    pub(super) bridge_hello_time: u64,
+    pub(super) bridge_forward_delay: u64,
 }
 
 impl Default for Tree {
@@ -99,12 +92,12 @@ impl Default for Tree {
 }
 
 impl Tree {
-    fn is_root(&self) -> bool {
+    pub(super) fn is_root(&self) -> bool {
         self.id == self.designated_root
     }
 
     /// Whether this bridge speaks for the port's segment.
-    fn is_designated(&self, port: &Port) -> bool {
+    pub(super) fn is_designated(&self, port: &Port) -> bool {
         port.designated_bridge == self.id && port.designated_port == port.id
     }
 
@@ -127,13 +120,18 @@ fn way(port: &Port) -> (BridgeId, u32, BridgeId, u16, u16) {
     (port.designated_root, cost, port.designated_bridge, port.designated_port, port.id)
 }
 
-fn bridge_of(world: &World, port: DeviceId) -> Option<DeviceId> {
+pub(super) fn bridge_of(world: &World, port: DeviceId) -> Option<DeviceId> {
     of_port(world, port).map(|port| port.bridge)
 }
 
-fn set_state(world: &mut World, port: DeviceId, state: u8) {
-    if let Some(port) = of_port_mut(world, port) {
-        port.state = state;
+pub(super) fn set_state(world: &mut World, port: DeviceId, state: u8) {
+    let Some(bridge) = bridge_of(world, port) else { return };
+    let enabled = of(world, bridge).tree.enabled;
+    let Some(port) = of_port_mut(world, port) else { return };
+    port.state = state;
+    if enabled {
+        port.stp_counters.blocked += u64::from(state == BR_STATE_BLOCKING);
+        port.stp_counters.forwarded += u64::from(state == BR_STATE_FORWARDING);
     }
 }
 
@@ -179,7 +177,7 @@ fn select_root(world: &mut World, bridge: DeviceId) {
 }
 
 /// Draws the consequences of what ports know (`br_configuration_update`).
-fn update(world: &mut World, bridge: DeviceId) {
+pub(super) fn update(world: &mut World, bridge: DeviceId) {
     select_root(world, bridge);
     for id in ports(world, bridge) {
         let (tree, Some(port)) = (&of(world, bridge).tree, of_port(world, id)) else { continue };
@@ -190,7 +188,7 @@ fn update(world: &mut World, bridge: DeviceId) {
 }
 
 /// Gives every port the state that follows, and the bridge its carrier (`br_port_state_selection`).
-fn select_states(world: &mut World, bridge: DeviceId) {
+pub(super) fn select_states(world: &mut World, bridge: DeviceId) {
     let mut forwarding = false;
     for id in ports(world, bridge) {
         let (tree, Some(port)) = (&of(world, bridge).tree, of_port(world, id)) else { continue };
@@ -201,12 +199,18 @@ fn select_states(world: &mut World, bridge: DeviceId) {
             make_forwarding(world, bridge, id);
             settle_pending(world, id);
         } else if tree.is_designated(port) {
+            let message_age = port_timer::MESSAGE_AGE + port.number;
+            world.cancel_timer(bridge, message_age);
             make_forwarding(world, bridge, id);
         } else {
             make_blocking(world, bridge, id);
             settle_pending(world, id);
         }
-        forwarding |= of_port(world, id).is_some_and(|port| port.state == BR_STATE_FORWARDING);
+        let state = of_port(world, id).map(|port| port.state);
+        if state != Some(BR_STATE_BLOCKING) {
+            multicast::enable_port(world, id);
+        }
+        forwarding |= state == Some(BR_STATE_FORWARDING);
     }
     if forwarding { world.carrier_on(bridge) } else { world.carrier_off(bridge) }
 }
@@ -248,7 +252,7 @@ fn make_blocking(world: &mut World, bridge: DeviceId, id: DeviceId) {
 }
 
 /// Update and selection, and what follows if that made this bridge the root.
-fn settle(world: &mut World, bridge: DeviceId, was_root: bool) {
+pub(super) fn settle(world: &mut World, bridge: DeviceId, was_root: bool) {
     update(world, bridge);
     select_states(world, bridge);
     if !was_root && of(world, bridge).tree.is_root() {
@@ -256,22 +260,35 @@ fn settle(world: &mut World, bridge: DeviceId, was_root: bool) {
         tree.max_age = tree.bridge_max_age;
         tree.hello_time = tree.bridge_hello_time;
         tree.forward_delay = tree.bridge_forward_delay;
-        detect_topology_change(world, bridge);
+        become_root(world, bridge);
+    }
+}
+
+/// From here on this bridge says hello (`br_become_root_bridge`).
+fn become_root(world: &mut World, bridge: DeviceId) {
+    detect_topology_change(world, bridge);
+    world.cancel_timer(bridge, timers::NOTICE);
+    if world[bridge].is_up() {
+        bpdu::say_config_everywhere(world, bridge);
+        let hello = of(world, bridge).tree.hello_time;
+        world.set_timer(bridge, timers::HELLO, hello * TICK);
     }
 }
 
 // Changes of the topology.
 
 /// Addresses age fast while the topology changes (`__br_set_topology_change`).
-fn set_topology_change(world: &mut World, bridge: DeviceId, on: bool) {
+pub(super) fn set_topology_change(world: &mut World, bridge: DeviceId, on: bool) {
     let state = of_mut(world, bridge);
     if state.tree.enabled && state.tree.topology_change != on {
         state.ageing_time = if on { 2 * state.tree.forward_delay } else { state.bridge_ageing_time };
+        state.tree.topology_change = on;
+        table::clear(world, bridge, timers::CLEARING);
     }
-    state.tree.topology_change = on;
+    of_mut(world, bridge).tree.topology_change = on;
 }
 
-fn detect_topology_change(world: &mut World, bridge: DeviceId) {
+pub(super) fn detect_topology_change(world: &mut World, bridge: DeviceId) {
     let tree = &of(world, bridge).tree;
     if !tree.enabled {
         return;
@@ -279,7 +296,9 @@ fn detect_topology_change(world: &mut World, bridge: DeviceId) {
     if tree.is_root() {
         let delay = tree.bridge_forward_delay + tree.bridge_max_age;
         set_topology_change(world, bridge, true);
-        world.set_timer(bridge, TOPOLOGY_CHANGE, delay * TICK);
+        world.set_timer(bridge, timers::TOPOLOGY_CHANGE, delay * TICK);
+    } else if !tree.topology_change_detected {
+        bpdu::say_change(world, bridge);
     }
     of_mut(world, bridge).tree.topology_change_detected = true;
 }
@@ -290,7 +309,7 @@ fn start_forward_delay(world: &mut World, port: DeviceId) {
     let Some((bridge, number)) = of_port(world, port).map(|port| (port.bridge, port.number)) else { return };
     let delay = of(world, bridge).tree.forward_delay;
     if delay != 0 {
-        world.set_timer(bridge, number, delay * TICK);
+        world.set_timer(bridge, port_timer::FORWARD_DELAY + number, delay * TICK);
     }
 }
 
@@ -300,30 +319,62 @@ fn stop_forward_delay(world: &mut World, port: DeviceId) {
     }
 }
 
-/// How much is left of a port's forward delay.
-pub(super) fn forward_delay_left(world: &World, port: &Port) -> u64 {
-    world.timer(port.bridge, port.number).unwrap_or(0) / TICK
+/// How much is left of one of the bridge's timers.
+pub(super) fn timer_left(world: &World, bridge: DeviceId, timer: crate::timer::TimerId) -> u64 {
+    world.timer(bridge, timer).unwrap_or(0) / TICK
 }
 
-/// How much is left of a change of the topology.
-pub(super) fn topology_change_left(world: &World, bridge: DeviceId) -> u64 {
-    world.timer(bridge, TOPOLOGY_CHANGE).unwrap_or(0) / TICK
+/// A change of the topology is over.
+pub(super) fn topology_change_over(world: &mut World, bridge: DeviceId) {
+    of_mut(world, bridge).tree.topology_change_detected = false;
+    set_topology_change(world, bridge, false);
 }
 
-/// A timer went off.
-pub(super) fn go_off(world: &mut World, bridge: DeviceId, timer: TimerId) {
-    if timer == TOPOLOGY_CHANGE {
-        of_mut(world, bridge).tree.topology_change_detected = false;
-        return set_topology_change(world, bridge, false);
+/// It is time for a hello.
+pub(super) fn hello(world: &mut World, bridge: DeviceId) {
+    if !world[bridge].is_up() {
+        return;
     }
-    let Some(id) = of(world, bridge).ports.get(&timer).copied() else { return };
-    match of_port(world, id).map(|port| port.state) {
-        Some(BR_STATE_LISTENING) => {
+    bpdu::say_config_everywhere(world, bridge);
+    let tree = &of(world, bridge).tree;
+    if tree.enabled {
+        let delay = bpdu::rounded(world, tree.hello_time);
+        world.set_timer(bridge, timers::HELLO, delay);
+    }
+}
+
+/// The root did not acknowledge a change of the topology yet.
+pub(super) fn notice_again(world: &mut World, bridge: DeviceId) {
+    if !of(world, bridge).tree.is_root() && world[bridge].is_up() {
+        bpdu::say_change(world, bridge);
+    }
+}
+
+/// What the designated bridge of a port's segment said is too old: it is gone.
+pub(super) fn message_too_old(world: &mut World, id: DeviceId) {
+    let Some(port) = of_port(world, id).filter(|port| port.state != BR_STATE_DISABLED) else { return };
+    let bridge = port.bridge;
+    let was_root = of(world, bridge).tree.is_root();
+    become_designated(world, id);
+    settle(world, bridge, was_root);
+}
+
+/// A port may speak again.
+pub(super) fn hold_over(world: &mut World, id: DeviceId) {
+    if of_port(world, id).is_some_and(|port| port.config_pending) {
+        bpdu::say_config(world, id);
+    }
+}
+
+/// A port listened, or learned, for long enough.
+pub(super) fn forward_delay_over(world: &mut World, id: DeviceId) {
+    let Some((bridge, state)) = of_port(world, id).map(|port| (port.bridge, port.state)) else { return };
+    match state {
+        BR_STATE_LISTENING => {
             set_state(world, id, BR_STATE_LEARNING);
-            let delay = of(world, bridge).tree.forward_delay;
-            world.set_timer(bridge, timer, delay * TICK);
+            start_forward_delay(world, id);
         }
-        Some(BR_STATE_LEARNING) => {
+        BR_STATE_LEARNING => {
             set_state(world, id, BR_STATE_FORWARDING);
             if is_designated_for_some(world, bridge) {
                 detect_topology_change(world, bridge);
@@ -345,11 +396,19 @@ fn is_designated_for_some(world: &World, bridge: DeviceId) -> bool {
 
 /// The bridge goes up: so do its ports that can (`br_stp_enable_bridge`).
 pub(super) fn open(world: &mut World, bridge: DeviceId) -> Result<(), Refusal> {
+    let tree = &of(world, bridge).tree;
+    if tree.enabled {
+        let hello = tree.hello_time;
+        world.set_timer(bridge, timers::HELLO, hello * TICK);
+    }
+    table::start_clearing(world, bridge, timers::CLEARING);
+    bpdu::say_config_everywhere(world, bridge);
     for port in ports(world, bridge) {
         if is_operating(world, port) {
             enable_port(world, port);
         }
     }
+    multicast::open(world, bridge);
     Ok(())
 }
 
@@ -362,7 +421,10 @@ pub(super) fn stop(world: &mut World, bridge: DeviceId) {
     }
     set_topology_change(world, bridge, false);
     of_mut(world, bridge).tree.topology_change_detected = false;
-    world.cancel_timer(bridge, TOPOLOGY_CHANGE);
+    for timer in [timers::TOPOLOGY_CHANGE, timers::HELLO, timers::NOTICE, timers::CLEARING] {
+        world.cancel_timer(bridge, timer);
+    }
+    multicast::stop(world, bridge);
 }
 
 /// A port begins to take part (`br_stp_enable_port`).
@@ -370,7 +432,7 @@ pub(super) fn enable_port(world: &mut World, id: DeviceId) {
     let Some(port) = of_port_mut(world, id) else { return };
     let bridge = port.bridge;
     port.id = port_id(port.priority, port.number);
-    port.state = BR_STATE_BLOCKING;
+    set_state(world, id, BR_STATE_BLOCKING);
     become_designated(world, id);
     settle_pending(world, id);
     select_states(world, bridge);
@@ -386,12 +448,22 @@ pub(super) fn disable_port(world: &mut World, id: DeviceId) {
     settle_pending(world, id);
     fill::announce_port(world, id, RTM_NEWLINK);
     stop_forward_delay(world, id);
+    if let Some(port) = of_port(world, id) {
+        let (number, has_backup) = (port.number, port.backup.is_some());
+        world.cancel_timer(bridge, port_timer::MESSAGE_AGE + number);
+        world.cancel_timer(bridge, port_timer::HOLD + number);
+        if !has_backup {
+            table::flush(world, bridge, number, 0);
+        }
+        multicast::disable_port(world, id);
+    }
     settle(world, bridge, was_root);
 }
 
 /// The bridge takes an address (`br_stp_change_bridge_id`).
 pub(super) fn change_address(world: &mut World, bridge: DeviceId, address: Mac) {
     let was_root = of(world, bridge).tree.is_root();
+    table::change_own(world, bridge, address);
     let tree = &mut of_mut(world, bridge).tree;
     let old = tree.id.address();
     tree.id.set_address(address);
@@ -407,126 +479,3 @@ pub(super) fn change_address(world: &mut World, bridge: DeviceId, address: Mac) 
     settle(world, bridge, was_root);
     promiscuity::receive_addresses(world, bridge);
 }
-
-// Settings.
-
-/// Switches the protocol. Linux would let a user's program run it if there were one in the first namespace.
-pub(super) fn set_enabled(world: &mut World, bridge: DeviceId, on: bool) {
-    let tree = &mut of_mut(world, bridge).tree;
-    if tree.enabled == on {
-        return;
-    }
-    tree.enabled = on;
-    if on {
-        let delay = tree.bridge_forward_delay.clamp(*FORWARD_DELAY.start(), *FORWARD_DELAY.end());
-        store_forward_delay(tree, delay);
-        select_states(world, bridge);
-    }
-}
-
-fn store_forward_delay(tree: &mut Tree, delay: u64) {
-    tree.bridge_forward_delay = delay;
-    if tree.is_root() {
-        tree.forward_delay = delay;
-    }
-}
-
-pub(super) fn set_forward_delay(tree: &mut Tree, delay: u64) -> Result<(), Refusal> {
-    if tree.enabled && !FORWARD_DELAY.contains(&delay) {
-        return Err(Errno::ERANGE.into());
-    }
-    store_forward_delay(tree, delay);
-    Ok(())
-}
-
-pub(super) fn set_hello_time(tree: &mut Tree, time: u64) -> Result<(), Refusal> {
-    if !HELLO_TIME.contains(&time) {
-        return Err(Errno::ERANGE.into());
-    }
-    tree.bridge_hello_time = time;
-    if tree.is_root() {
-        tree.hello_time = time;
-    }
-    Ok(())
-}
-
-pub(super) fn set_max_age(tree: &mut Tree, age: u64) -> Result<(), Refusal> {
-    if !MAX_AGE.contains(&age) {
-        return Err(Errno::ERANGE.into());
-    }
-    tree.bridge_max_age = age;
-    if tree.is_root() {
-        tree.max_age = age;
-    }
-    Ok(())
-}
-
-pub(super) fn set_priority(world: &mut World, bridge: DeviceId, priority: u16) {
-    let was_root = of(world, bridge).tree.is_root();
-    for id in ports(world, bridge) {
-        let (tree, Some(port)) = (&of(world, bridge).tree, of_port(world, id)) else { continue };
-        // A port that takes no part keeps what it knew.
-        if port.state != BR_STATE_DISABLED && tree.is_designated(port) {
-            if let Some(port) = of_port_mut(world, id) {
-                port.designated_bridge.set_priority(priority);
-            }
-        }
-    }
-    of_mut(world, bridge).tree.id.set_priority(priority);
-    settle(world, bridge, was_root);
-}
-
-pub(super) fn set_port_priority(world: &mut World, id: DeviceId, priority: u16) -> Result<(), Refusal> {
-    let Some(bridge) = bridge_of(world, id) else { return Ok(()) };
-    if priority > LARGEST_PRIORITY {
-        return Err(Errno::ERANGE.into());
-    }
-    let own = of(world, bridge).tree.id;
-    let Some(port) = of_port(world, id) else { return Ok(()) };
-    let designated = of(world, bridge).tree.is_designated(port);
-    let Some(port) = of_port_mut(world, id) else { return Ok(()) };
-    port.priority = priority as u8;
-    port.id = port_id(port.priority, port.number);
-    if designated {
-        port.designated_port = port.id;
-    }
-    if port.designated_bridge == own && port.id < port.designated_port {
-        become_designated(world, id);
-        select_states(world, bridge);
-    }
-    Ok(())
-}
-
-pub(super) fn set_port_cost(world: &mut World, id: DeviceId, cost: u32) -> Result<(), Refusal> {
-    if !COST.contains(&cost) {
-        return Err(Errno::ERANGE.into());
-    }
-    let Some(port) = of_port_mut(world, id) else { return Ok(()) };
-    port.flags |= flag::ADMIN_COST;
-    port.cost = cost;
-    let bridge = port.bridge;
-    update(world, bridge);
-    select_states(world, bridge);
-    Ok(())
-}
-
-/// A user sets a port's state, which holds until the protocol or an event changes it (`br_set_port_state`).
-pub(super) fn set_port_state(world: &mut World, id: DeviceId, state: u8) -> Result<(), Refusal> {
-    let Some(bridge) = bridge_of(world, id) else { return Ok(()) };
-    if state > BR_STATE_BLOCKING {
-        return Err(Errno::EINVAL.into());
-    }
-    if of(world, bridge).tree.enabled {
-        return Err(Errno::EBUSY.into());
-    }
-    let carrier = world[id].is_oper_up() || state == BR_STATE_DISABLED;
-    if !world[id].is_up() || !carrier {
-        return Err(Errno::ENETDOWN.into());
-    }
-    set_state(world, id, state);
-    select_states(world, bridge);
-    Ok(())
-}
-
-/// A frame of the protocol came in at a port.
-pub(super) fn receive(_world: &mut World, _port: Option<DeviceId>, _frame: crate::frame::FrameId) {}

@@ -247,7 +247,7 @@ fn a_port_listens_and_learns_first() {
     assert_eq!(lab.master(port, bridge), None);
     lab.up(port, true);
     lab.up(bridge, true);
-    assert_eq!((lab.state("d0"), lab.kernel.next_timeout()), (BR_STATE_LISTENING, Some(Instant(2_000_000))));
+    assert_eq!(lab.state("d0"), BR_STATE_LISTENING);
     lab.pass(2);
     assert_eq!((lab.state("d0"), lab.kernel.world[lab.id("br0")].carrier), (BR_STATE_LEARNING, false));
     assert_eq!(errno(lab.change_port(port, &[(IFLA_BRPORT_STATE, &[3])])), Some(Errno::EBUSY));
@@ -262,7 +262,6 @@ fn a_port_listens_and_learns_first() {
         (lab.number("br0", IFLA_BR_AGEING_TIME), lab.number("br0", IFLA_BR_TOPOLOGY_CHANGE) & 255),
         (30000, 0)
     );
-    assert_eq!(lab.kernel.next_timeout(), None);
     lab.up(port, false);
     assert_eq!((lab.state("d0"), lab.kernel.world[lab.id("br0")].carrier), (BR_STATE_DISABLED, false));
     assert_eq!(errno(lab.change_port(port, &[(IFLA_BRPORT_STATE, &[0])])), Some(Errno::EBUSY));

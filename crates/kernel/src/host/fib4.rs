@@ -1,0 +1,378 @@
+//! The routes of IPv4: tables, their order, and which one a packet takes (`net/ipv4/fib_trie.c`,
+//! `net/ipv4/fib_semantics.c`).
+//!
+//! A table is a tree by network and, among equal networks, from the longest prefix to the shortest; under one prefix
+//! routes stand by type of service and priority. That is also the order in which Linux lists them. A lookup goes
+//! through the lengths that occur, longest first. The tables of the host itself and of people are asked as one until
+//! somebody changes the rules (Linux merges the two tries).
+//!
+//! **Left out**: the choice among the next hops of a multipath route by hash (the first that is alive is taken), and
+//! exceptions of single destinations (path MTU).
+
+use super::conf::v4;
+use super::rule::{self, Key, Rule};
+use crate::device::DeviceId;
+use crate::netns::NetnsId;
+use crate::world::World;
+use rtnl::errno::Errno;
+use rtnl::object::route::*;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Routes of one family in one namespace at most.
+pub(crate) const ROUTES: usize = 1 << 21;
+
+/// Where a route leads.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Nexthop {
+    pub device: Option<DeviceId>,
+    pub ifindex: u32,
+    pub gateway: Option<IpAddr>,
+    pub scope: u8,
+    /// `RTNH_F_*`.
+    pub flags: u32,
+    pub weight: u8,
+}
+
+/// A route, without its prefix.
+#[derive(Clone, Debug)]
+pub(crate) struct Route {
+    pub tos: u8,
+    pub kind: u8,
+    pub scope: u8,
+    pub protocol: u8,
+    pub priority: u32,
+    pub prefsrc: Option<Ipv4Addr>,
+    /// Number and value of `RTAX_*`.
+    pub metrics: Box<[(u16, u32)]>,
+    pub flow: u32,
+    pub nexthops: Vec<Nexthop>,
+    /// `RTNH_F_*` of the route as a whole.
+    pub flags: u32,
+}
+
+impl Route {
+    /// Whether two routes lead the same way, so that they would be one `fib_info`.
+    pub(crate) fn leads_as(&self, other: &Route) -> bool {
+        let same_hop = |(a, b): (&Nexthop, &Nexthop)| {
+            a.ifindex == b.ifindex
+                && a.gateway == b.gateway
+                && a.scope == b.scope
+                && a.weight == b.weight
+                && (a.flags ^ b.flags) & !(RTNH_F_DEAD | RTNH_F_LINKDOWN) == 0
+        };
+        self.scope == other.scope
+            && self.protocol == other.protocol
+            && self.priority == other.priority
+            && self.prefsrc == other.prefsrc
+            && self.kind == other.kind
+            && self.metrics == other.metrics
+            && self.nexthops.len() == other.nexthops.len()
+            && self.nexthops.iter().zip(&other.nexthops).all(same_hop)
+    }
+
+    /// One of its metrics.
+    pub(crate) fn metric(&self, number: u16) -> Option<u32> {
+        self.metrics.iter().find(|(known, _)| *known == number).map(|(_, value)| *value)
+    }
+}
+
+/// What a route of a type answers a lookup with, if that is a refusal (`fib_props`).
+pub(crate) fn refusal(kind: u8) -> Option<Errno> {
+    match kind {
+        RTN_BLACKHOLE | RTN_NAT | 11 => Some(Errno::EINVAL),
+        RTN_UNREACHABLE => Some(Errno::EHOSTUNREACH),
+        RTN_PROHIBIT => Some(Errno::EACCES),
+        RTN_THROW => Some(Errno::EAGAIN),
+        _ => None,
+    }
+}
+
+/// The least scope that a type of route may have (`fib_props`).
+pub(crate) fn least_scope(kind: u8) -> u8 {
+    match kind {
+        RTN_UNSPEC | RTN_NAT | 11 => RT_SCOPE_NOWHERE,
+        RTN_LOCAL => RT_SCOPE_HOST,
+        RTN_BROADCAST | RTN_ANYCAST => RT_SCOPE_LINK,
+        _ => RT_SCOPE_UNIVERSE,
+    }
+}
+
+/// A network and how many bits of it do *not* count, so that longer prefixes come first.
+pub(crate) type Prefix = (u32, u8);
+
+/// The place of a prefix.
+pub(crate) fn prefix(network: Ipv4Addr, length: u8) -> Prefix {
+    (network.to_bits(), 32 - length.min(32))
+}
+
+/// The bits of a network of that length.
+pub(crate) fn netmask(length: u8) -> u32 {
+    (rule::mask(length.min(32)) >> 96) as u32
+}
+
+/// A table.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    leaves: BTreeMap<Prefix, Vec<Route>>,
+    /// How many prefixes there are of each number of bits that do not count.
+    lengths: [u32; 33],
+    count: usize,
+}
+
+impl Default for Table {
+    fn default() -> Table {
+        Table { leaves: BTreeMap::new(), lengths: [0; 33], count: 0 }
+    }
+}
+
+impl Table {
+    /// All routes, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Prefix, &Route)> + '_ {
+        self.leaves.iter().flat_map(|(prefix, routes)| routes.iter().map(move |route| (*prefix, route)))
+    }
+
+    /// The routes of one prefix.
+    pub(crate) fn routes(&self, prefix: Prefix) -> &[Route] {
+        self.leaves.get(&prefix).map_or(&[], Vec::as_slice)
+    }
+
+    /// Puts a route in at a place among those of its prefix.
+    pub(crate) fn insert(&mut self, prefix: Prefix, at: usize, route: Route) {
+        let routes = self.leaves.entry(prefix).or_default();
+        if routes.is_empty() {
+            self.lengths[usize::from(prefix.1)] += 1;
+        }
+        routes.insert(at.min(routes.len()), route);
+        self.count += 1;
+    }
+
+    /// Puts a route in place of another.
+    pub(crate) fn replace(&mut self, prefix: Prefix, at: usize, route: Route) {
+        if let Some(place) = self.leaves.get_mut(&prefix).and_then(|routes| routes.get_mut(at)) {
+            *place = route;
+        }
+    }
+
+    /// Takes a route out.
+    pub(crate) fn remove(&mut self, prefix: Prefix, at: usize) -> Option<Route> {
+        let routes = self.leaves.get_mut(&prefix)?;
+        if at >= routes.len() {
+            return None;
+        }
+        let route = routes.remove(at);
+        self.count -= 1;
+        if routes.is_empty() {
+            self.leaves.remove(&prefix);
+            self.lengths[usize::from(prefix.1)] -= 1;
+        }
+        Some(route)
+    }
+
+    /// Changes every route, and removes those for which `keep` then says no.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(Prefix, &mut Route) -> bool) {
+        let (lengths, count) = (&mut self.lengths, &mut self.count);
+        self.leaves.retain(|prefix, routes| {
+            let before = routes.len();
+            routes.retain_mut(|route| keep(*prefix, route));
+            *count -= before - routes.len();
+            if routes.is_empty() {
+                lengths[usize::from(prefix.1)] -= 1;
+            }
+            !routes.is_empty()
+        });
+    }
+
+    /// Whether there is nothing in it.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+/// The tables of a namespace.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fib {
+    pub tables: BTreeMap<u32, Table>,
+}
+
+impl Fib {
+    /// How many routes there are.
+    pub(crate) fn count(&self) -> usize {
+        self.tables.values().map(|table| table.count).sum()
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flow {
+    pub destination: Ipv4Addr,
+    pub source: Ipv4Addr,
+    pub oif: u32,
+    pub iif: u32,
+    pub mark: u32,
+    pub tos: u8,
+    /// Routes of a narrower scope only.
+    pub scope: u8,
+    /// Links without carrier count as well.
+    pub any_carrier: bool,
+}
+
+impl Flow {
+    /// A packet of the host's own to an address.
+    pub(crate) fn to(destination: Ipv4Addr) -> Flow {
+        Flow {
+            destination,
+            source: Ipv4Addr::UNSPECIFIED,
+            oif: 0,
+            iif: 1,
+            mark: 0,
+            tos: 0,
+            scope: RT_SCOPE_UNIVERSE,
+            any_carrier: false,
+        }
+    }
+
+    fn key(&self) -> Key {
+        Key {
+            source: u128::from(self.source.to_bits()) << 96,
+            destination: u128::from(self.destination.to_bits()) << 96,
+            iif: self.iif,
+            oif: self.oif,
+            mark: self.mark,
+            tos: self.tos,
+            ..Key::default()
+        }
+    }
+}
+
+/// What was found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Found {
+    pub kind: u8,
+    pub scope: u8,
+    pub prefsrc: Option<Ipv4Addr>,
+    pub nexthop: Nexthop,
+    /// Where it stands: table, prefix, place.
+    pub table: u32,
+    pub prefix: Prefix,
+    pub place: usize,
+    /// The metric `mtu`; 0: none.
+    pub mtu: u32,
+}
+
+/// Whether routes through a link without carrier are passed over.
+pub(crate) fn ignores_linkdown(world: &World, device: DeviceId) -> bool {
+    let Some(device) = world.get(device) else { return false };
+    let own = device.inet.as_ref().is_some_and(|inet| inet.conf.is(v4::IGNORE_ROUTES_WITH_LINKDOWN));
+    own || world.space(device.netns).is_ok_and(|space| space.stack.all4.is(v4::IGNORE_ROUTES_WITH_LINKDOWN))
+}
+
+/// Asks tables as one (`fib_table_lookup`): the longest prefix wins, and among tables the first.
+fn ask(world: &World, tables: &[(u32, &Table)], flow: &Flow) -> Result<Found, Errno> {
+    let destination = flow.destination.to_bits();
+    for ignored in 0..=32u8 {
+        let prefix = (destination & netmask(32 - ignored), ignored);
+        for (id, table) in tables {
+            if table.lengths[usize::from(ignored)] == 0 {
+                continue;
+            }
+            for (place, route) in table.routes(prefix).iter().enumerate() {
+                if route.tos != 0 && route.tos != flow.tos || route.scope < flow.scope {
+                    continue;
+                }
+                if route.flags & RTNH_F_DEAD != 0 {
+                    continue;
+                }
+                if let Some(errno) = refusal(route.kind) {
+                    return Err(errno);
+                }
+                let Some(nexthop) = choose(world, route, flow) else { continue };
+                return Ok(Found {
+                    kind: route.kind,
+                    scope: route.scope,
+                    prefsrc: route.prefsrc,
+                    nexthop,
+                    table: *id,
+                    prefix,
+                    place,
+                    mtu: route.metric(RTAX_MTU).unwrap_or(0),
+                });
+            }
+        }
+    }
+    Err(Errno::EAGAIN)
+}
+
+/// The first next hop of a route that can be used.
+fn choose(world: &World, route: &Route, flow: &Flow) -> Option<Nexthop> {
+    let usable = |hop: &&Nexthop| {
+        let dead = hop.flags & RTNH_F_DEAD != 0;
+        let down = hop.flags & RTNH_F_LINKDOWN != 0 && !flow.any_carrier;
+        let down = down && hop.device.is_some_and(|device| ignores_linkdown(world, device));
+        !dead && !down && (flow.oif == 0 || flow.oif == hop.ifindex)
+    };
+    route.nexthops.iter().find(usable).copied()
+}
+
+/// Asks one table.
+///
+/// # Errors
+/// EAGAIN if it does not know, or a refusal.
+pub(crate) fn lookup_table(world: &World, netns: NetnsId, table: u32, flow: &Flow) -> Result<Found, Errno> {
+    let fib = &world.space(netns)?.stack.fib4;
+    let found = fib.tables.get(&table).ok_or(Errno::EAGAIN)?;
+    ask(world, &[(table, found)], flow)
+}
+
+/// Asks the rules (`fib_lookup`).
+///
+/// # Errors
+/// ENETUNREACH if there is no route, or the route's own refusal.
+pub(crate) fn lookup(world: &World, netns: NetnsId, flow: &Flow) -> Result<Found, Errno> {
+    let stack = &world.space(netns)?.stack;
+    let table = |id| stack.fib4.tables.get(&id).map(|table| (id, table));
+    if stack.rules4.custom {
+        return rule::walk(world, netns, &stack.rules4, &flow.key(), |rule| {
+            let found = ask(world, table(rule.table).as_slice(), flow)?;
+            if suppressed(world, rule, &found) { Err(Errno::EAGAIN) } else { Ok(found) }
+        });
+    }
+    let answer = match (table(RT_TABLE_LOCAL), table(RT_TABLE_MAIN)) {
+        (Some(local), Some(main)) => ask(world, &[local, main], flow),
+        (one, other) => ask(world, one.or(other).as_slice(), flow),
+    };
+    let answer = match (answer, table(RT_TABLE_DEFAULT)) {
+        (Err(_), Some(default)) => ask(world, &[default], flow),
+        (answer, _) => answer,
+    };
+    answer.map_err(|errno| if errno == Errno::EAGAIN { Errno::ENETUNREACH } else { errno })
+}
+
+/// Whether a rule lets a route not count (`fib4_rule_suppress`).
+fn suppressed(world: &World, rule: &Rule, found: &Found) -> bool {
+    if i32::from(32 - found.prefix.1) <= rule.suppress_length {
+        return true;
+    }
+    let group = found.nexthop.device.and_then(|device| world.get(device)).map(|device| device.group);
+    rule.suppress_group >= 0 && group == Some(rule.suppress_group as u32)
+}
+
+/// What kind of address it is (`inet_addr_type`): the type of the route to it in the host's own table, else unicast.
+/// With a device only routes through that count.
+pub(crate) fn address_type(
+    world: &World,
+    netns: NetnsId,
+    address: Ipv4Addr,
+    device: Option<DeviceId>,
+) -> u8 {
+    if address.is_unspecified() || address.is_broadcast() {
+        return RTN_BROADCAST;
+    }
+    if address.is_multicast() {
+        return RTN_MULTICAST;
+    }
+    match lookup_table(world, netns, RT_TABLE_LOCAL, &Flow::to(address)) {
+        Ok(found) if device.is_none() || found.nexthop.device == device => found.kind,
+        _ => RTN_UNICAST,
+    }
+}

@@ -1,0 +1,49 @@
+//! UDP: datagrams for the host's sockets, and word to the sender if there is none (RFC 768, `net/ipv4/udp.c`).
+
+use super::socket::{self, Received};
+use super::{icmp, icmp6};
+use crate::device::DeviceId;
+use crate::world::World;
+use rtnl::object::route::RTN_LOCAL;
+use std::net::{IpAddr, SocketAddr};
+use wire::{Ipv4View, UdpView, checksum, protocol};
+
+/// Takes a datagram over IPv4.
+pub(crate) fn receive4(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kind: u8) {
+    let netns = world[id].netns;
+    let (source, destination) = (view.source(), view.destination());
+    let Ok(datagram) = UdpView::new(view.payload()) else { return };
+    let pseudo = checksum::pseudo_v4(source, destination, protocol::UDP, datagram.length());
+    if !datagram.checksum_is_right(pseudo) {
+        return;
+    }
+    let received = Received {
+        from: SocketAddr::new(IpAddr::V4(source), datagram.source_port()),
+        to: IpAddr::V4(destination),
+        ifindex: world[id].ifindex,
+        ttl: view.ttl(),
+        payload: datagram.payload().to_vec(),
+    };
+    let taken = socket::deliver_udp(world, netns, datagram.destination_port(), received);
+    if !taken && kind == RTN_LOCAL {
+        use wire::icmp::unreachable::PORT as code;
+        icmp::send_error(world, netns, Some(id), view.bytes(), icmp::Error::Unreachable { code, mtu: 0 });
+    }
+}
+
+/// Takes a datagram over IPv6; `packet` is the whole.
+pub(crate) fn receive6(world: &mut World, id: DeviceId, head: &Received, packet: &[u8]) {
+    let netns = world[id].netns;
+    let (IpAddr::V6(source), IpAddr::V6(destination)) = (head.from.ip(), head.to) else { return };
+    let Ok(datagram) = UdpView::new(&head.payload) else { return };
+    let pseudo = checksum::pseudo_v6(source, destination, protocol::UDP, datagram.length());
+    if datagram.checksum() == 0 || !datagram.checksum_is_right(pseudo) {
+        return;
+    }
+    let from = SocketAddr::new(IpAddr::V6(source), datagram.source_port());
+    let received = Received { from, payload: datagram.payload().to_vec(), ..head.clone() };
+    let taken = socket::deliver_udp(world, netns, datagram.destination_port(), received);
+    if !taken && !destination.is_multicast() {
+        icmp6::send_error(world, netns, Some(id), packet, icmp6::Error::Unreachable { code: 4 });
+    }
+}
