@@ -183,6 +183,9 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, batch: &mut Batch) {
             world.discard(None, frame, Drop::DeviceGone);
             continue;
         }
+        // A tap keeps a frame from counting as unwanted, if nobody looked between: a tag or a type that takes the
+        // device's frames comes first.
+        let looked_at = world.run.pool.meta(frame).tag.is_some() || world[id].rx_handler.is_some();
         let whose = for_whom(world, id, frame);
         match world.run.pool.ethertype(frame) {
             ethertype::ARP => arp::receive(world, id, frame, whose),
@@ -191,7 +194,7 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, batch: &mut Batch) {
             // LLC is heard by Linux as soon as there are bridges, whatever is in it.
             0..ethertype::LEAST => world.discard(Some(id), frame, Drop::UnhandledProtocol),
             _ => {
-                if world[id].tap.is_none() {
+                if world[id].tap.is_none() || looked_at {
                     world[id].counters.rx_dropped += 1;
                 }
                 world.discard(Some(id), frame, Drop::UnhandledProtocol);
