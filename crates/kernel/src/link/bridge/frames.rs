@@ -197,7 +197,8 @@ fn accept(world: &mut World, ingress: &Ingress, frame: FrameId) -> bool {
         world.discard(ingress.port, frame, Drop::BridgePortState);
         return false;
     }
-    if target == ingress.address {
+    // A frame to the port that it came in through is for this host as much as one to the bridge.
+    if target == ingress.address || ingress.port.is_some_and(|port| world[port].address == target) {
         world.run.pool.meta_mut(frame).kind = PacketKind::Host;
     }
     finish(world, ingress, frame, target, source);
