@@ -77,7 +77,8 @@ pub struct Entry {
     pub number: u64,
 }
 
-/// A table.
+/// A table. It has no memory until the first entry comes: most bridges of a large lab never carry a frame.
+#[derive(Default)]
 pub struct Fdb {
     hot: Vec<Hot>,
     cold: Vec<Cold>,
@@ -89,13 +90,6 @@ pub struct Fdb {
 }
 
 const VACANT: Hot = Hot { key: EMPTY, port: 0, generation: 0, tick: 0 };
-
-impl Default for Fdb {
-    fn default() -> Self {
-        // Empty until the first entry comes: most bridges of a large lab never carry a frame.
-        Fdb { hot: Vec::new(), cold: Vec::new(), filled: 0, bits: 0, generations: Vec::new(), numbers: 0 }
-    }
-}
 
 /// Address and VLAN identifier as one number.
 #[inline]

@@ -9,6 +9,7 @@
 pub mod change;
 mod client;
 pub mod device;
+pub mod drop;
 pub mod fdb;
 pub mod features;
 pub mod frame;

@@ -133,7 +133,7 @@ impl World {
     /// Cuts whatever links to others are left.
     fn sever(&mut self, id: DeviceId) {
         let uppers: Vec<_> = self[id].uppers.iter().copied().collect();
-        let lowers: Vec<_> = self[id].lowers.iter().copied().collect();
+        let lowers = self[id].lowers.clone();
         for upper in uppers {
             self.unlink_upper(id, upper);
         }

@@ -195,6 +195,11 @@ impl<C: Console> Machine<C> {
         (RefMut::map(world, |world| &mut world.kernel), now)
     }
 
+    /// The namespace that the commands are in.
+    pub(crate) fn here(&self) -> NetnsId {
+        self.place.netns
+    }
+
     /// The namespace of that name; that in which commands run, if the name is empty.
     pub(crate) fn netns_named(&self, name: &str) -> Option<NetnsId> {
         match self.names.get(name) {

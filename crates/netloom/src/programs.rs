@@ -22,7 +22,7 @@ pub(crate) const NOT_FOUND: i32 = 127;
 const SLEEP_MAX: f64 = 366.0 * 24.0 * 3600.0;
 
 /// The programs that are here, by name, for completion and to tell commands from other text.
-pub const PROGRAMS: &[&str] = &["ip", "bridge", "sysctl", "sleep", "tcpdump", "echo", "true", "false"];
+pub const PROGRAMS: &[&str] = &["ip", "bridge", "ping", "ping6", "sysctl", "sleep", "tcpdump", "echo", "true", "false"];
 
 /// Programs of the field that are not here yet.
 const LATER: &[&str] = &[
@@ -46,8 +46,6 @@ const LATER: &[&str] = &[
     "nmap",
     "nsenter",
     "ovs-vsctl",
-    "ping",
-    "ping6",
     "route",
     "sh",
     "socat",
@@ -146,6 +144,8 @@ impl<C: Console> Machine<C> {
         }
         Some(match base {
             "sysctl" => sysctl::run(self, words),
+            "ping" => crate::ping::run(self, words, false),
+            "ping6" => crate::ping::run(self, words, true),
             "sleep" => self.sleep(words),
             "echo" => self.echo(words),
             "tcpdump" => {

@@ -5,6 +5,7 @@ use crate::Kernel;
 use crate::netns::NetnsId;
 use crate::world::Instant;
 use rtnl::errno::Errno;
+use std::net::IpAddr;
 
 impl Kernel {
     /// Opens a socket in a namespace.
@@ -66,6 +67,13 @@ impl Kernel {
     pub fn link_index(&self, netns: NetnsId, name: &str) -> Option<u32> {
         let id = self.world.by_name(netns, name.as_bytes())?;
         self.world.get(id).map(|device| device.ifindex)
+    }
+
+    /// The addresses of a link.
+    pub fn link_addresses(&self, netns: NetnsId, ifindex: u32) -> Vec<IpAddr> {
+        let Some(id) = self.world.by_index(netns, ifindex) else { return Vec::new() };
+        let own = super::inet::addresses(&self.world, id).iter().map(|address| IpAddr::V4(address.local));
+        own.chain(crate::inet6::all(&self.world, id).map(IpAddr::V6)).collect()
     }
 
     /// The name of a link by its index.
