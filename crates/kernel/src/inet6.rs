@@ -33,6 +33,8 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
                 world[id].inet6 = Some(Box::new(Inet6 { conf, neighbours }));
             }
         }
+        // The loopback keeps what it has, however small it becomes.
+        Event::ChangeMtu if device.flags & IFF_LOOPBACK != 0 => {}
         Event::ChangeMtu | Event::Unregister => device.inet6 = None,
         _ => {}
     }

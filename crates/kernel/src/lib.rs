@@ -92,10 +92,13 @@ impl Kernel {
         let name = Name::new(name.as_bytes());
         let id = self.world.allocate(&link::nic::TYPE, netns, name).map_err(|refusal| refusal.errno)?;
         self.world[id].address = mac;
+        // It comes as a device that moves in: with an index of its own, which the namespace does not count.
+        self.world[id].ifindex = self.world.space(netns)?.free_index();
         if let Err(refusal) = self.world.register(id) {
             self.world.release(id);
             return Err(refusal.errno);
         }
+        self.world[id].address_origin = device::AddressOrigin::Set;
         self.world.settle();
         Ok(self.world[id].ifindex)
     }

@@ -139,6 +139,11 @@ impl Netns {
         all.into_iter().map(|(_, device)| device).collect()
     }
 
+    /// The least index that is free; it is not drawn.
+    pub(crate) fn free_index(&self) -> u32 {
+        (1..).find(|index| !self.by_index.contains_key(index)).unwrap_or(1)
+    }
+
     /// Draws the next free index (`dev_new_index`).
     pub(crate) fn new_index(&mut self) -> u32 {
         loop {

@@ -28,6 +28,8 @@ const VOLATILE: u32 = rtnl::object::link::IFF_LOOPBACK
     | IFF_LOWER_UP
     | IFF_DORMANT;
 
+/// Frames that one queue holds at most: a ring of pointers in the largest piece of memory (`ptr_ring.h`).
+pub(crate) const LONGEST_QUEUE: u32 = 524_288;
 /// States that one request may bring about at most before the kernel gives up on a loop of devices.
 const WATCH_LIMIT: usize = 1 << 24;
 
@@ -97,10 +99,12 @@ impl World {
     fn activate(&mut self, id: DeviceId) {
         let device = &mut self[id];
         if device.qdisc == Qdisc::Noop {
-            device.qdisc = match (device.abilities.no_queue, device.tx_queues) {
-                (true, _) => Qdisc::Noqueue,
-                (false, 0 | 1) => Qdisc::PfifoFast,
-                (false, _) => Qdisc::Mq,
+            // A queue of no length, or of one that cannot be had, becomes none (`attach_default_qdiscs`).
+            let none = device.abilities.no_queue || !(1..=LONGEST_QUEUE).contains(&device.txqlen);
+            device.qdisc = match device.tx_queues {
+                _ if none => Qdisc::Noqueue,
+                0 | 1 => Qdisc::PfifoFast,
+                _ => Qdisc::Mq,
             };
         }
     }

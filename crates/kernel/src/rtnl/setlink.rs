@@ -3,7 +3,7 @@
 //! Linux does not undo what came before the attribute that is refused, and neither do we: the order is visible.
 
 use super::{Asker, fill, named_netns};
-use crate::device::{DeviceId, segmentation::*};
+use crate::device::{DeviceId, Qdisc, segmentation::*};
 use crate::link::Event;
 use crate::world::World;
 use rtnl::errno::Errno;
@@ -147,6 +147,10 @@ fn apply_settings(world: &mut World, id: DeviceId, tb: &Tb<'_>, status: &mut Sta
         status.modified = true;
     }
     if let Some(length) = tb.u32(IFLA_TXQLEN) {
+        let queued = matches!(world[id].qdisc, Qdisc::PfifoFast | Qdisc::Mq);
+        if queued && length > crate::state::LONGEST_QUEUE {
+            return Err(Errno::ENOMEM.into());
+        }
         if std::mem::replace(&mut world[id].txqlen, length) != length {
             world.announce_link(id);
         }
