@@ -192,11 +192,13 @@ impl World {
         let device = &self[upper];
         let wanted: BTreeSet<Mac> = device.unicast.keys().copied().collect();
         self.replace_synced(upper, lower, wanted);
+        self.sync_groups(upper, lower, true);
     }
 
     /// Takes all of that back (`dev_uc_unsync`).
     pub fn unsync_unicast(&mut self, upper: DeviceId, lower: DeviceId) {
         self.replace_synced(upper, lower, BTreeSet::new());
+        self.sync_groups(upper, lower, false);
     }
 
     fn replace_synced(&mut self, upper: DeviceId, lower: DeviceId, wanted: BTreeSet<Mac>) {

@@ -8,7 +8,7 @@ use crate::device::{Device, DeviceId, Mac};
 use crate::link::Event;
 use crate::world::World;
 use rtnl::object::link::ARPHRD_ETHER;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The address of all hosts, 224.0.0.1.
 pub const ALL_HOSTS: Mac = [0x01, 0x00, 0x5e, 0, 0, 0x01];
@@ -21,6 +21,8 @@ pub struct Groups {
     /// Address → its place in the order in which they came, and how many asked for it.
     list: BTreeMap<Mac, (u64, u32)>,
     count: u64,
+    /// Those of them that the device has asked for on what it stands on.
+    synced: BTreeSet<Mac>,
 }
 
 impl Groups {
@@ -51,6 +53,7 @@ impl Groups {
     /// Nobody asks for anything any more.
     pub fn clear(&mut self) {
         self.list.clear();
+        self.synced.clear();
     }
 
     /// The addresses and how many asked for each, in the order in which they came.
@@ -77,6 +80,23 @@ impl World {
         let there = device.multicast.remove(group);
         self.set_rx_mode(id);
         there
+    }
+
+    /// Asks, on what a device stands on, for the groups that are asked of the device, or no longer for any
+    /// (`dev_mc_sync`, `dev_mc_unsync`).
+    pub(crate) fn sync_groups(&mut self, upper: DeviceId, lower: DeviceId, on: bool) {
+        let groups = &mut self[upper].multicast;
+        let wanted: Vec<Mac> = match on {
+            true => groups.in_order().into_iter().map(|(mac, _)| mac).collect(),
+            false => Vec::new(),
+        };
+        let present = std::mem::replace(&mut groups.synced, wanted.iter().copied().collect());
+        for group in present.iter().filter(|group| !wanted.contains(group)) {
+            self.remove_group(lower, group);
+        }
+        for group in wanted.iter().filter(|group| !present.contains(*group)) {
+            self.add_group(lower, *group);
+        }
     }
 }
 

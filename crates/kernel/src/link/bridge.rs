@@ -43,6 +43,8 @@ mod tests;
 pub(crate) mod vlan_options;
 pub(crate) mod vlan_requests;
 mod vlans;
+#[cfg(test)]
+mod wire_tests;
 
 pub use vlans::carrier_for_vlan;
 

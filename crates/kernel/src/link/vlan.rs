@@ -24,6 +24,8 @@ const IDS: u16 = 4095;
 /// Mappings of egress priorities that a vlan holds at most; Linux has no such limit. They are searched one by one,
 /// for every frame that leaves.
 const EGRESS_MAPPINGS: usize = 256;
+/// The groups of GVRP and MVRP, to which a device with vlans listens: one address for both.
+const REGISTRATION: [Mac; 2] = [[0x01, 0x80, 0xc2, 0, 0, 0x21]; 2];
 const ALL_FLAGS: u32 = VLAN_FLAG_REORDER_HDR
     | VLAN_FLAG_GVRP
     | VLAN_FLAG_LOOSE_BINDING
@@ -153,6 +155,7 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
     if world[lower].attached::<Group>().is_none() {
         world[lower].attach(Group::default());
         world[lower].has_vlans = true;
+        REGISTRATION.iter().for_each(|group| world.add_group(lower, *group));
     }
     if let Some(group) = world[lower].attached_mut::<Group>() {
         group.0.insert((protocol, id), new.device);
@@ -263,6 +266,9 @@ fn dellink(world: &mut World, id: DeviceId, dying: &mut Vec<DeviceId>) {
             if group.0.is_empty() {
                 world[lower].detach::<Group>();
                 world[lower].has_vlans = false;
+                for group in REGISTRATION {
+                    world.remove_group(lower, &group);
+                }
             }
         }
         world.unlink_upper(lower, id);
@@ -497,7 +503,8 @@ impl Train {
         }
         let target = world.run.pool.destination(frame);
         self.packets += 1;
-        self.bytes += world.run.pool.length(frame) as u64;
+        // The header was taken off before the kernel counts.
+        self.bytes += (world.run.pool.length(frame) as u64).saturating_sub(14);
         self.multicast += u64::from(target[0] & 1 != 0 && target != crate::device::BROADCAST);
         let meta = world.run.pool.meta_mut(frame);
         meta.tag = Tag::NONE;

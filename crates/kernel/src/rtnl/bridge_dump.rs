@@ -75,7 +75,9 @@ impl BridgeDump {
                 return true;
             }
             if let (Some(entry), Some(id)) = (self.entries.pop(), self.device) {
-                if let Some(bridge) = bridge::bridge_of(world, id).or(bridge::is_bridge(world, id).then_some(id)) {
+                if let Some(bridge) =
+                    bridge::bridge_of(world, id).or(bridge::is_bridge(world, id).then_some(id))
+                {
                     bridge::table::fill(world, bridge, &entry, header(RTM_NEWNEIGH), out);
                 }
                 continue;

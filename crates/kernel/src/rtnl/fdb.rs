@@ -124,7 +124,11 @@ pub(crate) fn delete(world: &mut World, asker: Asker, message: &Message<'_>) -> 
     let vid = parse_vid(&tb)?;
     let mut result = Err(Errno::EOPNOTSUPP.into());
     if is_for_master(world, id, ndm.flags) {
-        if bulk { flush(world, id, &ndm, vid, &tb)? } else { entries::delete(world, id, &mac, vid)? }
+        if bulk {
+            flush(world, id, &ndm, vid, &tb)?
+        } else {
+            entries::delete(world, id, &mac, vid)?
+        }
         result = Ok(());
     }
     if ndm.flags & NTF_SELF != 0 {

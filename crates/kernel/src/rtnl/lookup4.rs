@@ -128,6 +128,10 @@ fn fill(
         0 => RT_TABLE_MAIN,
         _ => answer.found.map_or(0, |found| found.table),
     };
+    // As long as nobody ever made a rule, the local table is one with the main one (`fib_trie_unmerge`).
+    let netns = answer.device.and_then(|id| world.get(id)).map(|device| device.netns);
+    let merged = netns.and_then(|netns| world.space(netns).ok()).is_some_and(|space| !space.stack.rules4.custom);
+    let table = if merged && table == RT_TABLE_LOCAL { RT_TABLE_MAIN } else { table };
     let src_len = if source.is_unspecified() { 0 } else { 32 };
     Rtmsg {
         family: AF_INET,

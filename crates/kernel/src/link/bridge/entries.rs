@@ -241,9 +241,7 @@ fn flushed_port(world: &World, bridge: DeviceId, ifindex: u32) -> Result<u16> {
         Some((other, 0)) if other != bridge => {
             refuse("bridge: Flush bridge device does not match target bridge device")
         }
-        Some((other, _)) if other != bridge => {
-            refuse("bridge: Port belongs to a different bridge device")
-        }
+        Some((other, _)) if other != bridge => refuse("bridge: Port belongs to a different bridge device"),
         Some((_, number)) => Ok(number),
     }
 }

@@ -107,7 +107,9 @@ fn port_of(world: &World, bridge: DeviceId, entry: &MdbEntry) -> Result<Option<D
 fn vids(world: &World, bridge: DeviceId, port: Option<DeviceId>, vid: u16) -> Vec<u16> {
     let members = vlans::of_device(world, port.unwrap_or(bridge));
     match members {
-        Some(members) if of(world, bridge).vlan_filtering && vid == 0 => members.list.keys().copied().collect(),
+        Some(members) if of(world, bridge).vlan_filtering && vid == 0 => {
+            members.list.keys().copied().collect()
+        }
         _ => vec![vid],
     }
 }

@@ -419,7 +419,8 @@ pub(super) fn end_members(world: &mut World, bridge: DeviceId) {
         leave_group(world, bridge, id, |member| over(member.ends));
     }
     let groups = of(world, bridge).snooping.groups.values();
-    let next = groups.flat_map(|entry| entry.members.iter().map(|member| member.ends).chain([entry.host_ends]));
+    let next =
+        groups.flat_map(|entry| entry.members.iter().map(|member| member.ends).chain([entry.host_ends]));
     let next = next.flatten().min();
     schedule(world, bridge, next);
 }
@@ -455,7 +456,9 @@ pub(super) fn mark_router(world: &mut World, bridge: DeviceId, port: Option<Devi
         }
         return;
     };
-    let Some((number, kind)) = of_port(world, id).map(|port| (port.number, port.multicast_router)) else { return };
+    let Some((number, kind)) = of_port(world, id).map(|port| (port.number, port.multicast_router)) else {
+        return;
+    };
     if [MDB_RTR_TYPE_DISABLED, MDB_RTR_TYPE_PERM].contains(&kind) {
         return;
     }
@@ -468,10 +471,14 @@ pub(super) fn mark_router(world: &mut World, bridge: DeviceId, port: Option<Devi
 
 /// The router behind a port was not heard of for too long.
 pub(super) fn router_gone(world: &mut World, id: DeviceId) {
-    let Some((bridge, kind)) = of_port(world, id).map(|port| (port.bridge, port.multicast_router)) else { return };
+    let Some((bridge, kind)) = of_port(world, id).map(|port| (port.bridge, port.multicast_router)) else {
+        return;
+    };
     if !is_router_port(world, id) {
         if kind == MDB_RTR_TYPE_TEMP {
-            of_port_mut(world, id).into_iter().for_each(|port| port.multicast_router = MDB_RTR_TYPE_TEMP_QUERY);
+            of_port_mut(world, id)
+                .into_iter()
+                .for_each(|port| port.multicast_router = MDB_RTR_TYPE_TEMP_QUERY);
         }
         mdb::notify_router(world, bridge, id, RTM_DELMDB);
     }

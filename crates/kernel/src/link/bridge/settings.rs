@@ -42,8 +42,14 @@ enum Change {
 use Change::{Act, Byte, Flag, Nothing, Plain, With};
 
 static SETTINGS: &[(u16, Change)] = &[
-    (IFLA_BR_FORWARD_DELAY, With(|w, id, a| stp_settings::set_forward_delay(&mut of_mut(w, id).tree, a.u32().into()))),
-    (IFLA_BR_HELLO_TIME, With(|w, id, a| stp_settings::set_hello_time(&mut of_mut(w, id).tree, a.u32().into()))),
+    (
+        IFLA_BR_FORWARD_DELAY,
+        With(|w, id, a| stp_settings::set_forward_delay(&mut of_mut(w, id).tree, a.u32().into())),
+    ),
+    (
+        IFLA_BR_HELLO_TIME,
+        With(|w, id, a| stp_settings::set_hello_time(&mut of_mut(w, id).tree, a.u32().into())),
+    ),
     (IFLA_BR_MAX_AGE, With(|w, id, a| stp_settings::set_max_age(&mut of_mut(w, id).tree, a.u32().into()))),
     (IFLA_BR_AGEING_TIME, Act(set_ageing_time)),
     (IFLA_BR_STP_STATE, Act(|w, id, a| stp_settings::set_enabled(w, id, a.u32() != 0))),

@@ -89,8 +89,14 @@ struct Heard {
 }
 
 /// Looks at a frame to a group, and hears what it says.
-pub(super) fn look(world: &mut World, ingress: &Ingress, frame: FrameId, vid: u16) -> Result<Seen, Malformed> {
-    let heard = Heard { bridge: ingress.bridge, port: ingress.port, vid, source: world.run.pool.source(frame) };
+pub(super) fn look(
+    world: &mut World,
+    ingress: &Ingress,
+    frame: FrameId,
+    vid: u16,
+) -> Result<Seen, Malformed> {
+    let heard =
+        Heard { bridge: ingress.bridge, port: ingress.port, vid, source: world.run.pool.source(frame) };
     match world.run.pool.ethertype(frame) {
         0x0800 => look_v4(world, &heard, frame),
         0x86dd => look_v6(world, &heard, frame),
@@ -111,7 +117,8 @@ fn count(world: &mut World, heard: &Heard, place: usize) {
 fn look_v4(world: &mut World, heard: &Heard, frame: FrameId) -> Result<Seen, Malformed> {
     let packet = world.run.pool.bytes(frame).get(14..).unwrap_or_default();
     let Some(head) = packet.first_chunk::<20>() else { return Err(Malformed::Truncated) };
-    let (header, total) = (usize::from(head[0] & 15) * 4, usize::from(u16::from_be_bytes([head[2], head[3]])));
+    let (header, total) =
+        (usize::from(head[0] & 15) * 4, usize::from(u16::from_be_bytes([head[2], head[3]])));
     if head[0] >> 4 != 4 || header < 20 || total < header || packet.len() < total {
         return Err(Malformed::Length);
     }
@@ -130,7 +137,8 @@ fn look_v4(world: &mut World, heard: &Heard, frame: FrameId) -> Result<Seen, Mal
     let message = packet[header..total].to_vec();
     match Igmp::parse(&message) {
         Ok(said) => {
-            if matches!(said, Igmp::Query { group: asked, .. } if asked.is_unspecified() && group != ALL_HOSTS) {
+            if matches!(said, Igmp::Query { group: asked, .. } if asked.is_unspecified() && group != ALL_HOSTS)
+            {
                 count(world, heard, count::ERRORS);
                 return Err(Malformed::Field);
             }
@@ -320,7 +328,8 @@ fn joined(world: &mut World, heard: &Heard, address: Address) {
     let id = GroupId { address, source: None, vid: heard.vid };
     let bridge = heard.bridge;
     let disabled = |port: DeviceId| of_port(world, port).is_none_or(|port| port.state == BR_STATE_DISABLED);
-    if !world[bridge].is_up() || heard.port.is_some_and(disabled) || !multicast::make_group(world, bridge, id) {
+    if !world[bridge].is_up() || heard.port.is_some_and(disabled) || !multicast::make_group(world, bridge, id)
+    {
         return;
     }
     let Some(port) = heard.port else {
@@ -343,7 +352,8 @@ fn left(world: &mut World, heard: &Heard, address: Address) {
     }
     let source = host(world, heard);
     let same = |member: &Member| Some(member.port) == heard.port && member.source == source;
-    let fast = heard.port.and_then(|port| of_port(world, port)).is_some_and(|port| port.has(flag::FAST_LEAVE));
+    let fast =
+        heard.port.and_then(|port| of_port(world, port)).is_some_and(|port| port.has(flag::FAST_LEAVE));
     if fast {
         multicast::leave_group(world, bridge, id, |member| same(member) && !member.permanent);
         return;
@@ -369,14 +379,7 @@ fn left(world: &mut World, heard: &Heard, address: Address) {
 }
 
 /// Somebody asks who listens: to one group, or to all and is the querier then if nobody better is.
-fn asked(
-    world: &mut World,
-    heard: &Heard,
-    sender: [u8; 16],
-    group: Option<Address>,
-    ticks: u64,
-    v6: bool,
-) {
+fn asked(world: &mut World, heard: &Heard, sender: [u8; 16], group: Option<Address>, ticks: u64, v6: bool) {
     let bridge = heard.bridge;
     if let Some(address) = group {
         let id = GroupId { address, source: None, vid: heard.vid };
@@ -443,7 +446,8 @@ pub(super) fn ask(world: &mut World, bridge: DeviceId, port: Option<DeviceId>, g
     let code = (ticks / TENTH) as u8;
     let interval = (m.query_interval / 100) as u8;
     let newest = m.igmp_version == 3;
-    let v3 = newest.then_some(igmp::QueryV3 { suppress: false, robustness: ROBUSTNESS, interval, sources: &[] });
+    let v3 =
+        newest.then_some(igmp::QueryV3 { suppress: false, robustness: ROBUSTNESS, interval, sources: &[] });
     let message = Igmp::Query { max_response: code, group: group.unwrap_or(Ipv4Addr::UNSPECIFIED), v3 };
     let Some(frame) = frame(world, bridge, ALL_HOSTS, &message) else { return };
     let place = if newest { count::V3_QUERIES } else { count::V2_QUERIES };

@@ -1,7 +1,9 @@
 //! What requests change of the spanning tree: of the bridge and of its ports (`net/bridge/br_stp_if.c`, `br_stp.c`).
 
 use super::port::{flag, of_port, of_port_mut};
-use super::stp::{TICK, Tree, become_designated, bridge_of, port_id, select_states, set_state, settle, update};
+use super::stp::{
+    TICK, Tree, become_designated, bridge_of, port_id, select_states, set_state, settle, update,
+};
 use super::{of, of_mut, ports, timers};
 use crate::device::DeviceId;
 use crate::world::World;

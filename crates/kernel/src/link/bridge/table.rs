@@ -105,7 +105,8 @@ pub(super) fn add_local(world: &mut World, bridge: DeviceId, number: u16, mac: M
 fn delete_local(world: &mut World, bridge: DeviceId, number: u16, found: &Entry) {
     let heir = super::ports(world, bridge).into_iter().find_map(|id| {
         let port = port::of_port(world, id)?;
-        let fits = world[id].address == found.mac && (found.vid == 0 || port.vlans.list.contains_key(&found.vid));
+        let fits =
+            world[id].address == found.mac && (found.vid == 0 || port.vlans.list.contains_key(&found.vid));
         (port.number != number && fits).then_some(port.number)
     });
     let own = number != 0
@@ -124,7 +125,8 @@ fn delete_local(world: &mut World, bridge: DeviceId, number: u16, found: &Entry)
 /// (`br_fdb_find_delete_local`).
 pub(super) fn remove_local(world: &mut World, bridge: DeviceId, number: u16, mac: Mac, vid: u16) {
     let found = of(world, bridge).fdb.entry(key(&mac, vid));
-    let own = |found: &Entry| found.port == number && found.flags & (entry::LOCAL | entry::BY_USER) == entry::LOCAL;
+    let own =
+        |found: &Entry| found.port == number && found.flags & (entry::LOCAL | entry::BY_USER) == entry::LOCAL;
     if let Some(found) = found.filter(own) {
         delete_local(world, bridge, number, &found);
     }
@@ -148,7 +150,8 @@ pub(super) fn change_of_port(world: &mut World, id: DeviceId) {
     let Some(port) = port::of_port(world, id) else { return };
     let (bridge, number, mac) = (port.bridge, port.number, world[id].address);
     let vids: Vec<u16> = std::iter::once(0).chain(port.vlans.list.keys().copied()).collect();
-    let own = |found: &Entry| found.port == number && found.flags & (entry::LOCAL | entry::BY_USER) == entry::LOCAL;
+    let own =
+        |found: &Entry| found.port == number && found.flags & (entry::LOCAL | entry::BY_USER) == entry::LOCAL;
     for found in of(world, bridge).fdb.entries().into_iter().rev().filter(own) {
         delete_local(world, bridge, number, &found);
     }

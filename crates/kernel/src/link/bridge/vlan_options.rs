@@ -16,6 +16,9 @@ use rtnl::kind::bridge_slave::BR_STATE_BLOCKING;
 use rtnl::message::{Header, Refusal};
 use rtnl::object::brlink::{BRIDGE_VLAN_INFO_PVID, VlanInfo};
 use rtnl::object::brvlan::*;
+use rtnl::object::mdb::{
+    MDB_RTR_TYPE_PERM, MDBA_ROUTER, MDBA_ROUTER_PATTR_TIMER, MDBA_ROUTER_PATTR_TYPE, MDBA_ROUTER_PORT,
+};
 use rtnl::table::Tb;
 
 type Result<T = (), E = Refusal> = std::result::Result<T, E>;
@@ -61,9 +64,8 @@ pub(super) fn notify(world: &mut World, id: DeviceId, first: u16, last: u16, kin
     if !world.listens(netns, RTNLGRP_BRVLAN) {
         return;
     }
-    let member = vlans::of_device(world, id).and_then(|members| {
-        members.list.get(&first).map(|member| (*member, members.flags(first)))
-    });
+    let member = vlans::of_device(world, id)
+        .and_then(|members| members.list.get(&first).map(|member| (*member, members.flags(first))));
     let mut out = Builder::new();
     let message = start(world, id, Header { kind, flags: 0, seq: 0, pid: 0 }, &mut out);
     match member.filter(|_| kind == RTM_NEWVLAN) {
@@ -106,7 +108,11 @@ pub(crate) fn fill(world: &World, id: DeviceId, header: Header, flags: u32, out:
     while let Some((first, member)) = all.next() {
         let mut last = *first;
         let joins = |next: &(&u16, &Member), last: u16| {
-            !alone && *next.0 == last + 1 && next.1 == member && *next.0 != members.pvid && *first != members.pvid
+            !alone
+                && *next.0 == last + 1
+                && next.1 == member
+                && *next.0 != members.pvid
+                && *first != members.pvid
         };
         while all.peek().is_some_and(|next| joins(next, last)) {
             last += 1;
@@ -121,12 +127,26 @@ fn all_globals(world: &World, bridge: DeviceId, out: &mut Builder) {
     let mut all = of(world, bridge).globals.iter().peekable();
     while let Some((first, global)) = all.next() {
         let mut last = *first;
-        while all.peek().is_some_and(|(vid, next)| **vid == last + 1 && next.same(global)) {
+        // One behind which there are routers stands alone, because they are told.
+        let routers = routers(world, bridge, *first);
+        let joins = |vid: u16, next: &Global| {
+            next.same(global) && routers.is_empty() && self::routers(world, bridge, vid).is_empty()
+        };
+        while all.peek().is_some_and(|(vid, next)| **vid == last + 1 && joins(**vid, next)) {
             last += 1;
             all.next();
         }
-        global.fill(*first, last, out);
+        global.fill(*first, last, &routers, out);
     }
+}
+
+/// The indexes of the ports behind which a user says that there are routers of a VLAN.
+fn routers(world: &World, bridge: DeviceId, vid: u16) -> Vec<u32> {
+    let leads = |id: &DeviceId| {
+        let member = of_port(world, *id).and_then(|port| port.vlans.list.get(&vid));
+        member.is_some_and(|member| member.router == MDB_RTR_TYPE_PERM)
+    };
+    super::ports(world, bridge).into_iter().filter(leads).map(|id| world[id].ifindex).collect()
 }
 
 type Number = fn(&Multicast) -> u64;
@@ -160,7 +180,7 @@ impl Global {
         numbers(self) == numbers(other)
     }
 
-    fn fill(&self, first: u16, last: u16, out: &mut Builder) {
+    fn fill(&self, first: u16, last: u16, routers: &[u32], out: &mut Builder) {
         let m = &self.multicast;
         let nest = out.nest(BRIDGE_VLANDB_GLOBAL_OPTIONS | NESTED);
         out.u16(BRIDGE_VLANDB_GOPTS_ID, first);
@@ -173,6 +193,19 @@ impl Global {
         out.u32(BRIDGE_VLANDB_GOPTS_MCAST_STARTUP_QUERY_CNT, m.startup_query_count);
         out.u8(BRIDGE_VLANDB_GOPTS_MCAST_QUERIER, m.querier.into());
         TIMES.iter().for_each(|(number, get)| out.u64(*number, get(m)));
+        if !routers.is_empty() {
+            let ports = out.nest(BRIDGE_VLANDB_GOPTS_MCAST_ROUTER_PORTS);
+            let list = out.nest(MDBA_ROUTER);
+            for ifindex in routers {
+                let one = out.nest(MDBA_ROUTER_PORT);
+                out.bytes.extend_from_slice(&ifindex.to_ne_bytes());
+                out.u32(MDBA_ROUTER_PATTR_TIMER, 0);
+                out.u8(MDBA_ROUTER_PATTR_TYPE, MDB_RTR_TYPE_PERM);
+                out.end(one);
+            }
+            out.end(list);
+            out.end(ports);
+        }
         out.u8(BRIDGE_VLANDB_GOPTS_MCAST_MLD_VERSION, m.mld_version);
         out.u16(BRIDGE_VLANDB_GOPTS_MSTI, self.msti);
         out.end(nest);
@@ -289,7 +322,7 @@ fn notify_global(world: &mut World, bridge: DeviceId, first: u16, last: u16) {
     let mut out = Builder::new();
     let message = start(world, bridge, Header { kind: RTM_NEWVLAN, flags: 0, seq: 0, pid: 0 }, &mut out);
     if let Some(global) = of(world, bridge).globals.get(&first) {
-        global.fill(first, last, &mut out);
+        global.fill(first, last, &routers(world, bridge, first), &mut out);
     }
     out.finish(message);
     world.publish(netns, RTNLGRP_BRVLAN, &out.bytes);

@@ -213,5 +213,9 @@ pub(crate) fn entry(world: &mut World, id: DeviceId, attr: Attr<'_>, deed: Deed)
             announce(world, id);
         }
     }
-    if deed == Deed::Add { vlan_options::change(world, id, info.vid, last.unwrap_or(info.vid), &tb) } else { Ok(()) }
+    if deed == Deed::Add {
+        vlan_options::change(world, id, info.vid, last.unwrap_or(info.vid), &tb)
+    } else {
+        Ok(())
+    }
 }
