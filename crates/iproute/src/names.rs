@@ -233,7 +233,7 @@ static KINDS: Names = Names::new(
     255,
 );
 
-/// The words for what a route does, in the order in which they are tried; the first two must stand whole.
+/// The words for what a route does, in the order in which they are tried; a few must stand whole.
 const KIND_WORDS: &[(&str, u8)] = &[
     ("local", 2),
     ("nat", 10),
@@ -257,7 +257,7 @@ pub fn kind_name(kind: u8, numeric: bool) -> String {
 /// What a route does, by a word or the beginning of one, or by its number.
 pub fn kind_number(text: &str) -> Option<u8> {
     let is_it = |word: &str| match word {
-        "local" | "nat" | "brd" => text == word,
+        "local" | "nat" | "brd" | "throw" => text == word,
         _ => matches(text, word),
     };
     let row = KIND_WORDS.iter().find(|(word, _)| is_it(word));
@@ -293,6 +293,7 @@ mod tests {
         assert_eq!(kind_number("b"), Some(3));
         assert_eq!(kind_number("bl"), Some(6));
         assert_eq!(kind_number("loc"), None);
+        assert_eq!(kind_number("thr"), None);
         assert_eq!(ip_protocol("TCP"), Some(6));
         assert_eq!(ip_protocol("IPv6-ICMP"), Some(58));
         assert_eq!(ip_protocol_name(7, false), "ipproto-7");

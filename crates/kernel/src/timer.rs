@@ -84,11 +84,6 @@ impl World {
         self.timers.cancel(Owner::Host(netns, timer));
     }
 
-    /// Whether a timer of the host stack is set.
-    pub(crate) fn has_host_timer(&self, netns: NetnsId, timer: HostTimer) -> bool {
-        self.timers.set.contains_key(&Owner::Host(netns, timer))
-    }
-
     /// Forgets every timer of a device.
     pub(crate) fn cancel_timers(&mut self, device: DeviceId) {
         let all = Owner::Device(device, 0)..=Owner::Device(device, TimerId::MAX);

@@ -51,7 +51,8 @@ impl Counts {
         let ahead = (self.transmitted as u16).wrapping_sub(sequence);
         if ahead <= 0x7fff {
             self.pipe = self.pipe.max(u64::from(ahead) + 1);
-            self.acknowledged = self.acknowledged.max(self.transmitted - u64::from(ahead).min(self.transmitted));
+            self.acknowledged =
+                self.acknowledged.max(self.transmitted - u64::from(ahead).min(self.transmitted));
         }
     }
 
@@ -97,7 +98,11 @@ pub(crate) fn run<C: Console>(machine: &mut Machine<C>, arguments: &[String], v6
     let options = match read_options(arguments, v6) {
         Ok(options) => options,
         Err(Stop { text, error, status }) => {
-            if error { machine.err(&text) } else { machine.out(&text) }
+            if error {
+                machine.err(&text)
+            } else {
+                machine.out(&text)
+            }
             return status;
         }
     };
@@ -238,12 +243,15 @@ impl<C: Console> Ping<'_, C> {
             }
         }
         let socket = self.socket;
-        self.kernel(|kernel, _| kernel.set_socket(socket, settings)).map_err(|errno| format!("bind: {errno}"))?;
+        self.kernel(|kernel, _| kernel.set_socket(socket, settings))
+            .map_err(|errno| format!("bind: {errno}"))?;
         let target = self.target;
         let mut source = self.kernel(|kernel, _| kernel.source_for(socket, target));
         if source == Err(Errno::EACCES) && target.is_ipv4() {
             if !self.options.broadcast {
-                return Err("Do you want to ping broadcast? Then -b. If not, check your local firewall rules".into());
+                return Err(
+                    "Do you want to ping broadcast? Then -b. If not, check your local firewall rules".into(),
+                );
             }
             self.machine.err("WARNING: pinging broadcast address\n");
             settings.broadcast = true;
@@ -455,7 +463,8 @@ impl<C: Console> Ping<'_, C> {
             .then(|| self.kernel(|kernel, _| kernel.link_name(netns, received.ifindex)))
             .flatten();
         let from = words::address(from, link.as_deref());
-        let mut line = format!("{} bytes from {from}: icmp_seq={sequence} ttl={}", message.len(), received.ttl);
+        let mut line =
+            format!("{} bytes from {from}: icmp_seq={sequence} ttl={}", message.len(), received.ttl);
         if timed {
             line.push_str(&words::time(trip));
         }

@@ -16,7 +16,8 @@ pub(crate) fn heading(options: &Options, target: IpAddr, source: IpAddr, device:
             format!("PING {} ({target}) {from}{size}({}) bytes of data.\n", options.target, size + 28)
         }
         IpAddr::V6(target) => {
-            let scope = options.target.split_once('%').map_or(String::new(), |(_, scope)| format!("%{scope}"));
+            let scope =
+                options.target.split_once('%').map_or(String::new(), |(_, scope)| format!("%{scope}"));
             format!("PING {}({target}{scope}) {from}{} data bytes\n", options.target, options.size)
         }
     }
@@ -159,7 +160,13 @@ fn round_trips(counts: &Counts) -> String {
 
 /// A number as `%g` prints it: six digits at most, no zeroes behind.
 fn general(number: f32) -> String {
-    let digits = if number >= 100.0 { 3 } else if number >= 10.0 { 4 } else { 5 };
+    let digits = if number >= 100.0 {
+        3
+    } else if number >= 10.0 {
+        4
+    } else {
+        5
+    };
     let text = format!("{number:.digits$}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
@@ -210,7 +217,8 @@ mod tests {
 
     #[test]
     fn numbers_as_c_prints_them() {
-        let cases = [(0.0, "0"), (100.0, "100"), (50.0, "50"), (33.333_332, "33.3333"), (6.666_666_5, "6.66667")];
+        let cases =
+            [(0.0, "0"), (100.0, "100"), (50.0, "50"), (33.333_332, "33.3333"), (6.666_666_5, "6.66667")];
         for (number, text) in cases {
             assert_eq!(general(number), text);
         }

@@ -22,7 +22,8 @@ pub(crate) const NOT_FOUND: i32 = 127;
 const SLEEP_MAX: f64 = 366.0 * 24.0 * 3600.0;
 
 /// The programs that are here, by name, for completion and to tell commands from other text.
-pub const PROGRAMS: &[&str] = &["ip", "bridge", "ping", "ping6", "sysctl", "sleep", "tcpdump", "echo", "true", "false"];
+pub const PROGRAMS: &[&str] =
+    &["ip", "bridge", "ping", "ping6", "sysctl", "sleep", "tcpdump", "echo", "true", "false"];
 
 /// Programs of the field that are not here yet.
 const LATER: &[&str] = &[

@@ -5,7 +5,7 @@
 
 use super::select::Select;
 use super::show::show;
-use crate::context::{AF_BRIDGE, AF_PACKET, AF_UNSPEC, Context};
+use crate::context::{AF_PACKET, AF_UNSPEC, Context};
 use crate::link_list::{extension, lament};
 use crate::link_show;
 use crate::link_stats::Stats;
@@ -81,12 +81,12 @@ fn links(ctx: &mut Context<'_>, select: &Select) -> Option<Vec<Vec<u8>>> {
     }
 }
 
-/// The request for all links. The kernel filters only where the family is none of IP's.
+/// The request for all links. The kernel filters only where no family is asked for.
 fn links_request(ctx: &Context<'_>, select: &Select) -> Vec<u8> {
     let mut body = Builder::new();
     let family = ctx.options.family;
     Ifinfo { family, ..Ifinfo::default() }.encode(&mut body);
-    if matches!(family, AF_UNSPEC | AF_PACKET | AF_BRIDGE) {
+    if matches!(family, AF_UNSPEC | AF_PACKET) {
         body.u32(IFLA_EXT_MASK, extension(ctx));
         if let Some(master) = select.link.master {
             body.i32(IFLA_MASTER, master);

@@ -130,7 +130,9 @@ fn answers(world: &mut World, id: DeviceId, packet: &Arp) -> bool {
         Incoming::Forward { device, .. } if route4::forwards(world, id) => {
             let netns = world[id].netns;
             let proxied = inet::is_set(world, id, v4::PROXY_ARP) && device != id
-                || inet::own_setting(world, id, v4::PROXY_ARP_PVLAN) && device == id && sender_ip != target_ip
+                || inet::own_setting(world, id, v4::PROXY_ARP_PVLAN)
+                    && device == id
+                    && sender_ip != target_ip
                 || device != id && neighbour::is_proxied(world, netns, IpAddr::V4(target_ip), id);
             if proxied {
                 neighbour::heard(world, sender, sender_mac);

@@ -359,12 +359,7 @@ fn suppressed(world: &World, rule: &Rule, found: &Found) -> bool {
 
 /// What kind of address it is (`inet_addr_type`): the type of the route to it in the host's own table, else unicast.
 /// With a device only routes through that count.
-pub(crate) fn address_type(
-    world: &World,
-    netns: NetnsId,
-    address: Ipv4Addr,
-    device: Option<DeviceId>,
-) -> u8 {
+pub(crate) fn address_type(world: &World, netns: NetnsId, address: Ipv4Addr, device: Option<DeviceId>) -> u8 {
     if address.is_unspecified() || address.is_broadcast() {
         return RTN_BROADCAST;
     }

@@ -19,7 +19,10 @@ const BURST: u64 = 6;
 /// An error to be sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Error {
-    Unreachable { code: u8, mtu: u16 },
+    Unreachable {
+        code: u8,
+        mtu: u16,
+    },
     TimeExceeded,
     /// Fragments did not all come.
     Reassembly,
@@ -83,10 +86,7 @@ pub(crate) fn send_error(
     let (source, destination) = (about.source(), about.destination());
     let is_error = about.protocol() == protocol::ICMP
         && about.fragment_offset() == 0
-        && !matches!(
-            about.payload().first(),
-            Some(0 | 8 | 13..=18) | None
-        );
+        && !matches!(about.payload().first(), Some(0 | 8 | 13..=18) | None);
     let to_many = |address| {
         let kind = fib4::address_type(world, netns, address, None);
         matches!(kind, RTN_BROADCAST | RTN_MULTICAST)

@@ -244,7 +244,8 @@ pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> R
     if address.local.is_unspecified() {
         return Ok(());
     }
-    let inet = world[id].inet.as_ref().filter(|inet| inet.addresses.len() < ADDRESSES).ok_or(Errno::ENOBUFS)?;
+    let inet =
+        world[id].inet.as_ref().filter(|inet| inet.addresses.len() < ADDRESSES).ok_or(Errno::ENOBUFS)?;
     address.flags &= !(IFA_F_SECONDARY | IPV6_ONLY);
     let mut after_primaries = 0;
     for (at, other) in inet.addresses.iter().enumerate() {
@@ -310,7 +311,8 @@ pub(crate) fn remove_at(world: &mut World, id: DeviceId, at: usize, dead: bool) 
     }
     if let Some(address) = promoted.as_mut() {
         address.flags &= !IFA_F_SECONDARY;
-        let last = inet.addresses.iter().rposition(|other| !other.is_secondary() && going.scope <= other.scope);
+        let last =
+            inet.addresses.iter().rposition(|other| !other.is_secondary() && going.scope <= other.scope);
         inet.addresses.insert(last.map_or(at.min(inet.addresses.len()), |last| last + 1), address.clone());
     }
     for gone in lost.iter().chain([&going]) {

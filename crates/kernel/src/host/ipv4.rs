@@ -80,8 +80,7 @@ pub(crate) fn send(world: &mut World, route: &Outgoing, send: &Send<'_>) -> Resu
         let more_fragments = offset + piece.len() < send.payload.len();
         let fragment_offset = offset as u16;
         let payload_length = piece.len() as u16;
-        let header =
-            Ipv4 { dont_fragment: false, more_fragments, fragment_offset, payload_length, ..header };
+        let header = Ipv4 { dont_fragment: false, more_fragments, fragment_offset, payload_length, ..header };
         sent = emit(world, route, to, &header, piece)?;
     }
     Ok(sent)
@@ -292,14 +291,7 @@ fn deliver_whole(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kind: u8)
 }
 
 /// Sends something small of the host's own: an answer or an error.
-pub(crate) fn reply(
-    world: &mut World,
-    netns: NetnsId,
-    flow: &Flow,
-    protocol: u8,
-    tos: u8,
-    payload: &[u8],
-) {
+pub(crate) fn reply(world: &mut World, netns: NetnsId, flow: &Flow, protocol: u8, tos: u8, payload: &[u8]) {
     let Ok(route) = route4::outgoing(world, netns, flow) else { return };
     let (ttl, identification) = match world.space_mut(netns) {
         Ok(space) => {

@@ -1,4 +1,5 @@
-//! STUB
+//! Neighbour discovery: **not built yet.** Nobody is asked, no group is reported.
+
 use crate::device::{DeviceId, Mac};
 use crate::world::World;
 use std::net::Ipv6Addr;

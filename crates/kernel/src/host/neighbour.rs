@@ -33,8 +33,7 @@ const MILLISECOND: u64 = 1000;
 const SECOND: u64 = 1_000_000;
 
 /// In these states the address is known.
-pub(crate) const VALID: u16 =
-    NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY;
+pub(crate) const VALID: u16 = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY;
 /// In these it is known to be right.
 pub(crate) const CONNECTED: u16 = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE;
 const IN_TIMER: u16 = NUD_INCOMPLETE | NUD_REACHABLE | NUD_DELAY | NUD_PROBE;

@@ -221,9 +221,8 @@ impl World {
                 }
             }
             Some(IpAddr::V6(source)) if protocol.is_v6() => {
-                if crate::inet6::find_device(self, netns, source, options.device).is_none() {
-                    return Err(Errno::EADDRNOTAVAIL);
-                }
+                let owner = crate::inet6::find_device(self, netns, source, options.device);
+                owner.ok_or(Errno::EADDRNOTAVAIL)?;
             }
             Some(_) => return Err(Errno::EINVAL),
             None => {}
@@ -233,8 +232,10 @@ impl World {
                 let same = slot as u32 != id.slot;
                 let other = other.socket.as_deref().filter(|_| same);
                 other.is_some_and(|other| {
-                    let apart = matches!((other.options.source, options.source), (Some(a), Some(b)) if a != b);
-                    (other.netns, other.protocol, other.options.port) == (netns, protocol, options.port) && !apart
+                    let apart =
+                        matches!((other.options.source, options.source), (Some(a), Some(b)) if a != b);
+                    (other.netns, other.protocol, other.options.port) == (netns, protocol, options.port)
+                        && !apart
                 })
             };
             if self.sockets.slots.iter().enumerate().any(clash) {
@@ -341,7 +342,8 @@ fn send4(
         return Err(Errno::EACCES);
     }
     let udp = (spoken == Protocol::Udp).then(|| {
-        let pseudo = wire::checksum::pseudo_v4(route.source, route.destination, protocol::UDP, payload.len() + 8);
+        let pseudo =
+            wire::checksum::pseudo_v4(route.source, route.destination, protocol::UDP, payload.len() + 8);
         let datagram = wire::Udp { source_port: options.port, destination_port: port, payload };
         let mut bytes = vec![0; datagram.length()];
         datagram.emit(&mut bytes, pseudo).map(|_| bytes)
@@ -487,12 +489,7 @@ fn errno_of(kind: u8, code: u8) -> Errno {
 }
 
 /// Hands an error of ICMP to the sockets that it may concern.
-pub(crate) fn deliver_error4(
-    world: &mut World,
-    netns: NetnsId,
-    view: &Ipv4View<'_>,
-    icmp: &IcmpView<'_>,
-) {
+pub(crate) fn deliver_error4(world: &mut World, netns: NetnsId, view: &Ipv4View<'_>, icmp: &IcmpView<'_>) {
     if world.sockets.is_empty() {
         return;
     }

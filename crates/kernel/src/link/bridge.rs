@@ -37,9 +37,9 @@ mod snooping;
 mod stp;
 mod stp_settings;
 pub(crate) mod table;
-mod timers;
 #[cfg(test)]
 mod tests;
+mod timers;
 pub(crate) mod vlan_options;
 pub(crate) mod vlan_requests;
 mod vlans;

@@ -49,6 +49,7 @@ pub static TYPE: Type = Type {
     change_mtu: Some(change_mtu),
     change_rx_flags: Some(change_rx_flags),
     set_rx_mode: Some(set_rx_mode),
+    takes_addresses: Some(|world, id| lower(world, id).is_some_and(|lower| is_passthru(world, lower))),
     transmit: Some(frames::transmit),
     receive: Some(frames::receive),
     event: Some(event),

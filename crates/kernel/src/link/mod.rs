@@ -153,6 +153,8 @@ pub struct Type {
     pub timer: Option<fn(&mut World, DeviceId, TimerId)>,
     /// How fast it is; see `World::speed`.
     pub speed: Speed,
+    /// Whether users may ask for extra unicast addresses on it; none: they may (`ndo_fdb_add`).
+    pub takes_addresses: Option<fn(&World, DeviceId) -> bool>,
     /// Sends frames: takes them out of the batch, counts them and forwards them; none: there is no way out
     /// (`ndo_start_xmit`).
     pub transmit: Option<fn(&mut World, DeviceId, &mut Batch)>,
@@ -193,6 +195,7 @@ impl Type {
         change_carrier: false,
         timer: None,
         speed: Speed::Unknown,
+        takes_addresses: None,
         transmit: None,
         receive: None,
         event: None,

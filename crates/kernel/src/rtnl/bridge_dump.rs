@@ -50,7 +50,7 @@ pub(crate) enum What {
 
 impl BridgeDump {
     /// A list over all devices of a namespace.
-    pub(crate) fn new(world: &World, netns: NetnsId, what: What) -> DumpKind {
+    pub(crate) fn of_netns(world: &World, netns: NetnsId, what: What) -> DumpKind {
         let devices: VecDeque<DeviceId> = match (world.space(netns), what) {
             (Err(_), _) => VecDeque::new(),
             (Ok(space), What::Addresses { .. } | What::Statistics { .. }) => {

@@ -19,7 +19,7 @@ type Deed = fn(&mut World, DeviceId, rtnl::attr::Attrs<'_>) -> Result;
 /// Begins to list ports, and bridges if VLANs are asked for.
 pub(crate) fn start_dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Result {
     let mask = Tb::read(message.attrs(Ifinfo::SIZE)).u32(IFLA_EXT_MASK).unwrap_or(0);
-    let what = BridgeDump::new(world, asker.netns, What::Links { mask });
+    let what = BridgeDump::of_netns(world, asker.netns, What::Links { mask });
     start(world, asker, message, what)
 }
 
@@ -72,7 +72,7 @@ pub(crate) fn start_statistics(world: &mut World, asker: Asker, message: &Messag
     if mask == 0 {
         return Err(Refusal::said(Errno::EINVAL, "Filter mask must be set for stats dump"));
     }
-    let what = BridgeDump::new(world, asker.netns, What::Statistics { mask });
+    let what = BridgeDump::of_netns(world, asker.netns, What::Statistics { mask });
     start(world, asker, message, what)
 }
 

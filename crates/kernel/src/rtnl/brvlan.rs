@@ -45,7 +45,7 @@ pub(crate) fn start_dump(world: &mut World, asker: Asker, message: &Message<'_>)
     let flags = Tb::read(message.attrs(VlanMsg::SIZE)).u32(BRIDGE_VLANDB_DUMP_FLAGS).unwrap_or(0);
     let what = What::Vlans { flags };
     let dump = match head.ifindex {
-        0 => BridgeDump::new(world, asker.netns, what),
+        0 => BridgeDump::of_netns(world, asker.netns, what),
         ifindex => {
             let id = world.by_index(asker.netns, ifindex).ok_or(Errno::ENODEV)?;
             if !bridge::is_bridge(world, id) && bridge::bridge_of(world, id).is_none() {

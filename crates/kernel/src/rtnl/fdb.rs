@@ -94,6 +94,10 @@ fn add_own(world: &mut World, id: DeviceId, wanted: &entries::Wanted, more_flags
     if other_state || more_flags || wanted.vid != 0 {
         return Err(Errno::EINVAL.into());
     }
+    let refuses = world[id].kind.takes_addresses.is_some_and(|takes| !takes(world, id));
+    if refuses && wanted.mac[0] & 1 == 0 {
+        return Err(Errno::EOPNOTSUPP.into());
+    }
     if is_unicast_or_link_local(&wanted.mac) {
         if !world[id].unicast.contains_key(&wanted.mac) {
             world.add_unicast(id, wanted.mac);
@@ -237,7 +241,7 @@ pub(crate) fn start_dump(world: &mut World, asker: Asker, message: &Message<'_>)
         Some(master) => Some(world.by_index(asker.netns, master).ok_or(Errno::ENODEV)?),
         None => None,
     };
-    let what = BridgeDump::new(world, asker.netns, What::Addresses { only, bridge });
+    let what = BridgeDump::of_netns(world, asker.netns, What::Addresses { only, bridge });
     start(world, asker, message, what)
 }
 

@@ -11,7 +11,9 @@ use crate::netns::NetnsId;
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
-use rtnl::message::{Header, Message, NLM_F_DUMP_FILTERED, NLM_F_DUMP_INTR, NLM_F_MULTI, Refusal, done, done_with};
+use rtnl::message::{
+    Header, Message, NLM_F_DUMP_FILTERED, NLM_F_DUMP_INTR, NLM_F_MULTI, Refusal, done, done_with,
+};
 use rtnl::object::link::*;
 use rtnl::table::Tb;
 

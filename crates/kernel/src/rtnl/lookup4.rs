@@ -53,7 +53,8 @@ pub(crate) fn get(
     if info.flags & RTM_F_FIB_MATCH != 0 {
         let found = answer.found.ok_or(Refusal::new(Errno::EHOSTUNREACH))?;
         let space = world.space(netns)?;
-        let route = space.stack.fib4.tables.get(&found.table).and_then(|t| t.routes(found.prefix).get(found.place));
+        let route =
+            space.stack.fib4.tables.get(&found.table).and_then(|t| t.routes(found.prefix).get(found.place));
         let route = route.ok_or(Errno::EHOSTUNREACH)?;
         route4::fill(world, found.table, found.prefix, route, &mut out, header);
     } else {
@@ -108,9 +109,15 @@ fn from_outside(
             let device = routing::loopback(world, world[id].netns);
             Answer { kind, flags, device, gateway: None, source: None, found, iif }
         }
-        Incoming::Forward { device, gateway, found } => {
-            Answer { kind: RTN_UNICAST, flags: 0, device: Some(device), gateway, source: None, found: Some(found), iif }
-        }
+        Incoming::Forward { device, gateway, found } => Answer {
+            kind: RTN_UNICAST,
+            flags: 0,
+            device: Some(device),
+            gateway,
+            source: None,
+            found: Some(found),
+            iif,
+        },
     })
 }
 
@@ -130,7 +137,8 @@ fn fill(
     };
     // As long as nobody ever made a rule, the local table is one with the main one (`fib_trie_unmerge`).
     let netns = answer.device.and_then(|id| world.get(id)).map(|device| device.netns);
-    let merged = netns.and_then(|netns| world.space(netns).ok()).is_some_and(|space| !space.stack.rules4.custom);
+    let merged =
+        netns.and_then(|netns| world.space(netns).ok()).is_some_and(|space| !space.stack.rules4.custom);
     let table = if merged && table == RT_TABLE_LOCAL { RT_TABLE_MAIN } else { table };
     let src_len = if source.is_unspecified() { 0 } else { 32 };
     Rtmsg {
@@ -158,7 +166,9 @@ fn fill(
     }
     match answer.gateway {
         Some(IpAddr::V4(gateway)) => out.ipv4(RTA_GATEWAY, gateway),
-        Some(IpAddr::V6(gateway)) => out.put(RTA_VIA, &[&10u16.to_ne_bytes()[..], &gateway.octets()].concat()),
+        Some(IpAddr::V6(gateway)) => {
+            out.put(RTA_VIA, &[&10u16.to_ne_bytes()[..], &gateway.octets()].concat())
+        }
         None => {}
     }
     if let Some(mtu) = answer.found.map(|found| found.mtu).filter(|mtu| *mtu != 0) {

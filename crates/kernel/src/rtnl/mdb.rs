@@ -39,6 +39,6 @@ pub(crate) fn delete(world: &mut World, asker: Asker, message: &Message<'_>) -> 
 
 /// Begins to list groups.
 pub(crate) fn start_dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Result {
-    let what = BridgeDump::new(world, asker.netns, What::Groups);
+    let what = BridgeDump::of_netns(world, asker.netns, What::Groups);
     start(world, asker, message, what)
 }

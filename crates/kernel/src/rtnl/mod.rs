@@ -30,8 +30,8 @@ pub(crate) mod fdb;
 pub(crate) mod fill;
 pub(crate) mod get;
 pub(crate) mod link;
-pub(crate) mod mdb;
 pub(crate) mod lookup4;
+pub(crate) mod mdb;
 pub(crate) mod neigh;
 pub(crate) mod netns;
 pub(crate) mod pieces;
@@ -85,7 +85,8 @@ fn dispatch(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<()
     let dump = message.has(NLM_F_DUMP);
     match message.header.kind {
         RTM_GETLINK | RTM_SETLINK | RTM_DELLINK | RTM_NEWNEIGH | RTM_DELNEIGH | RTM_GETNEIGH
-            if (message.header.kind != RTM_GETLINK || dump) && message.payload().first() == Some(&AF_BRIDGE) =>
+            if (message.header.kind != RTM_GETLINK || dump)
+                && message.payload().first() == Some(&AF_BRIDGE) =>
         {
             dispatch_bridge(world, asker, message, dump)
         }

@@ -111,7 +111,10 @@ pub(crate) fn metrics(tb: &Tb<'_>) -> Result<Box<[(u16, u32)]>, Refusal> {
             RTAX_MTU => value = value.min(65535 - 15),
             RTAX_HOPLIMIT => value = value.min(255),
             RTAX_FEATURES if value & !0xf != 0 => {
-                return Err(Refusal::said(Errno::EINVAL, "Unknown flag set in feature mask in metrics attribute"));
+                return Err(Refusal::said(
+                    Errno::EINVAL,
+                    "Unknown flag set in feature mask in metrics attribute",
+                ));
             }
             _ => {}
         }

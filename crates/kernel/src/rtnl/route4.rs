@@ -3,18 +3,16 @@
 //! What is asked is checked in Linux's order, then the route is put among those of its prefix, type of service and
 //! priority: in front, behind (`NLM_F_APPEND`), or in place of the first (`NLM_F_REPLACE`).
 
+use super::Asker;
 use super::pieces::Pieces;
 use super::route::{self, Filter};
-use super::Asker;
-use crate::host::fib4::{self, Flow, Nexthop, Prefix, Route, Table};
 use crate::host::AF_INET;
+use crate::host::fib4::{self, Flow, Nexthop, Prefix, Route, Table};
 use crate::netns::NetnsId;
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
-use rtnl::message::{
-    Header, Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Refusal,
-};
+use rtnl::message::{Header, Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Refusal};
 use rtnl::object::route::{Nexthop as Hops, *};
 use rtnl::table::Tb;
 use std::net::{IpAddr, Ipv4Addr};
@@ -163,8 +161,14 @@ fn create(world: &World, netns: NetnsId, config: &Config) -> Result<Route, Refus
         if config.multipath || config.hops.iter().any(|hop| hop.ifindex != 0 || hop.gateway.is_some()) {
             return Err(said("Gateway, device and multipath can not be specified for this route type"));
         }
-        let hop =
-            Nexthop { device: None, ifindex: 0, gateway: None, scope: RT_SCOPE_UNIVERSE, flags: 0, weight: 1 };
+        let hop = Nexthop {
+            device: None,
+            ifindex: 0,
+            gateway: None,
+            scope: RT_SCOPE_UNIVERSE,
+            flags: 0,
+            weight: 1,
+        };
         route.nexthops.push(hop);
         return Ok(route);
     }
@@ -221,7 +225,9 @@ fn check_hop(world: &World, netns: NetnsId, config: &Config, hop: &Hop) -> Resul
                 return Err(Refusal::said(Errno::ENETDOWN, "Device for nexthop is not up"));
             }
         }
-        Some(gateway) if hop.flags & RTNH_F_ONLINK != 0 => on_link(world, netns, config, gateway, &mut found)?,
+        Some(gateway) if hop.flags & RTNH_F_ONLINK != 0 => {
+            on_link(world, netns, config, gateway, &mut found)?
+        }
         Some(IpAddr::V4(gateway)) => through(world, netns, config, gateway, &mut found)?,
         Some(IpAddr::V6(_)) => {
             let id = world.by_index(netns, hop.ifindex).ok_or(said("Device not specified"))?;
@@ -434,7 +440,8 @@ pub(crate) fn fill(
     let start = out.start(header);
     let dst_len = 32 - prefix.1;
     let single = route.nexthops.first().filter(|_| route.nexthops.len() == 1);
-    let flags = route.flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN) | single.map_or(0, |hop| shown_flags(world, hop));
+    let flags =
+        route.flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN) | single.map_or(0, |hop| shown_flags(world, hop));
     let (tos, protocol, scope, kind) = (route.tos, route.protocol, route.scope, route.kind);
     let short = if table < 256 { table as u8 } else { 252 };
     let info =
@@ -489,9 +496,10 @@ pub(crate) fn announce(
         return;
     }
     let mut out = Builder::new();
-    let route = world.space(netns).ok().and_then(|space| {
-        space.stack.fib4.tables.get(&table).and_then(|table| table.routes(prefix).get(at))
-    });
+    let route = world
+        .space(netns)
+        .ok()
+        .and_then(|space| space.stack.fib4.tables.get(&table).and_then(|table| table.routes(prefix).get(at)));
     let Some(route) = route else { return };
     fill(world, table, prefix, route, &mut out, Header { kind, flags, seq: 0, pid: 0 });
     world.publish(netns, RTNLGRP_IPV4_ROUTE, &out.bytes);
@@ -508,12 +516,7 @@ pub(crate) fn announce_gone(world: &mut World, netns: NetnsId, table: u32, prefi
 }
 
 /// Lists routes: tables in the order of the low byte of their numbers.
-pub(crate) fn list(
-    world: &World,
-    asker: Asker,
-    filter: &Filter,
-    pieces: &mut Pieces,
-) -> Result<(), Refusal> {
+pub(crate) fn list(world: &World, asker: Asker, filter: &Filter, pieces: &mut Pieces) -> Result<(), Refusal> {
     let fib = &world.space(asker.netns)?.stack.fib4;
     let mut tables: Vec<(u32, &Table)> = fib.tables.iter().map(|(id, table)| (*id, table)).collect();
     tables.sort_by_key(|(id, _)| id & 255);

@@ -228,7 +228,8 @@ fn fill(world: &World, netns: NetnsId, family: u8, rule: &Rule, out: &mut Builde
     let start = out.start(header);
     let absent = |name: &Option<Name>| name.is_some_and(|name| world.by_name(netns, name.bytes()).is_none());
     let target = |rule: &Rule| {
-        rules(world, netns, family).is_ok_and(|rules| rules.list.iter().any(|other| other.priority == rule.goto))
+        rules(world, netns, family)
+            .is_ok_and(|rules| rules.list.iter().any(|other| other.priority == rule.goto))
     };
     let mut flags = if rule.permanent { FIB_RULE_PERMANENT } else { 0 };
     flags |= if rule.invert { FIB_RULE_INVERT } else { 0 };

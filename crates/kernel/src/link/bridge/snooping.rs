@@ -41,14 +41,8 @@ const HOP_BY_HOP: u8 = 0;
 const TENTH: u64 = 10;
 
 /// `struct br_mcast_stats`: queries, reports and leaves of each version, received and sent.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counters(pub(super) [u64; 30]);
-
-impl Default for Counters {
-    fn default() -> Counters {
-        Counters([0; 30])
-    }
-}
 
 /// Places in [`Counters`]; what is sent comes behind what is received.
 mod count {
