@@ -23,6 +23,8 @@ pub mod neighbour;
 pub mod netns;
 pub mod options;
 pub mod prefix;
+#[cfg(test)]
+mod replay;
 pub mod route;
 pub mod rule;
 pub mod session;

@@ -8,44 +8,49 @@ use crate::device::{Device, DeviceId, Mac};
 use crate::link::Event;
 use crate::world::World;
 use rtnl::object::link::ARPHRD_ETHER;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// The address of all hosts, 224.0.0.1.
 pub const ALL_HOSTS: Mac = [0x01, 0x00, 0x5e, 0, 0, 0x01];
 /// The address of all nodes, ff02::1.
 pub const ALL_NODES: Mac = [0x33, 0x33, 0, 0, 0, 0x01];
 
-/// The group addresses of a device.
+/// The group addresses of a device. There are few, so that a list is both small and quick.
 #[derive(Clone, Debug, Default)]
 pub struct Groups {
-    /// Address → its place in the order in which they came, and how many asked for it.
-    list: BTreeMap<Mac, (u64, u32)>,
-    count: u64,
+    /// The addresses in the order in which they came, and how many asked for each.
+    list: Vec<(Mac, u32)>,
     /// Those of them that the device has asked for on what it stands on.
-    synced: BTreeSet<Mac>,
+    synced: Vec<Mac>,
 }
 
 impl Groups {
+    fn find(&self, group: &Mac) -> Option<usize> {
+        self.list.iter().position(|(known, _)| known == group)
+    }
+
     /// Whether the device listens to it.
     #[inline]
     pub fn contains(&self, group: &Mac) -> bool {
-        self.list.contains_key(group)
+        self.list.iter().any(|(known, _)| known == group)
     }
 
     /// One more asks for it; says whether it is the first.
     pub fn insert(&mut self, group: Mac) -> bool {
-        self.count += 1;
-        let users = &mut self.list.entry(group).or_insert((self.count, 0)).1;
-        *users += 1;
-        *users == 1
+        if let Some(at) = self.find(&group) {
+            self.list[at].1 += 1;
+            return false;
+        }
+        self.list.reserve_exact(1);
+        self.list.push((group, 1));
+        true
     }
 
     /// One less asks for it; says whether it was there.
     pub fn remove(&mut self, group: &Mac) -> bool {
-        let Some((_, users)) = self.list.get_mut(group) else { return false };
-        *users -= 1;
-        if *users == 0 {
-            self.list.remove(group);
+        let Some(at) = self.find(group) else { return false };
+        self.list[at].1 -= 1;
+        if self.list[at].1 == 0 {
+            self.list.remove(at);
         }
         true
     }
@@ -57,11 +62,8 @@ impl Groups {
     }
 
     /// The addresses and how many asked for each, in the order in which they came.
-    pub fn in_order(&self) -> Vec<(Mac, u32)> {
-        let mut all: Vec<(u64, Mac, u32)> =
-            self.list.iter().map(|(mac, (order, users))| (*order, *mac, *users)).collect();
-        all.sort_unstable();
-        all.into_iter().map(|(_, mac, users)| (mac, users)).collect()
+    pub fn in_order(&self) -> &[(Mac, u32)] {
+        &self.list
     }
 }
 
@@ -87,10 +89,10 @@ impl World {
     pub(crate) fn sync_groups(&mut self, upper: DeviceId, lower: DeviceId, on: bool) {
         let groups = &mut self[upper].multicast;
         let wanted: Vec<Mac> = match on {
-            true => groups.in_order().into_iter().map(|(mac, _)| mac).collect(),
+            true => groups.in_order().iter().map(|(mac, _)| *mac).collect(),
             false => Vec::new(),
         };
-        let present = std::mem::replace(&mut groups.synced, wanted.iter().copied().collect());
+        let present = std::mem::replace(&mut groups.synced, wanted.clone());
         for group in present.iter().filter(|group| !wanted.contains(group)) {
             self.remove_group(lower, group);
         }

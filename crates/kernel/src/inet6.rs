@@ -1,62 +1,722 @@
-//! As much of IPv6 as a link shows: whether the device has it at all, and how it makes addresses
+//! IPv6 on a device: addresses, how they come and go with the link, and the search for duplicates
 //! (`net/ipv6/addrconf.c`).
 //!
-//! A device whose MTU is below 1280 has no IPv6; it comes back, with its defaults, when the MTU rises again.
+//! A device whose MTU is below 1280 has no IPv6; it comes back, with its defaults, when the MTU rises again. Once a
+//! link is ready it makes itself an address from its own (EUI-64). An address is tentative until nobody else has
+//! claimed it; then its local route comes and routers are asked for. With the link every address goes.
+//!
+//! **Left out**: what router advertisements say (prefixes, routes, MTU), temporary and stable private addresses.
 
 use crate::device::DeviceId;
 use crate::host::conf::{IPV6, NEIGHBOUR, Values, v6};
+use crate::host::fib6::{self, ADDRESS_METRIC, kernel_route, key};
+use crate::host::{HostTimer, ndisc, neighbour};
 use crate::link::Event;
 use crate::netns::NetnsId;
-use crate::world::World;
-use rtnl::object::link::IFF_LOOPBACK;
+use crate::world::{Instant, World};
+use rtnl::errno::Errno;
+use rtnl::object::addr::*;
+use rtnl::object::link::{ARPHRD_ETHER, IFF_LOOPBACK, IFF_NOARP};
+use rtnl::object::route::*;
+use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
 /// The least MTU that IPv6 lives on, in bytes.
 pub(crate) const IPV6_MIN_MTU: u32 = 1280;
+/// All nodes of a link, and of the host.
+pub(crate) const ALL_NODES: [Ipv6Addr; 2] =
+    [Ipv6Addr::new(0xff01, 0, 0, 0, 0, 0, 0, 1), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)];
+/// All routers of the host, a link and a site.
+const ALL_ROUTERS: [Ipv6Addr; 3] = [
+    Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2),
+    Ipv6Addr::new(0xff01, 0, 0, 0, 0, 0, 0, 2),
+    Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 0, 2),
+];
+const SECOND: u64 = 1_000_000;
 
-/// What a device that has IPv6 keeps of it.
+/// An address.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Address {
+    pub address: Ipv6Addr,
+    pub peer: Option<Ipv6Addr>,
+    pub length: u8,
+    /// `IFA_F_*`.
+    pub flags: u32,
+    pub priority: u32,
+    pub protocol: u8,
+    /// Lifetimes in seconds from `updated` on.
+    pub preferred: u32,
+    pub valid: u32,
+    pub created: Instant,
+    pub updated: Instant,
+    /// Questions that are still to be asked.
+    probes: u32,
+    /// Whether the search for duplicates has begun since the link became ready.
+    begun: bool,
+}
+
+impl Address {
+    /// `RT_SCOPE_*`.
+    pub(crate) fn scope(&self) -> u8 {
+        match () {
+            () if self.address.is_loopback() => RT_SCOPE_HOST,
+            () if is_link_local(self.address) => RT_SCOPE_LINK,
+            () if self.address.segments()[0] & 0xffc0 == 0xfec0 => RT_SCOPE_SITE,
+            () => RT_SCOPE_UNIVERSE,
+        }
+    }
+
+    fn is(&self, flag: u32) -> bool {
+        self.flags & flag != 0
+    }
+
+    fn network(&self) -> fib6::Key {
+        key(self.address, self.length)
+    }
+}
+
+/// What IPv6 keeps of a device.
 #[derive(Clone, Debug)]
 pub(crate) struct Inet6 {
     pub conf: Values,
     pub neighbours: Values,
+    /// Widest scope first, the latest first among equals.
+    pub addresses: Vec<Address>,
+    /// Groups that are joined, and how often.
+    pub groups: BTreeMap<Ipv6Addr, u32>,
+    /// Whether the link was found ready (`IF_READY`).
+    pub ready: bool,
+    /// Questions for routers since then.
+    solicitations: i32,
 }
 
+/// Whether an address means nothing without its link.
+pub(crate) fn is_link_local(address: Ipv6Addr) -> bool {
+    address.segments()[0] & 0xffc0 == 0xfe80
+}
+
+/// What happens to a device.
 pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
-    let Some(device) = world.get_mut(id) else { return };
     match event {
-        Event::Register | Event::Up | Event::ChangeMtu if device.mtu >= IPV6_MIN_MTU => begin(world, id),
-        // The loopback keeps what it has, however small it becomes.
-        Event::ChangeMtu if device.flags & IFF_LOOPBACK != 0 => {}
-        Event::ChangeMtu | Event::Unregister => device.inet6 = None,
+        Event::Register => init(world, id),
+        Event::Up => up(world, id, true),
+        Event::Change => up(world, id, false),
+        Event::Down => down(world, id, false),
+        Event::Unregister => down(world, id, true),
+        Event::ChangeMtu if world[id].mtu < IPV6_MIN_MTU => down(world, id, true),
+        Event::ChangeMtu if world[id].inet6.is_none() => {
+            init(world, id);
+            if world[id].is_up() {
+                up(world, id, true);
+            }
+        }
+        Event::ChangeAddress => neighbour::flush_device(world, id, false, Some(true)),
         _ => {}
     }
 }
 
-/// Gives a device IPv6 with the namespace's defaults, if it has none.
-fn begin(world: &mut World, id: DeviceId) {
-    if world[id].inet6.is_some() {
+fn init(world: &mut World, id: DeviceId) {
+    let device = &world[id];
+    if device.inet6.is_some() || device.mtu < IPV6_MIN_MTU {
         return;
     }
-    let (netns, lo) = (world[id].netns, world[id].flags & IFF_LOOPBACK != 0);
-    let Ok(space) = world.space(netns) else { return };
-    let conf = space.stack.default6.of_device(IPV6, lo);
-    let neighbours = space.stack.neigh6.of_device(NEIGHBOUR, lo);
-    world[id].inet6 = Some(Box::new(Inet6 { conf, neighbours }));
+    let (loopback, noarp) = (device.flags & IFF_LOOPBACK != 0, device.flags & IFF_NOARP != 0);
+    let Ok(space) = world.space(device.netns) else { return };
+    let mut conf = space.stack.default6.of_device(IPV6, loopback);
+    let neighbours = space.stack.neigh6.of_device(NEIGHBOUR, loopback);
+    if noarp && !loopback {
+        conf.set(v6::ACCEPT_DAD, -1);
+    }
+    let forwards = conf.is(v6::FORWARDING);
+    let (addresses, groups) = (Vec::new(), BTreeMap::new());
+    let inet6 = Inet6 { conf, neighbours, addresses, groups, ready: false, solicitations: 0 };
+    world[id].inet6 = Some(Box::new(inet6));
+    for group in ALL_NODES {
+        join(world, id, group);
+    }
+    if forwards {
+        join(world, id, ALL_ROUTERS[0]);
+    }
 }
 
-// Addresses of IPv6 are not built yet: no device has one, and nothing follows from a setting.
-
-pub(crate) fn end_lifetimes(_: &mut World, _: DeviceId) {}
-pub(crate) fn look_for_duplicates(_: &mut World, _: DeviceId, _: Ipv6Addr) {}
-pub(crate) fn ask_for_routers(_: &mut World, _: DeviceId) {}
-pub(crate) fn find_device(_: &World, _: NetnsId, _: Ipv6Addr, _: Option<u32>) -> Option<DeviceId> {
-    None
+/// The part of a device, to change.
+fn part(world: &mut World, id: DeviceId) -> Option<&mut Inet6> {
+    world.get_mut(id)?.inet6.as_deref_mut()
 }
+
+fn conf(world: &World, id: DeviceId, place: usize) -> i32 {
+    world.get(id).and_then(|device| device.inet6.as_ref()).map_or(0, |inet6| inet6.conf.get(place))
+}
+
+/// Whether IPv6 may be used on a device.
+pub(crate) fn is_enabled(world: &World, id: DeviceId) -> bool {
+    let part = world.get(id).and_then(|device| device.inet6.as_ref());
+    part.is_some_and(|inet6| !inet6.conf.is(v6::DISABLE_IPV6))
+}
+
+/// A link came up, or its state changed while it is up.
+fn up(world: &mut World, id: DeviceId, came_up: bool) {
+    if came_up {
+        init(world, id);
+    }
+    if !is_enabled(world, id) || !world[id].is_up() {
+        return;
+    }
+    if came_up {
+        restore(world, id);
+    }
+    let device = &world[id];
+    let ready = device.is_oper_up() && device.carrier;
+    if !ready {
+        if !came_up {
+            fib6::carrier(world, id, false);
+        }
+        return;
+    }
+    let (loopback, ethernet) = (device.flags & IFF_LOOPBACK != 0, device.hardware_type == ARPHRD_ETHER);
+    let Some(inet6) = part(world, id) else { return };
+    if std::mem::replace(&mut inet6.ready, true) && !came_up {
+        return fib6::carrier(world, id, true);
+    }
+    inet6.solicitations = 0;
+    if loopback {
+        let _ = insert(world, id, fixed(world.now, Ipv6Addr::LOCALHOST, 128, 1));
+    } else if ethernet {
+        add_multicast_route(world, id);
+        generate(world, id);
+    }
+    run_search(world, id);
+    fib6::carrier(world, id, true);
+}
+
+/// An address that the kernel makes itself.
+fn fixed(now: Instant, address: Ipv6Addr, length: u8, protocol: u8) -> Address {
+    let flags = IFA_F_PERMANENT | if address.is_loopback() { IFA_F_NODAD } else { 0 };
+    make(now, address, None, length, flags, (FOREVER, FOREVER), protocol)
+}
+
+/// An address as it is asked for.
+pub(crate) fn make(
+    now: Instant,
+    address: Ipv6Addr,
+    peer: Option<Ipv6Addr>,
+    length: u8,
+    flags: u32,
+    (preferred, valid): (u32, u32),
+    protocol: u8,
+) -> Address {
+    Address {
+        address,
+        peer,
+        length,
+        flags,
+        priority: 0,
+        protocol,
+        preferred,
+        valid,
+        created: now,
+        updated: now,
+        probes: 0,
+        begun: false,
+    }
+}
+
+/// The address of the link itself, made from the device's (`addrconf_addr_gen`).
+fn generate(world: &mut World, id: DeviceId) {
+    let mac = world[id].address;
+    let [a, b, c, d, e, f, g, h] = wire::ipv6::eui64(mac);
+    let bytes = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h];
+    let address = Ipv6Addr::from(bytes);
+    if conf(world, id, v6::ADDR_GEN_MODE) != 0 || crate::device::is_valid_ether_addr(&mac) == false {
+        return;
+    }
+    let now = world.now;
+    let _ = insert(world, id, fixed(now, address, 64, 3));
+}
+
+fn add_multicast_route(world: &mut World, id: DeviceId) {
+    let netns = world[id].netns;
+    let route = kernel_route(world, id, RTN_MULTICAST, ADDRESS_METRIC);
+    let everything = key(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8);
+    fib6::add(world, netns, RT_TABLE_LOCAL, everything, route);
+}
+
+/// Adds an address (`ipv6_add_addr` and what follows it).
+///
+/// # Errors
+/// EADDRNOTAVAIL for one that cannot be a device's, EACCES if IPv6 is off there, EEXIST if the device has it.
+pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> Result<(), Errno> {
+    let loopback = fib6::is_loopback(world, id);
+    let wrong = address.address.is_unspecified()
+        || address.address.is_multicast() && !address.is(IFA_F_MCAUTOJOIN)
+        || address.address.is_loopback() && !loopback;
+    if wrong {
+        return Err(Errno::EADDRNOTAVAIL);
+    }
+    if !is_enabled(world, id) {
+        return Err(Errno::EACCES);
+    }
+    let known = addresses(world, id);
+    if known.iter().any(|other| other.address == address.address) {
+        return Err(Errno::EEXIST);
+    }
+    if known.len() >= crate::host::inet::ADDRESSES {
+        return Err(Errno::ENOBUFS);
+    }
+    // commit
+    if !loopback {
+        add_multicast_route(world, id);
+    }
+    if !address.is(IFA_F_NODAD) {
+        address.flags |= IFA_F_TENTATIVE;
+    }
+    let rank = |scope: u8| if scope == RT_SCOPE_UNIVERSE { 255 } else { 255 - scope };
+    let (asked, scope) = (address.clone(), address.scope());
+    if let Some(inet6) = part(world, id) {
+        let at = inet6.addresses.iter().position(|other| rank(scope) >= rank(other.scope()));
+        let at = at.unwrap_or(inet6.addresses.len());
+        inet6.addresses.insert(at, address);
+    }
+    add_prefix_route(world, id, &asked);
+    if !asked.is(IFA_F_NODAD) && asked.protocol != 3 {
+        crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &asked);
+    }
+    begin_search(world, id, asked.address);
+    watch_lifetimes(world, id);
+    Ok(())
+}
+
+/// The route of an address's prefix (`addrconf_prefix_route`); a link that is down takes none.
+pub(crate) fn add_prefix_route(world: &mut World, id: DeviceId, address: &Address) {
+    if address.is(IFA_F_NOPREFIXROUTE) || !world[id].is_up() || address.address.is_loopback() {
+        return;
+    }
+    let netns = world[id].netns;
+    let metric = if address.priority == 0 { ADDRESS_METRIC } else { address.priority };
+    let mut route = kernel_route(world, id, RTN_UNICAST, metric);
+    if address.valid != FOREVER {
+        let end = address.updated.0.saturating_add(u64::from(address.valid) * SECOND);
+        route.expires = Some(Instant(end));
+    }
+    fib6::add(world, netns, RT_TABLE_MAIN, address.network(), route);
+    fib6::watch_expiry(world, netns);
+}
+
+/// After the link came up: routes of addresses that stayed (`addrconf_permanent_addr`).
+fn restore(world: &mut World, id: DeviceId) {
+    for address in addresses(world, id).to_vec() {
+        add_prefix_route(world, id, &address);
+        if !address.begun {
+            begin_search(world, id, address.address);
+        }
+    }
+}
+
+fn find<'a>(world: &'a World, id: DeviceId, address: Ipv6Addr) -> Option<&'a Address> {
+    addresses(world, id).iter().find(|own| own.address == address)
+}
+
+fn find_mut(world: &mut World, id: DeviceId, address: Ipv6Addr) -> Option<&mut Address> {
+    part(world, id)?.addresses.iter_mut().find(|own| own.address == address)
+}
+
+/// Begins to look for duplicates of an address (`addrconf_dad_begin`).
+fn begin_search(world: &mut World, id: DeviceId, address: Ipv6Addr) {
+    join_solicited(world, id, address);
+    let noarp = world[id].flags & (IFF_NOARP | IFF_LOOPBACK) != 0;
+    let everywhere = world.space(world[id].netns).map_or(0, |space| space.stack.all6.get(v6::ACCEPT_DAD));
+    let accepts = everywhere.max(conf(world, id, v6::ACCEPT_DAD)) >= 1;
+    let transmits = conf(world, id, v6::DAD_TRANSMITS).max(0) as u32;
+    let ready = part(world, id).is_some_and(|inet6| inet6.ready);
+    let random = world.random();
+    let netns = world[id].netns;
+    let Some(own) = find_mut(world, id, address) else { return };
+    if noarp || !accepts || !own.is(IFA_F_TENTATIVE) || own.is(IFA_F_NODAD) {
+        own.begun = true;
+        return search_ended(world, id, address);
+    }
+    if !ready {
+        return;
+    }
+    own.begun = true;
+    own.probes = transmits;
+    // Hosts that start together do not ask together.
+    world.set_host_timer(netns, HostTimer::Duplicates(id, address), random % SECOND);
+}
+
+/// The link became ready: every tentative address is looked at (`addrconf_dad_run`).
+fn run_search(world: &mut World, id: DeviceId) {
+    let waiting: Vec<Ipv6Addr> = addresses(world, id)
+        .iter()
+        .filter(|own| own.is(IFA_F_TENTATIVE) && !own.begun && !own.is(IFA_F_DADFAILED))
+        .map(|own| own.address)
+        .collect();
+    for address in waiting {
+        begin_search(world, id, address);
+    }
+}
+
+/// The next question, or the end of the search (`addrconf_dad_work`).
+pub(crate) fn look_for_duplicates(world: &mut World, id: DeviceId, address: Ipv6Addr) {
+    let retransmit = world[id]
+        .inet6
+        .as_ref()
+        .map_or(1000, |inet6| inet6.neighbours.get(crate::host::conf::neigh::RETRANS_TIME_MS).max(10));
+    let netns = world[id].netns;
+    let Some(own) = find_mut(world, id, address).filter(|own| own.is(IFA_F_TENTATIVE)) else { return };
+    if own.probes == 0 {
+        return search_ended(world, id, address);
+    }
+    own.probes -= 1;
+    world.set_host_timer(netns, HostTimer::Duplicates(id, address), retransmit as u64 * 1000);
+    ndisc::claim(world, id, address);
+}
+
+/// Nobody else has the address: it is the host's (`addrconf_dad_completed`).
+fn search_ended(world: &mut World, id: DeviceId, address: Ipv6Addr) {
+    let Some(own) = find_mut(world, id, address) else { return };
+    let was_tentative = own.is(IFA_F_TENTATIVE);
+    own.flags &= !(IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED);
+    let own = own.clone();
+    let netns = world[id].netns;
+    let route = kernel_route(world, id, RTN_LOCAL, 0);
+    fib6::add(world, netns, RT_TABLE_LOCAL, key(address, 128), route);
+    if let Some(peer) = own.peer {
+        let route = kernel_route(world, id, RTN_UNICAST, ADDRESS_METRIC);
+        fib6::add(world, netns, RT_TABLE_MAIN, key(peer, 128), route);
+    }
+    if conf(world, id, v6::FORWARDING) != 0 {
+        join_anycast(world, id, &own);
+    }
+    crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &own);
+    if was_tentative && conf(world, id, v6::NDISC_NOTIFY) != 0 {
+        ndisc::announce(world, id, address);
+    }
+    let noisy = world[id].flags & (IFF_LOOPBACK | IFF_NOARP) == 0;
+    if is_link_local(address) && !fib6::is_loopback(world, id) {
+        if noisy {
+            world.set_host_timer(netns, HostTimer::Groups(id), 1);
+        }
+        ask_for_routers(world, id);
+    }
+}
+
+/// Asks for routers, and again after a while, as nobody answers here (`addrconf_rs_timer`).
+pub(crate) fn ask_for_routers(world: &mut World, id: DeviceId) {
+    let most = conf(world, id, v6::ROUTER_SOLICITATIONS);
+    let interval = conf(world, id, v6::ROUTER_SOLICITATION_INTERVAL).max(1) as u64;
+    let host = conf(world, id, v6::FORWARDING) == 0 && conf(world, id, v6::ACCEPT_RA) != 0;
+    let Some(source) = link_local(world, id).filter(|_| host && most != 0) else { return };
+    let netns = world[id].netns;
+    let Some(inet6) = part(world, id).filter(|inet6| inet6.ready) else { return };
+    if most > 0 && inet6.solicitations >= most {
+        return;
+    }
+    // Twice as long each time, up to an hour.
+    let delay = (interval << inet6.solicitations.min(10)).min(3600);
+    inet6.solicitations += 1;
+    world.set_host_timer(netns, HostTimer::Routers(id), delay * SECOND);
+    ndisc::ask_for_routers(world, id, source);
+}
+
+/// Somebody else has an address that is looked at (`addrconf_dad_failure`).
+pub(crate) fn is_duplicate(world: &mut World, id: DeviceId, address: Ipv6Addr) {
+    let netns = world[id].netns;
+    world.cancel_host_timer(netns, HostTimer::Duplicates(id, address));
+    let Some(own) = find_mut(world, id, address) else { return };
+    if own.is(IFA_F_PERMANENT) {
+        own.flags |= IFA_F_DADFAILED;
+        let own = own.clone();
+        crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &own);
+    } else {
+        remove(world, id, address);
+    }
+}
+
+/// A link went down: with it go its addresses and routes (`addrconf_ifdown`); for good, if it loses IPv6.
+fn down(world: &mut World, id: DeviceId, for_good: bool) {
+    if world[id].inet6.is_none() {
+        return;
+    }
+    let netns = world[id].netns;
+    fib6::link_down(world, id);
+    neighbour::flush_device(world, id, false, Some(true));
+    let all = world.space(netns).map_or(0, |space| space.stack.all6.get(v6::KEEP_ADDR_ON_DOWN));
+    let own = conf(world, id, v6::KEEP_ADDR_ON_DOWN);
+    let keeps = !for_good && is_enabled(world, id) && (all > 0 || own > 0) && all >= 0 && own >= 0;
+    for address in addresses(world, id).to_vec() {
+        let stays = keeps
+            && address.is(IFA_F_PERMANENT)
+            && !is_link_local(address.address)
+            && !address.address.is_loopback();
+        world.cancel_host_timer(netns, HostTimer::Duplicates(id, address.address));
+        if stays {
+            leave_solicited(world, id, address.address);
+            if let Some(own) = find_mut(world, id, address.address) {
+                own.begun = false;
+                own.flags |= if own.is(IFA_F_NODAD) { 0 } else { IFA_F_TENTATIVE };
+            }
+        } else {
+            remove(world, id, address.address);
+        }
+    }
+    for timer in [HostTimer::Routers(id), HostTimer::Groups(id)] {
+        world.cancel_host_timer(netns, timer);
+    }
+    if let Some(inet6) = part(world, id) {
+        inet6.ready = false;
+    }
+    if for_good {
+        let groups: Vec<Ipv6Addr> =
+            part(world, id).map_or(Vec::new(), |inet6| inet6.groups.keys().copied().collect());
+        for group in groups {
+            leave(world, id, group);
+        }
+        world.cancel_host_timer(netns, HostTimer::Lifetimes6(id));
+        world[id].inet6 = None;
+    }
+}
+
+/// Removes an address (`ipv6_del_addr`): its local route, and its prefix's unless another address has the same.
+pub(crate) fn remove(world: &mut World, id: DeviceId, address: Ipv6Addr) {
+    let netns = world[id].netns;
+    world.cancel_host_timer(netns, HostTimer::Duplicates(id, address));
+    let Some(inet6) = part(world, id) else { return };
+    let Some(at) = inet6.addresses.iter().position(|own| own.address == address) else { return };
+    let gone = inet6.addresses.remove(at);
+    let shared = inet6.addresses.iter().any(|other| {
+        other.network() == gone.network() && !other.is(IFA_F_NOPREFIXROUTE) && other.is(IFA_F_PERMANENT)
+    });
+    let forwards = inet6.conf.is(v6::FORWARDING);
+    if forwards {
+        leave_anycast(world, id, &gone);
+    }
+    leave_solicited(world, id, address);
+    fib6::remove(world, id, RT_TABLE_LOCAL, key(address, 128), RTN_LOCAL);
+    if let Some(peer) = gone.peer {
+        fib6::remove(world, id, RT_TABLE_MAIN, key(peer, 128), RTN_UNICAST);
+    }
+    crate::rtnl::addr6::announce(world, id, RTM_DELADDR, &gone);
+    if !shared && gone.is(IFA_F_PERMANENT) && !gone.is(IFA_F_NOPREFIXROUTE) {
+        fib6::remove(world, id, RT_TABLE_MAIN, gone.network(), RTN_UNICAST);
+    }
+    fib6::forget_source(world, netns, address);
+}
+
+/// A setting of a device changed that reaches further than itself.
+pub(crate) fn setting_changed(world: &mut World, id: DeviceId, at: usize, before: i32) {
+    let now = conf(world, id, at);
+    match at {
+        v6::DISABLE_IPV6 if (now != 0) != (before != 0) => {
+            if now != 0 {
+                down(world, id, false);
+            } else if world[id].is_up() {
+                up(world, id, true);
+            }
+        }
+        v6::FORWARDING if (now != 0) != (before != 0) => forwarding_changed(world, id, now != 0),
+        v6::ADDR_GEN_MODE if now == 0 && before != 0 && part(world, id).is_some_and(|inet6| inet6.ready) => {
+            generate(world, id);
+        }
+        _ => {}
+    }
+}
+
+/// A router listens to the groups of routers and has an address for its whole prefix (`dev_forward_change`).
+fn forwarding_changed(world: &mut World, id: DeviceId, on: bool) {
+    for group in ALL_ROUTERS {
+        if on { join(world, id, group) } else { leave(world, id, group) }
+    }
+    for address in addresses(world, id).to_vec() {
+        if on && !address.is(IFA_F_TENTATIVE) {
+            join_anycast(world, id, &address);
+        } else if !on {
+            leave_anycast(world, id, &address);
+        }
+    }
+}
+
+fn anycast_of(address: &Address) -> Option<Ipv6Addr> {
+    let network = fib6::prefix(address.network()).0;
+    Some(network).filter(|network| address.length < 127 && !network.is_unspecified())
+}
+
+fn join_anycast(world: &mut World, id: DeviceId, address: &Address) {
+    let Some(anycast) = anycast_of(address) else { return };
+    let netns = world[id].netns;
+    let route = kernel_route(world, id, RTN_ANYCAST, 0);
+    fib6::add(world, netns, RT_TABLE_LOCAL, key(anycast, 128), route);
+    join_solicited(world, id, anycast);
+}
+
+fn leave_anycast(world: &mut World, id: DeviceId, address: &Address) {
+    let Some(anycast) = anycast_of(address) else { return };
+    leave_solicited(world, id, anycast);
+    fib6::remove(world, id, RT_TABLE_LOCAL, key(anycast, 128), RTN_ANYCAST);
+}
+
+/// The addresses of a device.
+pub(crate) fn addresses(world: &World, id: DeviceId) -> &[Address] {
+    world.get(id).and_then(|device| device.inet6.as_ref()).map_or(&[], |inet6| &inet6.addresses)
+}
+
+/// The addresses alone.
+pub(crate) fn all(world: &World, id: DeviceId) -> impl Iterator<Item = Ipv6Addr> + '_ {
+    addresses(world, id).iter().map(|own| own.address)
+}
+
+/// Whether a device has an address, and whether it is still looked at.
+pub(crate) fn own(world: &World, id: DeviceId, address: Ipv6Addr) -> Option<bool> {
+    find(world, id, address).map(|own| own.is(IFA_F_TENTATIVE))
+}
+
+/// The device that has an address; of that index only, if one is given.
+pub(crate) fn find_device(
+    world: &World,
+    netns: NetnsId,
+    address: Ipv6Addr,
+    ifindex: Option<u32>,
+) -> Option<DeviceId> {
+    let ids = world.space(netns).ok()?.in_order_of_arrival();
+    ids.into_iter().find(|id| {
+        let here = ifindex.is_none_or(|ifindex| world[*id].ifindex == ifindex);
+        here && own(world, *id, address) == Some(false)
+    })
+}
+
+/// The address of the link itself, if it may be used.
+pub(crate) fn link_local(world: &World, id: DeviceId) -> Option<Ipv6Addr> {
+    let usable = |own: &&Address| is_link_local(own.address) && !own.is(IFA_F_TENTATIVE);
+    addresses(world, id).iter().find(usable).map(|own| own.address)
+}
+
+/// The hop limit of packets that say nothing else.
 pub(crate) fn hop_limit(world: &World, id: DeviceId) -> u8 {
-    world[id].inet6.as_ref().map_or(64, |i| i.conf.get(v6::HOP_LIMIT) as u8)
+    match conf(world, id, v6::HOP_LIMIT) {
+        limit @ 1..=255 => limit as u8,
+        _ => 64,
+    }
 }
-pub(crate) fn setting_changed(_: &mut World, _: DeviceId, _: usize, _: i32) {}
-pub(crate) fn join_solicited(_: &mut World, _: DeviceId, _: Ipv6Addr) {}
-pub(crate) fn all(_: &World, _: DeviceId) -> impl Iterator<Item = Ipv6Addr> + '_ {
-    std::iter::empty()
+
+/// The source towards an address through a device (RFC 6724, `ipv6_dev_get_saddr`).
+pub(crate) fn select(world: &World, id: DeviceId, to: Ipv6Addr) -> Option<Ipv6Addr> {
+    let scope = |address: Ipv6Addr| match () {
+        () if address.is_multicast() => u32::from(address.octets()[1] & 15),
+        () if address.is_loopback() => 1,
+        () if is_link_local(address) => 2,
+        () => 14,
+    };
+    let here_only = to.is_multicast() || is_link_local(to);
+    let netns = world.get(id)?.netns;
+    let ids = if here_only { vec![id] } else { world.space(netns).ok()?.in_order_of_arrival() };
+    let wanted = scope(to);
+    let mut best: Option<((bool, u32), bool, bool, u32, Ipv6Addr)> = None;
+    for other in ids {
+        for own in addresses(world, other) {
+            if own.is(IFA_F_TENTATIVE) || own.address.is_loopback() && !to.is_loopback() && other != id {
+                continue;
+            }
+            let own_scope = scope(own.address);
+            // A scope that reaches, and of those the narrowest; else the widest.
+            let reaches = own_scope >= wanted;
+            let fit = (reaches, if reaches { 15 - own_scope } else { own_scope });
+            let common = (own.address.to_bits() ^ to.to_bits()).leading_zeros().min(u32::from(own.length));
+            let rank = (fit, !own.is(IFA_F_DEPRECATED), other == id, common, own.address);
+            let better = |best: &((bool, u32), bool, bool, u32, Ipv6Addr)| {
+                (rank.0, rank.1, rank.2, rank.3) > (best.0, best.1, best.2, best.3)
+            };
+            if own.address == to {
+                return Some(to);
+            }
+            if best.as_ref().is_none_or(better) {
+                best = Some(rank);
+            }
+        }
+    }
+    best.map(|best| best.4)
+}
+
+// Groups.
+
+/// Joins a group. That a device listens to the address of all nodes is seen to in `groups`.
+pub(crate) fn join(world: &mut World, id: DeviceId, group: Ipv6Addr) {
+    let ethernet = world[id].hardware_type == ARPHRD_ETHER;
+    let Some(inet6) = part(world, id) else { return };
+    let count = inet6.groups.entry(group).or_insert(0);
+    *count += 1;
+    let ready = inet6.ready;
+    if *count > 1 || group.octets()[1] & 15 < 2 || !ethernet || ALL_NODES.contains(&group) {
+        return;
+    }
+    world.add_group(id, wire::ethernet::multicast_v6(group));
+    if ready && world[id].flags & IFF_NOARP == 0 {
+        let netns = world[id].netns;
+        world.set_host_timer(netns, HostTimer::Groups(id), SECOND / 2);
+    }
+}
+
+/// Leaves a group.
+pub(crate) fn leave(world: &mut World, id: DeviceId, group: Ipv6Addr) {
+    let ethernet = world[id].hardware_type == ARPHRD_ETHER;
+    let Some(inet6) = part(world, id) else { return };
+    let Some(count) = inet6.groups.get_mut(&group) else { return };
+    *count -= 1;
+    if *count > 0 {
+        return;
+    }
+    inet6.groups.remove(&group);
+    if group.octets()[1] & 15 >= 2 && ethernet && !ALL_NODES.contains(&group) {
+        world.remove_group(id, &wire::ethernet::multicast_v6(group));
+    }
+}
+
+/// Joins the group in which an address is asked for; links without questions have none.
+pub(crate) fn join_solicited(world: &mut World, id: DeviceId, address: Ipv6Addr) {
+    if world[id].flags & (IFF_NOARP | IFF_LOOPBACK) == 0 {
+        join(world, id, wire::ipv6::solicited_node(address));
+    }
+}
+
+fn leave_solicited(world: &mut World, id: DeviceId, address: Ipv6Addr) {
+    leave(world, id, wire::ipv6::solicited_node(address));
+}
+
+// Lifetimes.
+
+/// Sets the timer to the end of the lifetime that ends first.
+pub(crate) fn watch_lifetimes(world: &mut World, id: DeviceId) {
+    let ends = addresses(world, id).iter().flat_map(|own| {
+        let preferred = if own.is(IFA_F_DEPRECATED) { FOREVER } else { own.preferred };
+        [own.valid, preferred]
+            .into_iter()
+            .filter(|span| *span != FOREVER)
+            .map(|span| own.updated.0.saturating_add(u64::from(span) * SECOND))
+    });
+    let (next, netns) = (ends.min(), world[id].netns);
+    match next {
+        Some(at) => {
+            let delay = at.saturating_sub(world.now.0).max(1);
+            world.set_host_timer(netns, HostTimer::Lifetimes6(id), delay);
+        }
+        None => world.cancel_host_timer(netns, HostTimer::Lifetimes6(id)),
+    }
+}
+
+/// Ends what has lived long enough (`addrconf_verify_rtnl`).
+pub(crate) fn end_lifetimes(world: &mut World, id: DeviceId) {
+    let now = world.now;
+    let is_over = |own: &Address, span: u32| {
+        span != FOREVER && own.updated.0.saturating_add(u64::from(span) * SECOND) <= now.0
+    };
+    for own in addresses(world, id).to_vec() {
+        if is_over(&own, own.valid) {
+            remove(world, id, own.address);
+        } else if is_over(&own, own.preferred) && !own.is(IFA_F_DEPRECATED) {
+            let Some(present) = find_mut(world, id, own.address) else { continue };
+            present.flags |= IFA_F_DEPRECATED;
+            let told = present.clone();
+            crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &told);
+        }
+    }
+    watch_lifetimes(world, id);
 }

@@ -35,8 +35,6 @@ impl World {
             return Err(Errno::EINVAL.into());
         }
         let device = &mut self[id];
-        // A device that is made without a queue needs none (`register_netdevice`).
-        device.abilities.no_queue |= device.txqlen == 0;
         device.registration = Registration::Registered;
         if device.address_origin == crate::device::AddressOrigin::Permanent {
             device.permanent_address = device.address;

@@ -136,7 +136,7 @@ fn a_million_frames_through_changing_links_all_have_an_end() {
     for port in ports {
         lab.kernel.detach_port(port);
     }
-    assert!(handed_out > 100_000, "{handed_out} frames came out");
+    assert!(handed_out > 50_000, "{handed_out} frames came out");
     assert_eq!(lab.kernel.frames_inside(), 0, "the pool is whole again");
 }
 

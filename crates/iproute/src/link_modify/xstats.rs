@@ -281,11 +281,14 @@ pub(super) fn afstats(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<()
         return Err(Stop::fail(0, format!("Device \"{device}\" does not exist.\n")));
     }
     let parts = dump(ctx, IFLA_STATS_AF_SPEC).map_err(|stop| Stop { status: 0, ..stop })?;
+    ctx.sink.open_array("", "");
     for_each_link(&parts, index.flatten(), |ifindex, attrs| {
         if let Some(families) = attrs.find(IFLA_STATS_AF_SPEC) {
             show_families(ctx, ifindex, families);
         }
     });
+    ctx.sink.close_array("");
+    ctx.sink.finish_json();
     Ok(())
 }
 

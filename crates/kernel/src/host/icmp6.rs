@@ -1,13 +1,193 @@
-//! ICMPv6: **not built yet.** No error is sent.
+//! ICMPv6: answers to echoes, errors sent and received (RFC 4443, `net/ipv6/icmp.c`).
 
+use super::conf;
+use super::fib6::{self, Flow};
+use super::socket::{self, Fault};
+use super::{ipv6, ndisc};
 use crate::device::DeviceId;
+use crate::inet6;
 use crate::netns::NetnsId;
 use crate::world::World;
-use std::net::Ipv6Addr;
+use rtnl::errno::Errno;
+use std::net::{IpAddr, Ipv6Addr};
+use wire::icmpv6::kind;
+use wire::{Icmpv6, Icmpv6View, Ipv6View, checksum, protocol};
+
+/// The largest packet that bears an error.
+const LARGEST_ERROR: usize = 1280;
+/// Errors at once to one host.
+const BURST: u64 = 6;
+
+/// An error to be sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Error {
-    Unreachable { code: u8 },
+    Unreachable {
+        code: u8,
+    },
+    TooBig {
+        mtu: u32,
+    },
+    TimeExceeded,
+    /// Fragments did not all come.
     Reassembly,
+    /// A header of a protocol that nobody knows.
+    Header {
+        at: u32,
+    },
 }
-pub(crate) fn send_error(_: &mut World, _: NetnsId, _: Option<DeviceId>, _: &[u8], _: Error) {}
-pub(crate) fn fill_checksum(_: Ipv6Addr, _: Ipv6Addr, _: &mut [u8]) {}
+
+/// Puts the checksum into a message between two addresses.
+pub(crate) fn fill_checksum(source: Ipv6Addr, destination: Ipv6Addr, message: &mut [u8]) {
+    if message.len() < wire::icmpv6::LENGTH {
+        return;
+    }
+    message[2..4].fill(0);
+    let sum = checksum::pseudo_v6(source, destination, protocol::ICMPV6, message.len()).with(message);
+    message[2..4].copy_from_slice(&sum.checksum().to_be_bytes());
+}
+
+/// Takes a message (`icmpv6_rcv`).
+pub(crate) fn receive(world: &mut World, id: DeviceId, view: &Ipv6View<'_>, message: &[u8]) {
+    let (source, destination) = (view.source(), view.destination());
+    let Ok(icmp) = Icmpv6View::new(message) else { return };
+    if !icmp.checksum_is_right(source, destination) {
+        return;
+    }
+    match icmp.content() {
+        Ok(Icmpv6::EchoRequest { identifier, sequence, data }) => {
+            let reply = Icmpv6::EchoReply { identifier, sequence, data };
+            echo(world, id, source, destination, view.traffic_class(), &reply);
+        }
+        Ok(Icmpv6::Ndp(ndp)) if view.hop_limit() == 255 && icmp.code() == 0 => {
+            ndisc::receive(world, id, source, destination, &ndp);
+        }
+        Ok(Icmpv6::Mld(wire::mld::Mld::Query { .. })) => {
+            let netns = world[id].netns;
+            world.set_host_timer(netns, super::HostTimer::Groups(id), 1);
+        }
+        Ok(error) if error.about().is_some() => fault(world, id, source, &icmp, &error),
+        _ => {}
+    }
+}
+
+/// Answers an echo (`icmpv6_echo_reply`).
+fn echo(
+    world: &mut World,
+    id: DeviceId,
+    source: Ipv6Addr,
+    destination: Ipv6Addr,
+    class: u8,
+    reply: &Icmpv6<'_>,
+) {
+    let netns = world[id].netns;
+    if world.space(netns).is_ok_and(|space| space.stack.conf.is(conf::netns::ECHO6_IGNORE_ALL)) {
+        return;
+    }
+    let own = inet6::find_device(world, netns, destination, None).is_some();
+    let said = if own && !destination.is_multicast() { destination } else { Ipv6Addr::UNSPECIFIED };
+    send(world, netns, Some(id), source, said, class, reply);
+}
+
+/// Sends a message of the host's own to an address.
+fn send(
+    world: &mut World,
+    netns: NetnsId,
+    through: Option<DeviceId>,
+    to: Ipv6Addr,
+    source: Ipv6Addr,
+    class: u8,
+    message: &Icmpv6<'_>,
+) {
+    let bound = through.filter(|id| fib6::is_strict(to) && !fib6::is_loopback(world, *id));
+    let oif = bound.and_then(|id| world.get(id)).map_or(0, |device| device.ifindex);
+    let flow = Flow { source, oif, ..Flow::to(to) };
+    let Ok(route) = fib6::outgoing(world, netns, &flow) else { return };
+    let mut bytes = vec![0; message.length()];
+    message.emit(&mut bytes, route.source, route.destination);
+    let limit = inet6::hop_limit(world, route.device);
+    let _ = ipv6::send(world, &route, protocol::ICMPV6, limit, class, false, &bytes);
+}
+
+/// Sends an error about a packet (`icmp6_send`): never about another error, or to many or to nobody. `from` is the
+/// device that the packet came in through; none if it is the host's own.
+pub(crate) fn send_error(
+    world: &mut World,
+    netns: NetnsId,
+    from: Option<DeviceId>,
+    packet: &[u8],
+    error: Error,
+) {
+    let Ok(view) = Ipv6View::new(packet) else { return };
+    let (source, destination) = (view.source(), view.destination());
+    let Ok(carried) = view.carried() else { return };
+    let is_error = carried.protocol == protocol::ICMPV6
+        && carried.payload.first().is_none_or(|kind| *kind < 128 || *kind == wire::ndp::kind::REDIRECT);
+    let to_many = destination.is_multicast() && !matches!(error, Error::TooBig { .. });
+    let nobody = source.is_unspecified() || source.is_multicast();
+    let later = carried.fragment.is_some_and(|fragment| fragment.offset > 0);
+    if is_error || to_many || nobody || later || !is_allowed(world, netns, source, &error) {
+        return;
+    }
+    let own = inet6::find_device(world, netns, destination, None).is_some();
+    let said = if own && from.is_some() { destination } else { Ipv6Addr::UNSPECIFIED };
+    let packet = &packet[..packet.len().min(LARGEST_ERROR - wire::ipv6::LENGTH - 8)];
+    let message = match error {
+        Error::Unreachable { code } => Icmpv6::DestinationUnreachable { code, packet },
+        Error::TooBig { mtu } => Icmpv6::PacketTooBig { mtu, packet },
+        Error::TimeExceeded => Icmpv6::TimeExceeded { code: 0, packet },
+        Error::Reassembly => Icmpv6::TimeExceeded { code: 1, packet },
+        Error::Header { at } => Icmpv6::ParameterProblem { code: 1, pointer: at, packet },
+    };
+    send(world, netns, from, source, said, 0, &message);
+}
+
+/// Whether an error may be sent now (`icmpv6_xrlim_allow`).
+fn is_allowed(world: &mut World, netns: NetnsId, to: Ipv6Addr, error: &Error) -> bool {
+    let now = world.now.0;
+    let Ok(space) = world.space_mut(netns) else { return false };
+    let rate = space.stack.conf.get(conf::netns::RATELIMIT6).max(0) as u64 * 1000;
+    if rate == 0 || matches!(error, Error::TooBig { .. }) {
+        return true;
+    }
+    space.stack.errors.take(IpAddr::V6(to), now, rate, BURST)
+}
+
+/// What an error is to a program (`icmpv6_err_convert`).
+fn errno_of(number: u8, code: u8) -> Errno {
+    match (number, code) {
+        (kind::DESTINATION_UNREACHABLE, 0) => Errno::ENETUNREACH,
+        (kind::DESTINATION_UNREACHABLE, 1 | 5 | 6) => Errno::EACCES,
+        (kind::DESTINATION_UNREACHABLE, 4) => Errno::ECONNREFUSED,
+        (kind::PACKET_TOO_BIG, _) => Errno::EMSGSIZE,
+        (kind::PARAMETER_PROBLEM, _) => Errno::EPROTO,
+        _ => Errno::EHOSTUNREACH,
+    }
+}
+
+/// Hands an error to the sockets that it may concern (`icmpv6_notify`).
+fn fault(world: &mut World, id: DeviceId, from: Ipv6Addr, icmp: &Icmpv6View<'_>, error: &Icmpv6<'_>) {
+    let netns = world[id].netns;
+    let Some(packet) = error.about() else { return };
+    // An error bears the beginning of the packet only: its length is made to fit.
+    let mut packet = packet.to_vec();
+    let Some(length) = packet.len().checked_sub(wire::ipv6::LENGTH) else { return };
+    packet[4..6].copy_from_slice(&(length.min(usize::from(u16::MAX)) as u16).to_be_bytes());
+    let Ok(view) = Ipv6View::new(&packet) else { return };
+    let Ok(carried) = view.carried() else { return };
+    let info = match *error {
+        Icmpv6::PacketTooBig { mtu, .. } => mtu,
+        Icmpv6::ParameterProblem { pointer, .. } => pointer,
+        _ => 0,
+    };
+    let fault = Fault {
+        errno: errno_of(icmp.kind(), icmp.code()),
+        offender: Some(IpAddr::V6(from)),
+        kind: icmp.kind(),
+        code: icmp.code(),
+        info,
+        payload: carried.payload.to_vec(),
+    };
+    if matches!(carried.protocol, protocol::ICMPV6 | protocol::UDP) {
+        socket::deliver_error6(world, netns, IpAddr::V6(view.source()), carried.protocol, &fault);
+    }
+}

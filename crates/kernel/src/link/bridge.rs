@@ -32,6 +32,7 @@ mod multicast;
 pub mod port;
 mod port_settings;
 mod promiscuity;
+mod routers;
 mod settings;
 mod snooping;
 mod stp;

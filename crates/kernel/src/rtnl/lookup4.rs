@@ -58,12 +58,12 @@ pub(crate) fn get(
         let route = route.ok_or(Errno::EHOSTUNREACH)?;
         route4::fill(world, found.table, found.prefix, route, &mut out, header);
     } else {
-        let seen = if answer.kind == RTN_LOCAL && destination.is_unspecified() && iif == 0 {
-            Ipv4Addr::UNSPECIFIED
-        } else {
-            destination
-        };
-        fill(world, &answer, info, (seen, source, tos, mark), &mut out, header);
+        // While nobody has changed the rules the host's own table is a part of the main one.
+        let custom = world.space(netns)?.stack.rules4.custom;
+        let table = answer.found.map_or(0, |found| found.table);
+        let table = if table == RT_TABLE_LOCAL && !custom { RT_TABLE_MAIN } else { table };
+        let table = if info.flags & RTM_F_LOOKUP_TABLE == 0 { RT_TABLE_MAIN } else { table };
+        fill(world, &answer, table, (destination, source, tos, mark), &mut out, header);
     }
     super::reply(world, asker, out);
     Ok(())
@@ -125,21 +125,12 @@ fn from_outside(
 fn fill(
     world: &World,
     answer: &Answer,
-    info: &Rtmsg,
+    table: u32,
     (destination, source, tos, mark): (Ipv4Addr, Ipv4Addr, u8, u32),
     out: &mut Builder,
     header: Header,
 ) {
     let start = out.start(header);
-    let table = match info.flags & RTM_F_LOOKUP_TABLE {
-        0 => RT_TABLE_MAIN,
-        _ => answer.found.map_or(0, |found| found.table),
-    };
-    // As long as nobody ever made a rule, the local table is one with the main one (`fib_trie_unmerge`).
-    let netns = answer.device.and_then(|id| world.get(id)).map(|device| device.netns);
-    let merged =
-        netns.and_then(|netns| world.space(netns).ok()).is_some_and(|space| !space.stack.rules4.custom);
-    let table = if merged && table == RT_TABLE_LOCAL { RT_TABLE_MAIN } else { table };
     let src_len = if source.is_unspecified() { 0 } else { 32 };
     Rtmsg {
         family: AF_INET,

@@ -1,21 +1,518 @@
-//! RTM_*ROUTE for IPv6: **not built yet.** Requests are refused as not supported, lists are empty.
+//! Routes of IPv6 by request (`net/ipv6/route.c`, `fib6_add_rt2node` in `net/ipv6/ip6_fib.c`).
 
 use super::Asker;
 use super::pieces::Pieces;
-use super::route::Filter;
-use crate::world::World;
+use super::route::{self, Filter};
+use crate::device::DeviceId;
+use crate::host::fib6::{self, Flow, Key, Nexthop, Route, Table, USER_METRIC};
+use crate::host::{AF_INET6, fib4, route4};
+use crate::inet6;
+use crate::netns::NetnsId;
+use crate::world::{Instant, World};
+use rtnl::attr::{Attr, Builder};
 use rtnl::errno::Errno;
-use rtnl::message::{Message, Refusal};
-use rtnl::object::route::Rtmsg;
-pub(crate) fn new(_: &mut World, _: Asker, _: &Message<'_>, _: &Rtmsg) -> Result<(), Refusal> {
-    Err(Errno::EOPNOTSUPP.into())
+use rtnl::message::{Header, Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Refusal};
+use rtnl::object::route::{Nexthop as Hops, *};
+use rtnl::table::Tb;
+use std::net::Ipv6Addr;
+
+/// Next hops of one route at most.
+const NEXTHOPS: usize = 256;
+
+const fn said(sentence: &'static str) -> Refusal {
+    Refusal::said(Errno::EINVAL, sentence)
 }
-pub(crate) fn delete(_: &mut World, _: Asker, _: &Message<'_>, _: &Rtmsg) -> Result<(), Refusal> {
-    Err(Errno::EOPNOTSUPP.into())
+
+/// A next hop as it was asked for.
+#[derive(Clone, Copy)]
+struct Hop {
+    ifindex: u32,
+    gateway: Option<Ipv6Addr>,
+    flags: u32,
+    weight: u8,
 }
-pub(crate) fn get(_: &mut World, _: Asker, _: &Message<'_>, _: &Rtmsg) -> Result<(), Refusal> {
-    Err(Errno::EOPNOTSUPP.into())
+
+/// A request, read (`struct fib6_config`).
+struct Config {
+    table: u32,
+    key: Key,
+    kind: u8,
+    protocol: u8,
+    metric: u32,
+    prefsrc: Option<Ipv6Addr>,
+    metrics: Box<[(u16, u32)]>,
+    preference: u8,
+    expires: Option<Instant>,
+    hops: Vec<Hop>,
+    multipath: bool,
 }
-pub(crate) fn list(_: &World, _: Asker, _: &Filter, _: &mut Pieces) -> Result<(), Refusal> {
+
+fn ipv6(attr: &Attr<'_>) -> Ipv6Addr {
+    Ipv6Addr::from(attr.first::<16>())
+}
+
+/// An address of a prefix, of which only the bytes that count need be there.
+fn prefix_address(tb: &Tb<'_>, number: u16, length: u8) -> Result<Ipv6Addr, Refusal> {
+    match tb.get(number) {
+        Some(attr) if attr.payload.len() < usize::from(length).div_ceil(8) => Err(Errno::EINVAL.into()),
+        Some(attr) => Ok(ipv6(&attr)),
+        None => Ok(Ipv6Addr::UNSPECIFIED),
+    }
+}
+
+fn gateway(tb: &Tb<'_>) -> Option<Ipv6Addr> {
+    tb.get(RTA_GATEWAY).map(|attr| ipv6(&attr)).filter(|gateway| !gateway.is_unspecified())
+}
+
+/// Reads a request (`rtm_to_fib6_config`).
+fn read(world: &World, message: &Message<'_>, info: &Rtmsg) -> Result<Config, Refusal> {
+    let tb = RTA_INET6.parse(message.attrs(Rtmsg::SIZE))?;
+    if info.tos != 0 {
+        return Err(said("Invalid dsfield (tos): option not available for IPv6"));
+    }
+    if tb.has(RTA_VIA) {
+        return Err(said("IPv6 does not support RTA_VIA attribute"));
+    }
+    if info.dst_len > 128 {
+        return Err(said("Invalid prefix length"));
+    }
+    if info.src_len > 0 {
+        return Err(said("Specifying source address requires IPV6_SUBTREES to be enabled"));
+    }
+    if tb.u32(RTA_NH_ID).is_some_and(|id| id != 0) {
+        return Err(said("Nexthop id does not exist"));
+    }
+    if tb.has(RTA_ENCAP_TYPE) || tb.has(RTA_ENCAP) {
+        return Err(Refusal::said(Errno::EOPNOTSUPP, "lwt encapsulation type not supported"));
+    }
+    let destination = prefix_address(&tb, RTA_DST, info.dst_len)?;
+    let hops = match tb.get(RTA_MULTIPATH) {
+        Some(attr) => read_hops(&attr)?,
+        None => {
+            let flags = info.flags & RTNH_F_ONLINK;
+            vec![Hop { ifindex: tb.u32(RTA_OIF).unwrap_or(0), gateway: gateway(&tb), flags, weight: 1 }]
+        }
+    };
+    let table = Some(info.table(tb.u32(RTA_TABLE))).filter(|table| *table != RT_TABLE_UNSPEC);
+    let expires = tb.u32(RTA_EXPIRES).filter(|seconds| *seconds != 0 && *seconds != u32::MAX);
+    Ok(Config {
+        table: table.unwrap_or(RT_TABLE_MAIN),
+        key: fib6::key(destination, info.dst_len),
+        kind: info.kind,
+        protocol: info.protocol,
+        metric: tb.u32(RTA_PRIORITY).unwrap_or(0),
+        prefsrc: tb.get(RTA_PREFSRC).map(|attr| ipv6(&attr)).filter(|source| !source.is_unspecified()),
+        metrics: route::metrics(&tb)?,
+        preference: tb.u8(RTA_PREF).map_or(0, |preference| if preference == 2 { 0 } else { preference & 3 }),
+        expires: expires.map(|seconds| Instant(world.now.0.saturating_add(u64::from(seconds) * 1_000_000))),
+        hops,
+        multipath: tb.has(RTA_MULTIPATH),
+    })
+}
+
+fn read_hops(attr: &Attr<'_>) -> Result<Vec<Hop>, Refusal> {
+    let mut walk = Nexthops::new(attr);
+    let mut hops = Vec::new();
+    for hop in walk.by_ref().take(NEXTHOPS) {
+        let tb = Tb::read(hop.attrs);
+        let (flags, weight) = (u32::from(hop.flags) & RTNH_F_ONLINK, hop.hops.saturating_add(1));
+        hops.push(Hop { ifindex: hop.ifindex, gateway: gateway(&tb), flags, weight });
+    }
+    if hops.is_empty() || !walk.rest().is_empty() {
+        return Err(said("Invalid nexthop configuration - no valid nexthops"));
+    }
+    Ok(hops)
+}
+
+/// Checks what is asked and makes the route of it (`ip6_route_info_create`).
+fn create(world: &World, netns: NetnsId, config: &Config) -> Result<Route, Refusal> {
+    let kind = if config.kind == RTN_UNSPEC { RTN_UNICAST } else { config.kind };
+    if kind > RTN_THROW {
+        return Err(said("Invalid route type"));
+    }
+    let mut nexthops = Vec::new();
+    for hop in &config.hops {
+        nexthops.push(check_hop(world, netns, config, kind, hop)?);
+    }
+    if let Some(source) = config.prefsrc {
+        if inet6::find_device(world, netns, source, None).is_none() {
+            return Err(said("Invalid source address"));
+        }
+    }
+    Ok(Route {
+        kind,
+        protocol: if config.protocol == 0 { RTPROT_BOOT } else { config.protocol },
+        metric: config.metric,
+        prefsrc: config.prefsrc,
+        metrics: config.metrics.clone(),
+        preference: config.preference,
+        expires: config.expires,
+        nexthops,
+    })
+}
+
+/// Checks a next hop and finds its link (`fib6_nh_init`).
+fn check_hop(
+    world: &World,
+    netns: NetnsId,
+    config: &Config,
+    kind: u8,
+    hop: &Hop,
+) -> Result<Nexthop, Refusal> {
+    let named = match hop.ifindex {
+        0 => None,
+        ifindex => Some(world.by_index(netns, ifindex).ok_or(Errno::ENODEV)?),
+    };
+    let on_link = hop.flags & RTNH_F_ONLINK != 0;
+    if on_link {
+        let id = named.ok_or(Refusal::said(Errno::ENODEV, "Nexthop device required for onlink"))?;
+        if !world[id].is_up() {
+            return Err(Refusal::said(Errno::ENETDOWN, "Nexthop device is not up"));
+        }
+    }
+    let made = |id: DeviceId, gateway| {
+        let device = &world[id];
+        let down = if device.carrier || kind == RTN_LOCAL { 0 } else { RTNH_F_LINKDOWN };
+        Nexthop { device: id, ifindex: device.ifindex, gateway, flags: hop.flags | down, weight: hop.weight }
+    };
+    let refuses = fib6::refusal(kind).is_some();
+    let loops = named.is_some_and(|id| fib6::is_loopback(world, id)) && kind != RTN_LOCAL;
+    if refuses || loops && !fib6::prefix(config.key).0.is_loopback() {
+        let lo = route4::loopback(world, netns).ok_or(Errno::ENODEV)?;
+        return Ok(Nexthop { flags: 0, ..made(lo, None) });
+    }
+    let id = match hop.gateway {
+        Some(gateway) => through(world, netns, config, named, gateway, on_link)?,
+        None => named.ok_or(Errno::ENODEV)?,
+    };
+    if !inet6::is_enabled(world, id) {
+        return Err(Refusal::said(Errno::EACCES, "IPv6 is disabled on nexthop device"));
+    }
+    if !world[id].is_up() {
+        return Err(Refusal::said(Errno::ENETDOWN, "Nexthop device is not up"));
+    }
+    Ok(made(id, hop.gateway))
+}
+
+/// The link to a gateway (`ip6_validate_gw`).
+fn through(
+    world: &World,
+    netns: NetnsId,
+    config: &Config,
+    named: Option<DeviceId>,
+    gateway: Ipv6Addr,
+    on_link: bool,
+) -> Result<DeviceId, Refusal> {
+    let local = |id: Option<DeviceId>| {
+        let ifindex = id.map(|id| world[id].ifindex).filter(|_| inet6::is_link_local(gateway));
+        inet6::find_device(world, netns, gateway, ifindex).is_some()
+    };
+    if named.is_some() && local(named) {
+        return Err(said("Gateway can not be a local address"));
+    }
+    if gateway.is_multicast() {
+        return Err(said("Invalid gateway address"));
+    }
+    if inet6::is_link_local(gateway) || on_link {
+        let id = named.ok_or(said("Egress device not specified"))?;
+        if fib6::is_loopback(world, id) {
+            return Err(said("Egress device can not be loopback device for this route"));
+        }
+        return Ok(id);
+    }
+    let oif = named.map_or(0, |id| world[id].ifindex);
+    let flow = Flow { oif, ..Flow::to(gateway) };
+    let in_table = fib6::lookup_table(world, netns, config.table, &flow).ok();
+    let way = in_table.filter(|way| way.nexthop.gateway.is_none()).or_else(|| {
+        fib6::lookup(world, netns, &flow, oif != 0).ok().filter(|way| way.nexthop.gateway.is_none())
+    });
+    let way = way.filter(|way| named.is_none_or(|id| id == way.nexthop.device)).ok_or(Errno::EHOSTUNREACH)?;
+    if way.kind == RTN_LOCAL || local(None) {
+        return Err(said("Gateway can not be a local address"));
+    }
+    Ok(way.nexthop.device)
+}
+
+/// Adds a route.
+pub(crate) fn new(
+    world: &mut World,
+    asker: Asker,
+    message: &Message<'_>,
+    info: &Rtmsg,
+) -> Result<(), Refusal> {
+    let netns = asker.netns;
+    let mut config = read(world, message, info)?;
+    if config.metric == 0 {
+        config.metric = USER_METRIC;
+    }
+    let route = create(world, netns, &config)?;
+    let fib = &mut world.space_mut(netns)?.stack.fib6;
+    let full = fib.count >= fib4::ROUTES;
+    let empty = Table::default();
+    let routes = fib.tables.get(&config.table).unwrap_or(&empty).routes(config.key);
+    let same_metric = |other: &&Route| other.metric == route.metric;
+    let joins = route.joins();
+    if message.has(NLM_F_REPLACE) {
+        let first = routes.iter().position(|other| other.metric == route.metric && other.joins() == joins);
+        let first = first.or_else(|| routes.iter().position(|other| other.metric == route.metric));
+        if let Some(first) = first {
+            // commit
+            let table = fib.tables.entry(config.table).or_default();
+            if let Some(place) = table.route_mut(config.key, first) {
+                *place = route;
+            }
+            announce(world, netns, config.table, config.key, first, NLM_F_REPLACE);
+            return Ok(());
+        }
+        if !message.has(NLM_F_CREATE) {
+            return Err(Errno::ENOENT.into());
+        }
+    } else if routes.iter().any(|other| same_metric(&other)) {
+        if message.has(NLM_F_EXCL) {
+            return Err(Errno::EEXIST.into());
+        }
+        let known = |hop: &Nexthop| {
+            let alike = |other: &Nexthop| other.ifindex == hop.ifindex && other.gateway == hop.gateway;
+            routes.iter().filter(same_metric).any(|route| route.nexthops.iter().any(alike))
+        };
+        if route.nexthops.iter().any(known) {
+            return Err(Errno::EEXIST.into());
+        }
+        let sibling = routes.iter().position(|other| other.metric == route.metric && other.joins());
+        if let Some(at) = sibling.filter(|_| joins) {
+            // commit
+            let table = fib.tables.entry(config.table).or_default();
+            if let Some(place) = table.route_mut(config.key, at) {
+                place.nexthops.extend(route.nexthops);
+                place.nexthops.truncate(NEXTHOPS);
+            }
+            announce(world, netns, config.table, config.key, at, NLM_F_APPEND);
+            return Ok(());
+        }
+    }
+    if full {
+        return Err(Errno::ENOBUFS.into());
+    }
+    // commit
+    let at = fib.tables.entry(config.table).or_default().insert(config.key, route);
+    fib.count += 1;
+    announce(world, netns, config.table, config.key, at, NLM_F_CREATE);
+    fib6::watch_expiry(world, netns);
+    Ok(())
+}
+
+/// Deletes the first route that fits (`ip6_route_del`).
+pub(crate) fn delete(
+    world: &mut World,
+    asker: Asker,
+    message: &Message<'_>,
+    info: &Rtmsg,
+) -> Result<(), Refusal> {
+    let netns = asker.netns;
+    let config = read(world, message, info)?;
+    let fib = &mut world.space_mut(netns)?.stack.fib6;
+    let missing = Refusal::said(Errno::ESRCH, "FIB table does not exist");
+    let table = fib.tables.get_mut(&config.table).ok_or(missing)?;
+    let is_meant = |hop: &Nexthop, asked: &Hop| {
+        (asked.ifindex == 0 || hop.ifindex == asked.ifindex)
+            && asked.gateway.is_none_or(|gateway| hop.gateway == Some(gateway))
+    };
+    let fits = |route: &Route| {
+        (config.metric == 0 || route.metric == config.metric)
+            && (config.protocol == 0 || route.protocol == config.protocol)
+            && config.hops.iter().all(|asked| route.nexthops.iter().any(|hop| is_meant(hop, asked)))
+    };
+    let at = table.routes(config.key).iter().position(fits).ok_or(Errno::ESRCH)?;
+    // commit
+    let named = config.hops.iter().any(|hop| hop.gateway.is_some()) || config.multipath;
+    if let Some(route) = table.route_mut(config.key, at).filter(|route| named && route.nexthops.len() > 1) {
+        let mut gone = route.clone();
+        gone.nexthops.retain(|hop| config.hops.iter().any(|asked| is_meant(hop, asked)));
+        route.nexthops.retain(|hop| !config.hops.iter().any(|asked| is_meant(hop, asked)));
+        if !route.nexthops.is_empty() {
+            announce_gone(world, netns, config.table, config.key, &gone);
+            return Ok(());
+        }
+    }
+    if let Some(route) = table.remove(config.key, at) {
+        fib.count -= 1;
+        announce_gone(world, netns, config.table, config.key, &route);
+    }
+    Ok(())
+}
+
+/// Answers with the route of one packet (`inet6_rtm_getroute`).
+pub(crate) fn get(
+    world: &mut World,
+    asker: Asker,
+    message: &Message<'_>,
+    info: &Rtmsg,
+) -> Result<(), Refusal> {
+    let netns = asker.netns;
+    let tb = RTA_INET6.parse(message.attrs(Rtmsg::SIZE))?;
+    let read = |number| tb.get(number).map_or(Ipv6Addr::UNSPECIFIED, |attr| ipv6(&attr));
+    let (source, destination) = (read(RTA_SRC), read(RTA_DST));
+    let (iif, oif) = (tb.u32(RTA_IIF).unwrap_or(0), tb.u32(RTA_OIF).unwrap_or(0));
+    let flow = Flow { source, oif, mark: tb.u32(RTA_MARK).unwrap_or(0), ..Flow::to(destination) };
+    let header = Header { kind: RTM_NEWROUTE, flags: 0, seq: message.header.seq, pid: asker.pid };
+    let found = if iif != 0 {
+        world.by_index(netns, iif).ok_or(Errno::ENODEV)?;
+        let flow = Flow { iif, oif: if fib6::is_strict(destination) { iif } else { 0 }, ..flow };
+        fib6::lookup(world, netns, &flow, flow.oif != 0)?
+    } else {
+        if oif != 0 {
+            world.by_index(netns, oif).ok_or(Errno::ENODEV)?;
+        }
+        fib6::lookup(world, netns, &flow, oif != 0 || fib6::is_strict(destination))?
+    };
+    let mut out = Builder::new();
+    if info.flags & RTM_F_FIB_MATCH != 0 {
+        let table = world.space(netns)?.stack.fib6.tables.get(&found.table);
+        let route =
+            table.and_then(|table| table.routes(found.key).get(found.place)).ok_or(Errno::ENETUNREACH)?;
+        fill(world, found.table, found.key, route, &mut out, header);
+    } else {
+        fill_answer(world, netns, &found, &flow, iif, &mut out, header);
+    }
+    super::reply(world, asker, out);
+    Ok(())
+}
+
+fn fill_answer(
+    world: &World,
+    netns: NetnsId,
+    found: &fib6::Found,
+    flow: &Flow,
+    iif: u32,
+    out: &mut Builder,
+    header: Header,
+) {
+    let own = matches!(found.kind, RTN_LOCAL | RTN_ANYCAST);
+    let through = found.nexthop.device;
+    let device = if own { route4::loopback(world, netns).unwrap_or(through) } else { through };
+    let start = out.start(header);
+    let table = if found.table < 256 { found.table as u8 } else { 252 };
+    let (protocol, kind) = (found.protocol, found.kind);
+    Rtmsg { family: AF_INET6, dst_len: 128, src_len: 128, tos: 0, table, protocol, scope: 0, kind, flags: 0 }
+        .encode(out);
+    out.u32(RTA_TABLE, found.table);
+    out.ipv6(RTA_DST, flow.destination);
+    out.ipv6(RTA_SRC, flow.source);
+    let source = match found.prefsrc {
+        Some(source) => Some(source),
+        None if own && found.kind == RTN_LOCAL => Some(flow.destination),
+        None => inet6::select(world, through, flow.destination),
+    };
+    if iif != 0 {
+        out.u32(RTA_IIF, iif);
+    } else if let Some(source) = source {
+        out.ipv6(RTA_PREFSRC, source);
+    }
+    if found.mtu != 0 {
+        route::put_metrics(&[(RTAX_MTU, found.mtu)], out);
+    }
+    out.u32(RTA_PRIORITY, found.metric);
+    if let Some(gateway) = found.nexthop.gateway {
+        out.ipv6(RTA_GATEWAY, gateway);
+    }
+    if let Some(device) = world.get(device) {
+        out.u32(RTA_OIF, device.ifindex);
+    }
+    Cacheinfo::default().encode(out);
+    out.u8(RTA_PREF, found.preference);
+    out.finish(start);
+}
+
+/// Writes a route as a message (`rt6_fill_node`).
+fn fill(world: &World, table: u32, key: Key, route: &Route, out: &mut Builder, header: Header) {
+    let start = out.start(header);
+    let (network, dst_len) = fib6::prefix(key);
+    let single = route.nexthops.first().filter(|_| route.nexthops.len() == 1);
+    let flags = single.map_or(0, |hop| fib6::shown_flags(world, hop));
+    let short = if table < 256 { table as u8 } else { 252 };
+    let (protocol, kind) = (route.protocol, route.kind);
+    Rtmsg { family: AF_INET6, dst_len, src_len: 0, tos: 0, table: short, protocol, scope: 0, kind, flags }
+        .encode(out);
+    out.u32(RTA_TABLE, table);
+    if dst_len > 0 {
+        out.ipv6(RTA_DST, network);
+    }
+    if let Some(source) = route.prefsrc {
+        out.ipv6(RTA_PREFSRC, source);
+    }
+    route::put_metrics(&route.metrics, out);
+    out.u32(RTA_PRIORITY, route.metric);
+    match single {
+        Some(hop) => {
+            if let Some(gateway) = hop.gateway {
+                out.ipv6(RTA_GATEWAY, gateway);
+            }
+            out.u32(RTA_OIF, hop.ifindex);
+        }
+        None => {
+            let nest = out.nest(RTA_MULTIPATH);
+            for hop in &route.nexthops {
+                let flags = fib6::shown_flags(world, hop) as u8;
+                let at = Hops::start(out, flags, hop.weight.saturating_sub(1), hop.ifindex);
+                if let Some(gateway) = hop.gateway {
+                    out.ipv6(RTA_GATEWAY, gateway);
+                }
+                Hops::finish(out, at);
+            }
+            out.end(nest);
+        }
+    }
+    let left = route.expires.map_or(0, |end| end.0.saturating_sub(world.now.0) / 10_000);
+    Cacheinfo { expires: left.min(i32::MAX as u64) as i32, ..Cacheinfo::default() }.encode(out);
+    out.u8(RTA_PREF, route.preference);
+    out.finish(start);
+}
+
+/// Tells all who listen of a route.
+pub(crate) fn announce(world: &mut World, netns: NetnsId, table: u32, key: Key, at: usize, flags: u16) {
+    if !world.listens(netns, RTNLGRP_IPV6_ROUTE) {
+        return;
+    }
+    let route = world
+        .space(netns)
+        .ok()
+        .and_then(|space| space.stack.fib6.tables.get(&table).and_then(|table| table.routes(key).get(at)));
+    let Some(route) = route else { return };
+    let mut out = Builder::new();
+    fill(world, table, key, route, &mut out, Header { kind: RTM_NEWROUTE, flags, seq: 0, pid: 0 });
+    world.publish(netns, RTNLGRP_IPV6_ROUTE, &out.bytes);
+}
+
+/// Tells all who listen that a route is gone.
+pub(crate) fn announce_gone(world: &mut World, netns: NetnsId, table: u32, key: Key, route: &Route) {
+    if world.listens(netns, RTNLGRP_IPV6_ROUTE) {
+        let mut out = Builder::new();
+        fill(world, table, key, route, &mut out, Header { kind: RTM_DELROUTE, flags: 0, seq: 0, pid: 0 });
+        world.publish(netns, RTNLGRP_IPV6_ROUTE, &out.bytes);
+    }
+}
+
+/// Lists routes: tables in the order of the low byte of their numbers.
+pub(crate) fn list(world: &World, asker: Asker, filter: &Filter, pieces: &mut Pieces) -> Result<(), Refusal> {
+    let fib = &world.space(asker.netns)?.stack.fib6;
+    let mut tables: Vec<(u32, &Table)> = fib.tables.iter().map(|(id, table)| (*id, table)).collect();
+    tables.sort_by_key(|(id, _)| id & 255);
+    if let Some(wanted) = filter.table {
+        if !fib.tables.contains_key(&wanted) {
+            return Err(Refusal::said(Errno::ENOENT, "FIB table does not exist"));
+        }
+        tables.retain(|(id, _)| *id == wanted);
+    }
+    for (id, table) in tables {
+        for (key, route) in table.iter() {
+            let wanted = (filter.protocol == 0 || route.protocol == filter.protocol)
+                && (filter.kind == 0 || route.kind == filter.kind)
+                && (filter.oif == 0 || route.nexthops.iter().any(|hop| hop.ifindex == filter.oif));
+            if wanted {
+                let header = pieces.header();
+                fill(world, id, key, route, &mut pieces.out, header);
+            }
+        }
+    }
     Ok(())
 }

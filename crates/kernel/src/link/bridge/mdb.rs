@@ -2,7 +2,7 @@
 
 use super::multicast::{self, Address, GroupId, Member, end_of};
 use super::port::of_port;
-use super::{of, vlans};
+use super::{of, routers, vlans};
 use crate::device::DeviceId;
 use crate::world::World;
 use rtnl::attr::Builder;
@@ -221,7 +221,7 @@ pub(crate) fn fill(world: &World, bridge: DeviceId, header: Header, out: &mut Bu
         }
         out.end(all);
     }
-    routers(world, bridge, out);
+    fill_routers(world, bridge, out);
     out.finish(start);
 }
 
@@ -265,14 +265,14 @@ fn member(
 }
 
 /// The ports behind which routers are (`br_rports_fill_info`).
-fn routers(world: &World, bridge: DeviceId, out: &mut Builder) {
+fn fill_routers(world: &World, bridge: DeviceId, out: &mut Builder) {
     let nest = out.nest(MDBA_ROUTER);
     for id in super::ports(world, bridge) {
-        if !multicast::is_router_port(world, id) {
+        if !routers::is_router_port(world, id) {
             continue;
         }
         let Some(port) = of_port(world, id) else { continue };
-        let [inet, inet6] = multicast::router_times(world, port);
+        let [inet, inet6] = routers::router_times(world, port);
         let one = out.nest(MDBA_ROUTER_PORT);
         out.bytes.extend_from_slice(&world[id].ifindex.to_ne_bytes());
         out.u32(MDBA_ROUTER_PATTR_TIMER, inet.max(inet6));

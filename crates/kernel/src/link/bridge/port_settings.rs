@@ -2,7 +2,7 @@
 //! off at once, then the rest row by row.
 
 use super::port::{flag, of_port, of_port_mut};
-use super::{multicast, promiscuity, stp_settings, table};
+use super::{promiscuity, routers, stp_settings, table};
 use crate::device::DeviceId;
 use crate::world::World;
 use rtnl::attr::Attr;
@@ -94,7 +94,7 @@ fn set_multicast_router(world: &mut World, port: DeviceId, attr: Attr<'_>) -> Re
     if attr.u8() > LARGEST {
         return Err(Errno::EINVAL.into());
     }
-    multicast::set_port_router(world, port, attr.u8());
+    routers::set_port_router(world, port, attr.u8());
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use super::frames::Ingress;
 use super::multicast::{self, Address, GroupId, Member, now};
 use super::port::{flag, of_port, of_port_mut};
 use super::timers::{self, of_port as port_timer};
-use super::{of, of_mut};
+use super::{of, of_mut, routers};
 use crate::device::{DeviceId, Mac};
 use crate::frame::FrameId;
 use crate::run::Step;
@@ -122,7 +122,7 @@ fn look_v4(world: &mut World, heard: &Heard, frame: FrameId) -> Result<Seen, Mal
     if head[9] != PROTOCOL_IGMP {
         seen.routers_only = !local;
         if group == ALL_PIM_ROUTERS && head[9] == PROTOCOL_PIM {
-            multicast::mark_router(world, heard.bridge, heard.port, false);
+            routers::mark_router(world, heard.bridge, heard.port, false);
         }
         return Ok(seen);
     }
@@ -397,7 +397,7 @@ fn asked(world: &mut World, heard: &Heard, sender: [u8; 16], group: Option<Addre
         of_mut(world, bridge).snooping.queriers[family].delay = from;
     }
     world.set_timer(bridge, timer, delay);
-    multicast::mark_router(world, bridge, heard.port, v6);
+    routers::mark_router(world, bridge, heard.port, v6);
 }
 
 // Speaking.

@@ -1,6 +1,6 @@
 //! The bridge's timers: one number each, from a kind and the number of a port.
 
-use super::{multicast, of, stp, table};
+use super::{multicast, of, routers, stp, table};
 use crate::device::DeviceId;
 use crate::timer::TimerId;
 use crate::world::World;
@@ -57,7 +57,7 @@ pub(super) fn go_off(world: &mut World, bridge: DeviceId, timer: TimerId) {
                 of_port::FORWARD_DELAY => stp::forward_delay_over(world, port),
                 of_port::MESSAGE_AGE => stp::message_too_old(world, port),
                 of_port::HOLD => stp::hold_over(world, port),
-                of_port::ROUTER | of_port::ROUTER6 => multicast::router_gone(world, port),
+                of_port::ROUTER | of_port::ROUTER6 => routers::router_gone(world, port),
                 _ => {}
             }
         }

@@ -1,7 +1,7 @@
 //! Bridges on the wire: frames go in at ports, what comes out and what is known after are compared with the standard.
 
 use super::port::of_port;
-use super::{entries, frames, multicast, of, timers};
+use super::{entries, frames, of, routers, timers};
 use crate::device::DeviceId;
 use crate::run::{PortId, PortKind};
 use crate::world::Instant;
@@ -207,7 +207,7 @@ fn groups_go_where_somebody_listens() {
     assert_eq!(arrivals(&mut lab), [1, 1, 1]);
     let query = wire::Igmp::Query { max_response: 1, group: [0; 4].into(), v3: None };
     lab.send(&ports[2], &igmp(3, [224, 0, 0, 1], &query));
-    assert!(multicast::is_router_port(&lab.kernel.world, ports[2].device));
+    assert!(routers::is_router_port(&lab.kernel.world, ports[2].device));
     lab.pass(1000);
     arrivals(&mut lab);
     lab.send(&ports[0], &data(group));
