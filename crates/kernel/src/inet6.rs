@@ -9,8 +9,10 @@
 
 use crate::device::DeviceId;
 use crate::host::conf::{IPV6, NEIGHBOUR, Values, v6};
+use crate::host::duplicates::{begin_search, run_search};
 use crate::host::fib6::{self, ADDRESS_METRIC, kernel_route, key};
-use crate::host::{HostTimer, ndisc, neighbour};
+use crate::host::joined::{Joined, join_solicited, join6 as join, leave_solicited, leave6 as leave};
+use crate::host::{HostTimer, neighbour};
 use crate::link::Event;
 use crate::netns::NetnsId;
 use crate::world::{Instant, World};
@@ -18,7 +20,6 @@ use rtnl::errno::Errno;
 use rtnl::object::addr::*;
 use rtnl::object::link::{ARPHRD_ETHER, IFF_LOOPBACK, IFF_NOARP};
 use rtnl::object::route::*;
-use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
 /// The least MTU that IPv6 lives on, in bytes.
@@ -50,9 +51,9 @@ pub(crate) struct Address {
     pub created: Instant,
     pub updated: Instant,
     /// Questions that are still to be asked.
-    probes: u32,
+    pub probes: u32,
     /// Whether the search for duplicates has begun since the link became ready.
-    begun: bool,
+    pub begun: bool,
 }
 
 impl Address {
@@ -66,7 +67,7 @@ impl Address {
         }
     }
 
-    fn is(&self, flag: u32) -> bool {
+    pub(crate) fn is(&self, flag: u32) -> bool {
         self.flags & flag != 0
     }
 
@@ -82,12 +83,12 @@ pub(crate) struct Inet6 {
     pub neighbours: Values,
     /// Widest scope first, the latest first among equals.
     pub addresses: Vec<Address>,
-    /// Groups that are joined, and how often.
-    pub groups: BTreeMap<Ipv6Addr, u32>,
+    /// Groups that are joined.
+    pub groups: Joined<Ipv6Addr>,
     /// Whether the link was found ready (`IF_READY`).
     pub ready: bool,
     /// Questions for routers since then.
-    solicitations: i32,
+    pub solicitations: i32,
 }
 
 /// Whether an address means nothing without its link.
@@ -103,7 +104,11 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
         Event::Change => up(world, id, false),
         Event::Down => down(world, id, false),
         Event::Unregister => down(world, id, true),
-        Event::ChangeMtu if world[id].mtu < IPV6_MIN_MTU => down(world, id, true),
+        // The loopback keeps what IPv6 has of it, however small it becomes.
+        Event::ChangeMtu if world[id].mtu < IPV6_MIN_MTU => {
+            let loopback = world[id].flags & IFF_LOOPBACK != 0;
+            down(world, id, !loopback);
+        }
         Event::ChangeMtu if world[id].inet6.is_none() => {
             init(world, id);
             if world[id].is_up() {
@@ -128,7 +133,7 @@ fn init(world: &mut World, id: DeviceId) {
         conf.set(v6::ACCEPT_DAD, -1);
     }
     let forwards = conf.is(v6::FORWARDING);
-    let (addresses, groups) = (Vec::new(), BTreeMap::new());
+    let (addresses, groups) = (Vec::new(), Joined::default());
     let inet6 = Inet6 { conf, neighbours, addresses, groups, ready: false, solicitations: 0 };
     world[id].inet6 = Some(Box::new(inet6));
     for group in ALL_NODES {
@@ -140,11 +145,11 @@ fn init(world: &mut World, id: DeviceId) {
 }
 
 /// The part of a device, to change.
-fn part(world: &mut World, id: DeviceId) -> Option<&mut Inet6> {
+pub(crate) fn part(world: &mut World, id: DeviceId) -> Option<&mut Inet6> {
     world.get_mut(id)?.inet6.as_deref_mut()
 }
 
-fn conf(world: &World, id: DeviceId, place: usize) -> i32 {
+pub(crate) fn conf(world: &World, id: DeviceId, place: usize) -> i32 {
     world.get(id).and_then(|device| device.inet6.as_ref()).map_or(0, |inet6| inet6.conf.get(place))
 }
 
@@ -227,7 +232,7 @@ fn generate(world: &mut World, id: DeviceId) {
     let [a, b, c, d, e, f, g, h] = wire::ipv6::eui64(mac);
     let bytes = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h];
     let address = Ipv6Addr::from(bytes);
-    if conf(world, id, v6::ADDR_GEN_MODE) != 0 || crate::device::is_valid_ether_addr(&mac) == false {
+    if conf(world, id, v6::ADDR_GEN_MODE) != 0 || !crate::device::is_valid_ether_addr(&mac) {
         return;
     }
     let now = world.now;
@@ -312,125 +317,12 @@ fn restore(world: &mut World, id: DeviceId) {
     }
 }
 
-fn find<'a>(world: &'a World, id: DeviceId, address: Ipv6Addr) -> Option<&'a Address> {
+fn find(world: &World, id: DeviceId, address: Ipv6Addr) -> Option<&Address> {
     addresses(world, id).iter().find(|own| own.address == address)
 }
 
-fn find_mut(world: &mut World, id: DeviceId, address: Ipv6Addr) -> Option<&mut Address> {
+pub(crate) fn find_mut(world: &mut World, id: DeviceId, address: Ipv6Addr) -> Option<&mut Address> {
     part(world, id)?.addresses.iter_mut().find(|own| own.address == address)
-}
-
-/// Begins to look for duplicates of an address (`addrconf_dad_begin`).
-fn begin_search(world: &mut World, id: DeviceId, address: Ipv6Addr) {
-    join_solicited(world, id, address);
-    let noarp = world[id].flags & (IFF_NOARP | IFF_LOOPBACK) != 0;
-    let everywhere = world.space(world[id].netns).map_or(0, |space| space.stack.all6.get(v6::ACCEPT_DAD));
-    let accepts = everywhere.max(conf(world, id, v6::ACCEPT_DAD)) >= 1;
-    let transmits = conf(world, id, v6::DAD_TRANSMITS).max(0) as u32;
-    let ready = part(world, id).is_some_and(|inet6| inet6.ready);
-    let random = world.random();
-    let netns = world[id].netns;
-    let Some(own) = find_mut(world, id, address) else { return };
-    if noarp || !accepts || !own.is(IFA_F_TENTATIVE) || own.is(IFA_F_NODAD) {
-        own.begun = true;
-        return search_ended(world, id, address);
-    }
-    if !ready {
-        return;
-    }
-    own.begun = true;
-    own.probes = transmits;
-    // Hosts that start together do not ask together.
-    world.set_host_timer(netns, HostTimer::Duplicates(id, address), random % SECOND);
-}
-
-/// The link became ready: every tentative address is looked at (`addrconf_dad_run`).
-fn run_search(world: &mut World, id: DeviceId) {
-    let waiting: Vec<Ipv6Addr> = addresses(world, id)
-        .iter()
-        .filter(|own| own.is(IFA_F_TENTATIVE) && !own.begun && !own.is(IFA_F_DADFAILED))
-        .map(|own| own.address)
-        .collect();
-    for address in waiting {
-        begin_search(world, id, address);
-    }
-}
-
-/// The next question, or the end of the search (`addrconf_dad_work`).
-pub(crate) fn look_for_duplicates(world: &mut World, id: DeviceId, address: Ipv6Addr) {
-    let retransmit = world[id]
-        .inet6
-        .as_ref()
-        .map_or(1000, |inet6| inet6.neighbours.get(crate::host::conf::neigh::RETRANS_TIME_MS).max(10));
-    let netns = world[id].netns;
-    let Some(own) = find_mut(world, id, address).filter(|own| own.is(IFA_F_TENTATIVE)) else { return };
-    if own.probes == 0 {
-        return search_ended(world, id, address);
-    }
-    own.probes -= 1;
-    world.set_host_timer(netns, HostTimer::Duplicates(id, address), retransmit as u64 * 1000);
-    ndisc::claim(world, id, address);
-}
-
-/// Nobody else has the address: it is the host's (`addrconf_dad_completed`).
-fn search_ended(world: &mut World, id: DeviceId, address: Ipv6Addr) {
-    let Some(own) = find_mut(world, id, address) else { return };
-    let was_tentative = own.is(IFA_F_TENTATIVE);
-    own.flags &= !(IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED);
-    let own = own.clone();
-    let netns = world[id].netns;
-    let route = kernel_route(world, id, RTN_LOCAL, 0);
-    fib6::add(world, netns, RT_TABLE_LOCAL, key(address, 128), route);
-    if let Some(peer) = own.peer {
-        let route = kernel_route(world, id, RTN_UNICAST, ADDRESS_METRIC);
-        fib6::add(world, netns, RT_TABLE_MAIN, key(peer, 128), route);
-    }
-    if conf(world, id, v6::FORWARDING) != 0 {
-        join_anycast(world, id, &own);
-    }
-    crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &own);
-    if was_tentative && conf(world, id, v6::NDISC_NOTIFY) != 0 {
-        ndisc::announce(world, id, address);
-    }
-    let noisy = world[id].flags & (IFF_LOOPBACK | IFF_NOARP) == 0;
-    if is_link_local(address) && !fib6::is_loopback(world, id) {
-        if noisy {
-            world.set_host_timer(netns, HostTimer::Groups(id), 1);
-        }
-        ask_for_routers(world, id);
-    }
-}
-
-/// Asks for routers, and again after a while, as nobody answers here (`addrconf_rs_timer`).
-pub(crate) fn ask_for_routers(world: &mut World, id: DeviceId) {
-    let most = conf(world, id, v6::ROUTER_SOLICITATIONS);
-    let interval = conf(world, id, v6::ROUTER_SOLICITATION_INTERVAL).max(1) as u64;
-    let host = conf(world, id, v6::FORWARDING) == 0 && conf(world, id, v6::ACCEPT_RA) != 0;
-    let Some(source) = link_local(world, id).filter(|_| host && most != 0) else { return };
-    let netns = world[id].netns;
-    let Some(inet6) = part(world, id).filter(|inet6| inet6.ready) else { return };
-    if most > 0 && inet6.solicitations >= most {
-        return;
-    }
-    // Twice as long each time, up to an hour.
-    let delay = (interval << inet6.solicitations.min(10)).min(3600);
-    inet6.solicitations += 1;
-    world.set_host_timer(netns, HostTimer::Routers(id), delay * SECOND);
-    ndisc::ask_for_routers(world, id, source);
-}
-
-/// Somebody else has an address that is looked at (`addrconf_dad_failure`).
-pub(crate) fn is_duplicate(world: &mut World, id: DeviceId, address: Ipv6Addr) {
-    let netns = world[id].netns;
-    world.cancel_host_timer(netns, HostTimer::Duplicates(id, address));
-    let Some(own) = find_mut(world, id, address) else { return };
-    if own.is(IFA_F_PERMANENT) {
-        own.flags |= IFA_F_DADFAILED;
-        let own = own.clone();
-        crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &own);
-    } else {
-        remove(world, id, address);
-    }
 }
 
 /// A link went down: with it go its addresses and routes (`addrconf_ifdown`); for good, if it loses IPv6.
@@ -467,8 +359,7 @@ fn down(world: &mut World, id: DeviceId, for_good: bool) {
         inet6.ready = false;
     }
     if for_good {
-        let groups: Vec<Ipv6Addr> =
-            part(world, id).map_or(Vec::new(), |inet6| inet6.groups.keys().copied().collect());
+        let groups: Vec<Ipv6Addr> = part(world, id).map_or(Vec::new(), |inet6| inet6.groups.iter().collect());
         for group in groups {
             leave(world, id, group);
         }
@@ -541,7 +432,7 @@ fn anycast_of(address: &Address) -> Option<Ipv6Addr> {
     Some(network).filter(|network| address.length < 127 && !network.is_unspecified())
 }
 
-fn join_anycast(world: &mut World, id: DeviceId, address: &Address) {
+pub(crate) fn join_anycast(world: &mut World, id: DeviceId, address: &Address) {
     let Some(anycast) = anycast_of(address) else { return };
     let netns = world[id].netns;
     let route = kernel_route(world, id, RTN_ANYCAST, 0);
@@ -610,6 +501,7 @@ pub(crate) fn select(world: &World, id: DeviceId, to: Ipv6Addr) -> Option<Ipv6Ad
     let netns = world.get(id)?.netns;
     let ids = if here_only { vec![id] } else { world.space(netns).ok()?.in_order_of_arrival() };
     let wanted = scope(to);
+    #[allow(clippy::type_complexity, reason = "the rules of RFC 6724 in order, compared as one")]
     let mut best: Option<((bool, u32), bool, bool, u32, Ipv6Addr)> = None;
     for other in ids {
         for own in addresses(world, other) {
@@ -634,51 +526,6 @@ pub(crate) fn select(world: &World, id: DeviceId, to: Ipv6Addr) -> Option<Ipv6Ad
         }
     }
     best.map(|best| best.4)
-}
-
-// Groups.
-
-/// Joins a group. That a device listens to the address of all nodes is seen to in `groups`.
-pub(crate) fn join(world: &mut World, id: DeviceId, group: Ipv6Addr) {
-    let ethernet = world[id].hardware_type == ARPHRD_ETHER;
-    let Some(inet6) = part(world, id) else { return };
-    let count = inet6.groups.entry(group).or_insert(0);
-    *count += 1;
-    let ready = inet6.ready;
-    if *count > 1 || group.octets()[1] & 15 < 2 || !ethernet || ALL_NODES.contains(&group) {
-        return;
-    }
-    world.add_group(id, wire::ethernet::multicast_v6(group));
-    if ready && world[id].flags & IFF_NOARP == 0 {
-        let netns = world[id].netns;
-        world.set_host_timer(netns, HostTimer::Groups(id), SECOND / 2);
-    }
-}
-
-/// Leaves a group.
-pub(crate) fn leave(world: &mut World, id: DeviceId, group: Ipv6Addr) {
-    let ethernet = world[id].hardware_type == ARPHRD_ETHER;
-    let Some(inet6) = part(world, id) else { return };
-    let Some(count) = inet6.groups.get_mut(&group) else { return };
-    *count -= 1;
-    if *count > 0 {
-        return;
-    }
-    inet6.groups.remove(&group);
-    if group.octets()[1] & 15 >= 2 && ethernet && !ALL_NODES.contains(&group) {
-        world.remove_group(id, &wire::ethernet::multicast_v6(group));
-    }
-}
-
-/// Joins the group in which an address is asked for; links without questions have none.
-pub(crate) fn join_solicited(world: &mut World, id: DeviceId, address: Ipv6Addr) {
-    if world[id].flags & (IFF_NOARP | IFF_LOOPBACK) == 0 {
-        join(world, id, wire::ipv6::solicited_node(address));
-    }
-}
-
-fn leave_solicited(world: &mut World, id: DeviceId, address: Ipv6Addr) {
-    leave(world, id, wire::ipv6::solicited_node(address));
 }
 
 // Lifetimes.

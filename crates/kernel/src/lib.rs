@@ -14,7 +14,6 @@ pub mod fdb;
 pub mod features;
 pub mod frame;
 pub mod groups;
-#[allow(dead_code, reason = "what IPv6 will use of the host stack stands there already")]
 pub mod host;
 mod inet6;
 pub mod link;
@@ -32,6 +31,7 @@ use ::rtnl::attr::Builder;
 use ::rtnl::errno::Errno;
 pub use client::ClientId;
 use device::Name;
+pub use host::api::Membership;
 pub use host::socket::{Cutting, Fault, Options, Protocol, Received, SocketId};
 pub use netns::NetnsId;
 use run::{PortId, PortKind};

@@ -9,7 +9,7 @@ use crate::console::Console;
 use crate::monitor::Monitor;
 use crate::nic::Nic;
 use crate::watch::Watch;
-use iproute::host::{Entered, Host};
+use iproute::host::{Entered, Host, Membership};
 use kernel::{ClientId, Instant, Kernel, NetnsId};
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
@@ -371,6 +371,24 @@ impl<C: Console> Host for Machine<C> {
         let status = self.run_program(words);
         self.depth -= 1;
         status.ok_or(Errno::ENOENT)
+    }
+
+    fn memberships(&mut self, family: u8) -> Result<Vec<Membership>, Errno> {
+        let netns = self.place.netns;
+        let told = self.world.borrow().kernel.memberships(netns, family);
+        let one = |one: kernel::Membership| Membership {
+            ifindex: one.ifindex,
+            link: one.link,
+            address: one.address,
+            users: one.users,
+            fixed: one.fixed,
+        };
+        Ok(told.into_iter().map(one).collect())
+    }
+
+    fn set_membership(&mut self, link: &str, address: [u8; 6], join: bool) -> Result<(), Errno> {
+        let netns = self.place.netns;
+        self.world.borrow_mut().kernel.set_membership(netns, link, address, join)
     }
 
     fn read_file(&mut self, path: &str) -> Result<Vec<u8>, Errno> {

@@ -2,9 +2,11 @@
 
 use super::socket::{Fault, Options, Protocol, Received, SocketId};
 use crate::Kernel;
+use crate::device::Mac;
 use crate::netns::NetnsId;
 use crate::world::Instant;
 use rtnl::errno::Errno;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 impl Kernel {
@@ -82,3 +84,97 @@ impl Kernel {
         Some(String::from_utf8_lossy(device.name.bytes()).into_owned())
     }
 }
+
+/// A group address that a link listens to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Membership {
+    /// The link's index.
+    pub ifindex: u32,
+    /// The link's name.
+    pub link: String,
+    /// Six bytes of Ethernet, four of IPv4 or sixteen of IPv6.
+    pub address: Vec<u8>,
+    /// How many asked for it.
+    pub users: u32,
+    /// Whether a person asked for it.
+    pub fixed: bool,
+}
+
+/// The group addresses that people asked for on a device.
+struct Fixed(BTreeSet<Mac>);
+
+impl Kernel {
+    /// The group addresses that the links of a namespace listen to: of `AF_PACKET` (17), `AF_INET` (2) or `AF_INET6`
+    /// (10), link by link in the order in which they came.
+    pub fn memberships(&self, netns: NetnsId, family: u8) -> Vec<Membership> {
+        let Ok(space) = self.world.space(netns) else { return Vec::new() };
+        let mut all = Vec::new();
+        for id in space.in_order_of_arrival() {
+            let Some(device) = self.world.get(id) else { continue };
+            let groups: Vec<(Vec<u8>, u32)> = match family {
+                AF_PACKET => {
+                    device.multicast.in_order().iter().map(|(mac, users)| (mac.to_vec(), *users)).collect()
+                }
+                super::AF_INET => device.inet.as_ref().map_or(Vec::new(), |inet| {
+                    inet.groups
+                        .users()
+                        .iter()
+                        .map(|(group, users)| (group.octets().to_vec(), *users))
+                        .collect()
+                }),
+                _ => device.inet6.as_ref().map_or(Vec::new(), |inet6| {
+                    inet6
+                        .groups
+                        .users()
+                        .iter()
+                        .map(|(group, users)| (group.octets().to_vec(), *users))
+                        .collect()
+                }),
+            };
+            let link = String::from_utf8_lossy(device.name.bytes()).into_owned();
+            all.extend(groups.into_iter().map(|(address, users)| {
+                Membership {
+                    ifindex: device.ifindex,
+                    link: link.clone(),
+                    fixed: device
+                        .attached::<Fixed>()
+                        .is_some_and(|fixed| fixed.0.iter().any(|mac| *mac == address[..])),
+                    address,
+                    users,
+                }
+            }));
+        }
+        all
+    }
+
+    /// Lets a link listen to a link-layer group address, or no longer, as a person asks (`SIOCADDMULTI`).
+    ///
+    /// # Errors
+    /// ENODEV if there is no such link, ENOENT for an address that nobody asked for so.
+    pub fn set_membership(
+        &mut self,
+        netns: NetnsId,
+        link: &str,
+        group: Mac,
+        join: bool,
+    ) -> Result<(), Errno> {
+        let id = self.world.by_name(netns, link.as_bytes()).ok_or(Errno::ENODEV)?;
+        if self.world[id].attached::<Fixed>().is_none() {
+            self.world[id].attach(Fixed(BTreeSet::new()));
+        }
+        let Some(fixed) = self.world[id].attached_mut::<Fixed>() else { return Err(Errno::ENOMEM) };
+        match join {
+            true if fixed.0.len() >= FIXED => return Err(Errno::ENOBUFS),
+            true if fixed.0.insert(group) => self.world.add_group(id, group),
+            false if !fixed.0.remove(&group) => return Err(Errno::ENOENT),
+            false => drop(self.world.remove_group(id, &group)),
+            true => {}
+        }
+        Ok(())
+    }
+}
+
+/// Addresses that people ask for on one link at most.
+const FIXED: usize = 1 << 12;
+/// The family of link-layer addresses.
+const AF_PACKET: u8 = 17;

@@ -139,12 +139,14 @@ pub(crate) static IPV6: &[Setting] = &[
 pub(crate) mod neigh {
     pub(crate) const BASE_REACHABLE_TIME_MS: usize = 2;
     pub(crate) const DELAY_FIRST_PROBE_TIME: usize = 3;
+    #[cfg(test)]
     pub(crate) const GC_STALE_TIME: usize = 4;
     pub(crate) const LOCKTIME: usize = 5;
     pub(crate) const MCAST_RESOLICIT: usize = 6;
     pub(crate) const MCAST_SOLICIT: usize = 7;
     pub(crate) const RETRANS_TIME_MS: usize = 10;
     pub(crate) const UCAST_SOLICIT: usize = 11;
+    #[cfg(test)]
     pub(crate) const UNRES_QLEN: usize = 12;
 }
 

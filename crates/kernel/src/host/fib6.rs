@@ -293,7 +293,6 @@ pub(crate) struct Outgoing {
     pub source: Ipv6Addr,
     pub destination: Ipv6Addr,
     pub mtu: u32,
-    pub found: Found,
 }
 
 /// Finds the route of a packet of the host's own, and its source if none is given.
@@ -321,7 +320,7 @@ pub(crate) fn outgoing(world: &World, netns: NetnsId, flow: &Flow) -> Result<Out
     };
     let mtu = if found.mtu != 0 { found.mtu } else { world.get(device).map_or(0, |device| device.mtu) };
     let mtu = mtu.min(65_535 + wire::ipv6::LENGTH as u32);
-    Ok(Outgoing { device, gateway: found.nexthop.gateway, source, destination: flow.destination, mtu, found })
+    Ok(Outgoing { device, gateway: found.nexthop.gateway, source, destination: flow.destination, mtu })
 }
 
 // What devices and addresses do to routes.

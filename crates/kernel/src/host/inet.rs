@@ -5,6 +5,7 @@
 //! scope, widest last among equals; secondaries behind. What routes addresses bring is in `fib4_sync`.
 
 use super::conf::{IPV4, NEIGHBOUR, Values, v4};
+use super::joined::{ALL_HOSTS, Joined, join, leave};
 use super::{HostTimer, arp, fib4, fib4_sync, neighbour};
 use crate::device::{Device, DeviceId};
 use crate::link::Event;
@@ -12,17 +13,14 @@ use crate::netns::NetnsId;
 use crate::world::{Instant, World};
 use rtnl::errno::Errno;
 use rtnl::object::addr::*;
-use rtnl::object::link::{ARPHRD_ETHER, IFF_LOOPBACK, IFF_NOARP, IFF_UP};
+use rtnl::object::link::{IFF_LOOPBACK, IFF_NOARP, IFF_UP};
 use rtnl::object::route::{RT_SCOPE_HOST, RT_SCOPE_LINK};
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Addresses of one family on one device at most.
 pub(crate) const ADDRESSES: usize = 1 << 16;
 /// The least MTU with which a device has IPv4.
 const LEAST_MTU: u32 = 68;
-/// All hosts of a link.
-const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 const SECOND: u64 = 1_000_000;
 
 /// An address.
@@ -73,8 +71,8 @@ pub(crate) struct Inet {
     pub conf: Values,
     pub neighbours: Values,
     pub addresses: Vec<Address>,
-    /// Groups that are joined, the latest last, and how often.
-    pub groups: BTreeMap<Ipv4Addr, u32>,
+    /// Groups that are joined.
+    pub groups: Joined<Ipv4Addr>,
     /// Whether the device needed no resolution when it was last looked at.
     noarp: bool,
 }
@@ -109,7 +107,7 @@ fn init(world: &mut World, id: DeviceId) {
     let Ok(space) = world.space(netns) else { return };
     let conf = space.stack.default4.of_device(IPV4, loopback);
     let neighbours = space.stack.neigh4.of_device(NEIGHBOUR, loopback);
-    let inet = Inet { conf, neighbours, addresses: Vec::new(), groups: BTreeMap::new(), noarp: false };
+    let inet = Inet { conf, neighbours, addresses: Vec::new(), groups: Joined::default(), noarp: false };
     let device = &mut world[id];
     device.inet = Some(Box::new(inet));
     note_noarp(device);
@@ -222,7 +220,7 @@ fn destroy(world: &mut World, id: DeviceId) {
     fib4_sync::disable(world, id, true);
     neighbour::flush_device(world, id, false, Some(false));
     let groups: Vec<Ipv4Addr> =
-        world[id].inet.as_ref().map_or(Vec::new(), |inet| inet.groups.keys().copied().collect());
+        world[id].inet.as_ref().map_or(Vec::new(), |inet| inet.groups.iter().collect());
     for group in groups {
         leave(world, id, group);
     }
@@ -386,35 +384,6 @@ pub(crate) fn select(world: &World, id: DeviceId, towards: Ipv4Addr, scope: u8) 
     let all = space.in_order_of_arrival();
     let found = all.into_iter().find_map(|other| addresses(world, other).iter().find(fits));
     found.map_or(Ipv4Addr::UNSPECIFIED, |address| address.local)
-}
-
-// Groups.
-
-/// Joins a group (`ip_mc_inc_group`). That a device listens to the address of all hosts is seen to in `groups`.
-pub(crate) fn join(world: &mut World, id: DeviceId, group: Ipv4Addr) {
-    let device = &mut world[id];
-    let ethernet = device.hardware_type == ARPHRD_ETHER;
-    let Some(inet) = device.inet.as_mut() else { return };
-    let count = inet.groups.entry(group).or_insert(0);
-    *count += 1;
-    if *count == 1 && ethernet && group != ALL_HOSTS {
-        world.add_group(id, wire::ethernet::multicast_v4(group));
-    }
-}
-
-/// Leaves a group.
-pub(crate) fn leave(world: &mut World, id: DeviceId, group: Ipv4Addr) {
-    let Some(device) = world.get_mut(id) else { return };
-    let ethernet = device.hardware_type == ARPHRD_ETHER;
-    let Some(inet) = device.inet.as_mut() else { return };
-    let Some(count) = inet.groups.get_mut(&group) else { return };
-    *count -= 1;
-    if *count == 0 {
-        inet.groups.remove(&group);
-        if ethernet && group != ALL_HOSTS {
-            world.remove_group(id, &wire::ethernet::multicast_v4(group));
-        }
-    }
 }
 
 // Lifetimes.

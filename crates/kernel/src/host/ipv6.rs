@@ -111,7 +111,7 @@ fn loop_back(world: &mut World, id: DeviceId, frame: FrameId) {
 
 fn is_member(world: &World, id: DeviceId, group: Ipv6Addr) -> bool {
     let part = world.get(id).and_then(|device| device.inet6.as_ref());
-    part.is_some_and(|inet6| inet6.groups.contains_key(&group))
+    part.is_some_and(|inet6| inet6.groups.contains(&group))
 }
 
 /// The source of a packet that waits in a frame.

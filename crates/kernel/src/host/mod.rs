@@ -14,9 +14,10 @@
 //!
 //! **Left out**: TCP, the choice among the next hops of a multipath route by hash, multicast routing, and IPsec.
 
-mod api;
+pub mod api;
 pub(crate) mod arp;
 pub(crate) mod conf;
+pub(crate) mod duplicates;
 pub(crate) mod fib4;
 pub(crate) mod fib4_sync;
 pub(crate) mod fib6;
@@ -26,6 +27,7 @@ pub(crate) mod icmp6;
 pub(crate) mod inet;
 pub(crate) mod ipv4;
 pub(crate) mod ipv6;
+pub(crate) mod joined;
 pub(crate) mod limit;
 pub(crate) mod ndisc;
 pub(crate) mod neighbour;
@@ -150,9 +152,9 @@ pub(crate) fn timer(world: &mut World, netns: NetnsId, timer: HostTimer) {
         HostTimer::Lifetimes(id) if world.get(id).is_some() => inet::end_lifetimes(world, id),
         HostTimer::Lifetimes6(id) if world.get(id).is_some() => crate::inet6::end_lifetimes(world, id),
         HostTimer::Duplicates(id, address) if world.get(id).is_some() => {
-            crate::inet6::look_for_duplicates(world, id, address);
+            duplicates::look_for_duplicates(world, id, address);
         }
-        HostTimer::Routers(id) if world.get(id).is_some() => crate::inet6::ask_for_routers(world, id),
+        HostTimer::Routers(id) if world.get(id).is_some() => duplicates::ask_for_routers(world, id),
         HostTimer::Groups(id) if world.get(id).is_some() => ndisc::report_groups(world, id),
         _ => {}
     }

@@ -6,7 +6,7 @@
 use super::conf::v6;
 use super::fib6::{self, Flow, Nexthop, Outgoing};
 use super::neighbour::{self, Claim};
-use super::{ipv6, send_frame};
+use super::{duplicates, ipv6, send_frame};
 use crate::device::{DeviceId, Mac};
 use crate::inet6;
 use crate::world::World;
@@ -42,24 +42,11 @@ fn send(
     let icmp = Icmpv6::Ndp(*message);
     let mut bytes = vec![0; icmp.length()];
     icmp.emit(&mut bytes, source, destination);
-    let hop = Nexthop { device: id, ifindex: device.ifindex, gateway: None, flags: 0, weight: 1 };
-    let found = fib6::Found {
-        kind: RTN_UNICAST,
-        protocol: RTPROT_KERNEL,
-        metric: 0,
-        preference: 0,
-        prefsrc: None,
-        nexthop: hop,
-        table: RT_TABLE_MAIN,
-        mtu: 0,
-        key: (0, 0),
-        place: 0,
-    };
     let mtu = device.mtu;
     match to {
         Some(to) => send_to(world, id, to, source, destination, &bytes),
         None => {
-            let route = Outgoing { device: id, gateway: None, source, destination, mtu, found };
+            let route = Outgoing { device: id, gateway: None, source, destination, mtu };
             let _ = ipv6::send(world, &route, protocol::ICMPV6, HOPS, 0, false, &bytes);
         }
     }
@@ -165,9 +152,9 @@ pub(crate) fn report_groups(world: &mut World, id: DeviceId) {
     }
     let mut bytes = Vec::new();
     let mut count = 0;
-    let told = inet6.groups.keys().filter(|group| **group != ALL_NODES && group.octets()[1] & 15 >= 2);
+    let told = inet6.groups.iter().filter(|group| *group != ALL_NODES && group.octets()[1] & 15 >= 2);
     for group in told.take(RECORDS) {
-        let told = Record { kind: record::TO_EXCLUDE, group: *group, sources: &[] };
+        let told = Record { kind: record::TO_EXCLUDE, group, sources: &[] };
         let start = bytes.len();
         bytes.resize(start + told.length(), 0);
         told.emit(&mut bytes[start..]);
@@ -217,7 +204,7 @@ pub(crate) fn receive(
             asked(world, id, source, destination, target, options);
         }
         Ndp::NeighbourAdvertisement { router, solicited, replaces, target, options }
-            if !target.is_multicast() && !(solicited && destination.is_multicast()) =>
+            if !(target.is_multicast() || solicited && destination.is_multicast()) =>
         {
             let claim = Claim { overrides: replaces, weakly: true, router: Some(router), ..Claim::default() };
             told(world, id, target, solicited, options, claim);
@@ -247,7 +234,7 @@ fn asked(
     }
     let own = inet6::own(world, id, target);
     match own {
-        Some(true) if claims => return inet6::is_duplicate(world, id, target),
+        Some(true) if claims => return duplicates::is_duplicate(world, id, target),
         Some(true) => return,
         Some(false) => {}
         None if answers_for(world, id, target) => {}
@@ -296,7 +283,7 @@ fn told(
     claim: Claim,
 ) {
     match inet6::own(world, id, target) {
-        Some(true) => return inet6::is_duplicate(world, id, target),
+        Some(true) => return duplicates::is_duplicate(world, id, target),
         Some(false) => return,
         None => {}
     }

@@ -155,7 +155,7 @@ fn make(
         () if is_zeronet(destination) => return Err(Errno::EINVAL),
         () => kind,
     };
-    let joined = out.inet.as_ref().is_some_and(|inet| inet.groups.contains_key(&destination));
+    let joined = out.inet.as_ref().is_some_and(|inet| inet.groups.contains(&destination));
     let (local, found) = match kind {
         RTN_BROADCAST => (true, None),
         RTN_MULTICAST => (joined || is_loopback, found.filter(|found| found.prefix.1 <= 28)),
@@ -250,7 +250,7 @@ fn multicast_in(
     destination: Ipv4Addr,
 ) -> Result<Incoming, Errno> {
     let inet = world[id].inet.as_ref().ok_or(Errno::EINVAL)?;
-    let joined = inet.groups.contains_key(&destination) || destination.octets() == [224, 0, 0, 1];
+    let joined = inet.groups.contains(&destination) || destination.octets() == [224, 0, 0, 1];
     if !joined {
         return Err(Errno::EINVAL);
     }

@@ -9,18 +9,9 @@ use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::object::route::{RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN, RTPROT_KERNEL};
 use rtnl::object::rule::*;
-use std::net::IpAddr;
 
 /// Rules of one family in one namespace at most.
 pub(crate) const RULES: usize = 1 << 16;
-
-/// An address as 128 bits, IPv4 on top.
-pub(crate) fn bits(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => u128::from(address.to_bits()) << 96,
-        IpAddr::V6(address) => address.to_bits(),
-    }
-}
 
 /// The bits that a prefix of that length fixes.
 pub(crate) fn mask(length: u8) -> u128 {

@@ -30,6 +30,7 @@ pub(crate) mod fdb;
 pub(crate) mod fill;
 pub(crate) mod get;
 pub(crate) mod link;
+pub(crate) mod link6;
 pub(crate) mod lookup4;
 pub(crate) mod mdb;
 pub(crate) mod neigh;
@@ -89,6 +90,9 @@ fn dispatch(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<()
                 && message.payload().first() == Some(&AF_BRIDGE) =>
         {
             dispatch_bridge(world, asker, message, dump)
+        }
+        RTM_GETLINK if dump && message.payload().first() == Some(&crate::host::AF_INET6) => {
+            link6::dump(world, asker, message)
         }
         RTM_GETLINK if dump => get::start_dump(world, asker, message),
         RTM_GETLINK => get::get(world, asker, message),

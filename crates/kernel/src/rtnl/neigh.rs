@@ -68,7 +68,7 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
         }
         proxies.insert((address, device), (info.flags, protocol));
         if let (IpAddr::V6(address), Some(id)) = (address, device) {
-            crate::inet6::join_solicited(world, id, address);
+            crate::host::joined::join_solicited(world, id, address);
         }
         return Ok(());
     }

@@ -16,6 +16,7 @@ use super::timers::{self, of_port as port_timer};
 use super::{mdb, of, of_mut, ports, snooping};
 use crate::device::{DeviceId, Mac};
 use crate::frame::FrameId;
+use crate::host::joined;
 use crate::run::Drop;
 use crate::world::World;
 use rtnl::kind::bridge_slave::BR_STATE_DISABLED;
@@ -433,7 +434,8 @@ pub(super) fn open(world: &mut World, bridge: DeviceId) {
     if !of(world, bridge).multicast.snooping {
         return;
     }
-    snooping::SNOOPERS.iter().for_each(|group| world.add_group(bridge, *group));
+    joined::join(world, bridge, snooping::ALL_SNOOPERS);
+    joined::join6(world, bridge, snooping::ALL_SNOOPERS6);
     of_mut(world, bridge).snooping.reports_left = snooping::REPORTS;
     world.set_timer(bridge, timers::REPORT, snooping::FIRST_REPORT);
     start_querier(world, bridge);
@@ -446,9 +448,8 @@ pub(super) fn stop(world: &mut World, bridge: DeviceId) {
         world.cancel_timer(bridge, timer);
     }
     if of(world, bridge).multicast.snooping {
-        for group in snooping::SNOOPERS {
-            world.remove_group(bridge, &group);
-        }
+        joined::leave(world, bridge, snooping::ALL_SNOOPERS);
+        joined::leave6(world, bridge, snooping::ALL_SNOOPERS6);
     }
 }
 

@@ -19,9 +19,10 @@ use wire::igmp::{self, Igmp};
 use wire::mld::{self, Mld, record};
 use wire::{Malformed, checksum};
 
-/// The link-layer addresses of all snoopers, 224.0.0.106 and ff02::6a (RFC 4286).
-pub(super) const SNOOPERS: [Mac; 2] = [[0x01, 0, 0x5e, 0, 0, 0x6a], [0x33, 0x33, 0, 0, 0, 0x6a]];
-const ALL_SNOOPERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 106);
+/// All snoopers (RFC 4286).
+pub(super) const ALL_SNOOPERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 106);
+/// The same of IPv6.
+pub(super) const ALL_SNOOPERS6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x6a);
 const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 const ALL_REPORTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 22);
 const ALL_PIM_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 13);

@@ -1,0 +1,129 @@
+//! An IPv6 address on its way to use: is it somebody else's (RFC 4862, 5.4), and once it is not, where are the routers
+//! (RFC 4861, 6.3.7; `addrconf_dad_work` and `addrconf_rs_timer` in `net/ipv6/addrconf.c`)?
+
+use super::conf::v6;
+use super::fib6::{self, ADDRESS_METRIC, kernel_route, key};
+use super::joined::join_solicited;
+use super::{HostTimer, ndisc};
+use crate::device::DeviceId;
+use crate::inet6::{self, addresses, conf, find_mut, is_link_local, join_anycast, link_local, part};
+use crate::world::World;
+use rtnl::object::addr::*;
+use rtnl::object::link::{IFF_LOOPBACK, IFF_NOARP};
+use rtnl::object::route::*;
+use std::net::Ipv6Addr;
+
+const SECOND: u64 = 1_000_000;
+
+/// Begins to look for duplicates of an address (`addrconf_dad_begin`).
+pub(crate) fn begin_search(world: &mut World, id: DeviceId, address: Ipv6Addr) {
+    join_solicited(world, id, address);
+    let noarp = world[id].flags & (IFF_NOARP | IFF_LOOPBACK) != 0;
+    let everywhere = world.space(world[id].netns).map_or(0, |space| space.stack.all6.get(v6::ACCEPT_DAD));
+    let accepts = everywhere.max(conf(world, id, v6::ACCEPT_DAD)) >= 1;
+    let transmits = conf(world, id, v6::DAD_TRANSMITS).max(0) as u32;
+    let ready = part(world, id).is_some_and(|inet6| inet6.ready);
+    let random = world.random();
+    let netns = world[id].netns;
+    let Some(own) = find_mut(world, id, address) else { return };
+    if noarp || !accepts || !own.is(IFA_F_TENTATIVE) || own.is(IFA_F_NODAD) {
+        own.begun = true;
+        return search_ended(world, id, address);
+    }
+    if !ready {
+        return;
+    }
+    own.begun = true;
+    own.probes = transmits;
+    // Hosts that start together do not ask together.
+    world.set_host_timer(netns, HostTimer::Duplicates(id, address), random % SECOND);
+}
+
+/// The link became ready: every tentative address is looked at (`addrconf_dad_run`).
+pub(crate) fn run_search(world: &mut World, id: DeviceId) {
+    let waiting: Vec<Ipv6Addr> = addresses(world, id)
+        .iter()
+        .filter(|own| own.is(IFA_F_TENTATIVE) && !own.begun && !own.is(IFA_F_DADFAILED))
+        .map(|own| own.address)
+        .collect();
+    for address in waiting {
+        begin_search(world, id, address);
+    }
+}
+
+/// The next question, or the end of the search (`addrconf_dad_work`).
+pub(crate) fn look_for_duplicates(world: &mut World, id: DeviceId, address: Ipv6Addr) {
+    let retransmit = world[id]
+        .inet6
+        .as_ref()
+        .map_or(1000, |inet6| inet6.neighbours.get(super::conf::neigh::RETRANS_TIME_MS).max(10));
+    let netns = world[id].netns;
+    let Some(own) = find_mut(world, id, address).filter(|own| own.is(IFA_F_TENTATIVE)) else { return };
+    if own.probes == 0 {
+        return search_ended(world, id, address);
+    }
+    own.probes -= 1;
+    world.set_host_timer(netns, HostTimer::Duplicates(id, address), retransmit as u64 * 1000);
+    ndisc::claim(world, id, address);
+}
+
+/// Nobody else has the address: it is the host's (`addrconf_dad_completed`).
+fn search_ended(world: &mut World, id: DeviceId, address: Ipv6Addr) {
+    let Some(own) = find_mut(world, id, address) else { return };
+    let was_tentative = own.is(IFA_F_TENTATIVE);
+    own.flags &= !(IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED);
+    let own = own.clone();
+    let netns = world[id].netns;
+    let route = kernel_route(world, id, RTN_LOCAL, 0);
+    fib6::add(world, netns, RT_TABLE_LOCAL, key(address, 128), route);
+    if let Some(peer) = own.peer {
+        let route = kernel_route(world, id, RTN_UNICAST, ADDRESS_METRIC);
+        fib6::add(world, netns, RT_TABLE_MAIN, key(peer, 128), route);
+    }
+    if conf(world, id, v6::FORWARDING) != 0 {
+        join_anycast(world, id, &own);
+    }
+    crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &own);
+    if was_tentative && conf(world, id, v6::NDISC_NOTIFY) != 0 {
+        ndisc::announce(world, id, address);
+    }
+    let noisy = world[id].flags & (IFF_LOOPBACK | IFF_NOARP) == 0;
+    if is_link_local(address) && !fib6::is_loopback(world, id) {
+        if noisy {
+            world.set_host_timer(netns, HostTimer::Groups(id), 1);
+        }
+        ask_for_routers(world, id);
+    }
+}
+
+/// Asks for routers, and again after a while, as nobody answers here (`addrconf_rs_timer`).
+pub(crate) fn ask_for_routers(world: &mut World, id: DeviceId) {
+    let most = conf(world, id, v6::ROUTER_SOLICITATIONS);
+    let interval = conf(world, id, v6::ROUTER_SOLICITATION_INTERVAL).max(1) as u64;
+    let host = conf(world, id, v6::FORWARDING) == 0 && conf(world, id, v6::ACCEPT_RA) != 0;
+    let Some(source) = link_local(world, id).filter(|_| host && most != 0) else { return };
+    let netns = world[id].netns;
+    let Some(inet6) = part(world, id).filter(|inet6| inet6.ready) else { return };
+    if most > 0 && inet6.solicitations >= most {
+        return;
+    }
+    // Twice as long each time, up to an hour.
+    let delay = (interval << inet6.solicitations.min(10)).min(3600);
+    inet6.solicitations += 1;
+    world.set_host_timer(netns, HostTimer::Routers(id), delay * SECOND);
+    ndisc::ask_for_routers(world, id, source);
+}
+
+/// Somebody else has an address that is looked at (`addrconf_dad_failure`).
+pub(crate) fn is_duplicate(world: &mut World, id: DeviceId, address: Ipv6Addr) {
+    let netns = world[id].netns;
+    world.cancel_host_timer(netns, HostTimer::Duplicates(id, address));
+    let Some(own) = find_mut(world, id, address) else { return };
+    if own.is(IFA_F_PERMANENT) {
+        own.flags |= IFA_F_DADFAILED;
+        let own = own.clone();
+        crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &own);
+    } else {
+        inet6::remove(world, id, address);
+    }
+}
