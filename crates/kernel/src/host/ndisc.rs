@@ -4,7 +4,7 @@
 //! **Left out**: router advertisements and redirects are not acted upon; groups are reported as a whole, in version 2.
 
 use super::conf::v6;
-use super::fib6::{self, Flow, Nexthop, Outgoing};
+use super::fib6::{self, Flow, Outgoing};
 use super::neighbour::{self, Claim};
 use super::{duplicates, ipv6, send_frame};
 use crate::device::{DeviceId, Mac};
