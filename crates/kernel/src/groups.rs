@@ -55,6 +55,11 @@ impl Groups {
         true
     }
 
+    /// Whether it was asked for on what the device stands on as well.
+    pub fn is_synced(&self, group: &Mac) -> bool {
+        self.synced.contains(group)
+    }
+
     /// Nobody asks for anything any more.
     pub fn clear(&mut self) {
         self.list.clear();

@@ -489,6 +489,9 @@ pub(crate) fn hop_limit(world: &World, id: DeviceId) -> u8 {
     }
 }
 
+/// How well an address does as a source: scope, not deprecated, on the right device, bits in common.
+type Rank = ((bool, u32), bool, bool, u32);
+
 /// The source towards an address through a device (RFC 6724, `ipv6_dev_get_saddr`).
 pub(crate) fn select(world: &World, id: DeviceId, to: Ipv6Addr) -> Option<Ipv6Addr> {
     let scope = |address: Ipv6Addr| match () {
@@ -501,8 +504,7 @@ pub(crate) fn select(world: &World, id: DeviceId, to: Ipv6Addr) -> Option<Ipv6Ad
     let netns = world.get(id)?.netns;
     let ids = if here_only { vec![id] } else { world.space(netns).ok()?.in_order_of_arrival() };
     let wanted = scope(to);
-    #[allow(clippy::type_complexity, reason = "the rules of RFC 6724 in order, compared as one")]
-    let mut best: Option<((bool, u32), bool, bool, u32, Ipv6Addr)> = None;
+    let mut best: Option<(Rank, Ipv6Addr)> = None;
     for other in ids {
         for own in addresses(world, other) {
             if own.is(IFA_F_TENTATIVE) || own.address.is_loopback() && !to.is_loopback() && other != id {
@@ -513,19 +515,16 @@ pub(crate) fn select(world: &World, id: DeviceId, to: Ipv6Addr) -> Option<Ipv6Ad
             let reaches = own_scope >= wanted;
             let fit = (reaches, if reaches { 15 - own_scope } else { own_scope });
             let common = (own.address.to_bits() ^ to.to_bits()).leading_zeros().min(u32::from(own.length));
-            let rank = (fit, !own.is(IFA_F_DEPRECATED), other == id, common, own.address);
-            let better = |best: &((bool, u32), bool, bool, u32, Ipv6Addr)| {
-                (rank.0, rank.1, rank.2, rank.3) > (best.0, best.1, best.2, best.3)
-            };
+            let rank = (fit, !own.is(IFA_F_DEPRECATED), other == id, common);
             if own.address == to {
                 return Some(to);
             }
-            if best.as_ref().is_none_or(better) {
-                best = Some(rank);
+            if best.as_ref().is_none_or(|(best, _)| rank > *best) {
+                best = Some((rank, own.address));
             }
         }
     }
-    best.map(|best| best.4)
+    best.map(|(_, address)| address)
 }
 
 // Lifetimes.

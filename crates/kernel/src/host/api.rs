@@ -113,7 +113,10 @@ impl Kernel {
             let Some(device) = self.world.get(id) else { continue };
             let groups: Vec<(Vec<u8>, u32)> = match family {
                 AF_PACKET => {
-                    device.multicast.in_order().iter().map(|(mac, users)| (mac.to_vec(), *users)).collect()
+                    // What is asked for below counts as one more.
+                    let users = |mac: &Mac, users: u32| users + u32::from(device.multicast.is_synced(mac));
+                    let all = device.multicast.in_order().iter();
+                    all.map(|(mac, count)| (mac.to_vec(), users(mac, *count))).collect()
                 }
                 super::AF_INET => device.inet.as_ref().map_or(Vec::new(), |inet| {
                     inet.groups
