@@ -9,25 +9,13 @@ use crate::session::Session;
 use rtnl::attr::Builder;
 use rtnl::client::{Client, Links};
 use rtnl::errno::Errno;
+pub use rtnl::family::{AF_BRIDGE, AF_INET, AF_INET6, AF_MPLS, AF_PACKET, AF_UNSPEC};
 use rtnl::message::{Message, Refusal};
 use rtnl::object::netns::{NETNSA_FD, NETNSA_NSID, RTGENMSG, RTM_GETNSID};
 use rtnl::show::Scene;
 use rtnl::sink::{Format, Sink};
 use rtnl::table::Tb;
 use rtnl::words::Stop;
-
-/// `AF_UNSPEC`: any family.
-pub const AF_UNSPEC: u8 = 0;
-/// `AF_INET`.
-pub const AF_INET: u8 = 2;
-/// `AF_BRIDGE`.
-pub const AF_BRIDGE: u8 = 7;
-/// `AF_INET6`.
-pub const AF_INET6: u8 = 10;
-/// `AF_PACKET`: what `ip -0` and `ip link` ask for.
-pub const AF_PACKET: u8 = 17;
-/// `AF_MPLS`.
-pub const AF_MPLS: u8 = 28;
 
 /// The options in front of the object that do not concern the form of the output; those are in [`Format`].
 #[derive(Clone, Debug)]

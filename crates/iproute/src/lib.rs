@@ -18,11 +18,9 @@ pub mod link_stats;
 pub mod lladdr;
 pub mod maddress;
 pub mod monitor;
-pub mod names;
 pub mod neighbour;
 pub mod netns;
 pub mod options;
-pub mod prefix;
 #[cfg(test)]
 mod replay;
 pub mod route;

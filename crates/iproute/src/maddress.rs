@@ -4,10 +4,10 @@
 
 use crate::context::{AF_INET, AF_INET6, AF_PACKET, AF_UNSPEC, Context};
 use crate::host::Membership;
-use crate::prefix::{address_text, colour, family_name};
 use crate::session::is_ifname;
 use rtnl::errno::Errno;
 use rtnl::lladdr;
+use rtnl::prefix::{address_text, colour, family_name};
 use rtnl::sink::{Colour, Sink, mac_text};
 use rtnl::words::{Stop, Words, matches};
 

@@ -3,11 +3,11 @@
 use super::{flags, usage};
 use crate::context::{AF_INET, AF_INET6, AF_UNSPEC, Context};
 use crate::echo::talk;
-use crate::names::SCOPES;
-use crate::prefix::{Prefix, address, prefix};
 use rtnl::attr::Builder;
+use rtnl::names::SCOPES;
 use rtnl::object::addr::*;
 use rtnl::object::route::RT_SCOPE_HOST;
+use rtnl::prefix::{Prefix, address, prefix};
 use rtnl::words::{Stop, Words, matches, number};
 
 /// The broadcast address that was asked for.

@@ -5,10 +5,10 @@ use crate::context::{AF_UNSPEC, Context};
 use crate::glob::matches_glob;
 use crate::link_list::{group_number, vrf};
 use crate::link_show;
-use crate::names::SCOPES;
-use crate::prefix::{Prefix, prefix};
 use rtnl::message::Message;
+use rtnl::names::SCOPES;
 use rtnl::object::addr::{IFA_ADDRESS, IFA_FLAGS, IFA_LABEL, IFA_LOCAL, Ifaddr};
+use rtnl::prefix::{Prefix, prefix};
 use rtnl::table::Tb;
 use rtnl::words::{Stop, Words, matches};
 

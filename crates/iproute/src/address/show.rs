@@ -3,10 +3,10 @@
 use super::flags::FLAGS;
 use super::select::flags_of;
 use crate::context::{AF_INET, AF_INET6, Context};
-use crate::names::SCOPES;
-use crate::prefix::{attr_text, colour, family_name};
 use rtnl::message::Message;
+use rtnl::names::SCOPES;
 use rtnl::object::addr::*;
+use rtnl::prefix::{attr_text, colour, family_name};
 use rtnl::sink::Sink;
 use rtnl::table::Tb;
 

@@ -5,11 +5,11 @@
 
 use super::{Memory, atoi, bridge_device, device, fail, fdb_show, refused, talk, unknown_command};
 use crate::context::{AF_BRIDGE, Context};
-use crate::prefix;
 use rtnl::attr::Builder;
 use rtnl::message::{Messages, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnl::object::fdb::NLM_F_BULK;
 use rtnl::object::neigh::*;
+use rtnl::prefix;
 use rtnl::words::{Matching, Stop, Words, matches, number};
 
 const USAGE: &str = "\

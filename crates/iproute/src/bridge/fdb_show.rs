@@ -2,12 +2,12 @@
 
 use super::{Memory, atoi, bridge_device, device, dump, fdb, learn_links};
 use crate::context::{AF_BRIDGE, AF_INET, AF_INET6, Context};
-use crate::prefix::{attr_text, colour};
 use rtnl::attr::Builder;
 use rtnl::client::Links;
 use rtnl::message::{Message, Messages};
 use rtnl::object::fdb::{FLAGS, state_number, state_text};
 use rtnl::object::neigh::*;
+use rtnl::prefix::{attr_text, colour};
 use rtnl::sink::{Colour, Sink, mac_text};
 use rtnl::table::Tb;
 use rtnl::words::{Stop, Words, matches};

@@ -4,12 +4,12 @@
 
 use super::{Filter, Memory, dump, learn_links, read_filter};
 use crate::context::{AF_BRIDGE, AF_INET, AF_INET6, AF_PACKET, Context};
-use crate::names::PROTOCOLS;
-use crate::prefix::{address_text, attr_text, colour};
 use rtnl::attr::{Attr, Builder};
 use rtnl::client::Links;
 use rtnl::message::{Message, Messages};
+use rtnl::names::PROTOCOLS;
 use rtnl::object::mdb::*;
+use rtnl::prefix::{address_text, attr_text, colour};
 use rtnl::sink::{Colour, Sink};
 use rtnl::table::Tb;
 use rtnl::words::Stop;

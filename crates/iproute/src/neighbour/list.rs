@@ -5,11 +5,11 @@ use super::{state, usage};
 use crate::context::{AF_UNSPEC, Context};
 use crate::flush::{delete, gather, say_end, say_round};
 use crate::link_list::vrf;
-use crate::names::PROTOCOLS;
-use crate::prefix::{Prefix, prefix};
 use rtnl::attr::Builder;
 use rtnl::message::{Message, Messages};
+use rtnl::names::PROTOCOLS;
 use rtnl::object::neigh::*;
+use rtnl::prefix::{Prefix, prefix};
 use rtnl::table::Tb;
 use rtnl::words::{Stop, Words, matches};
 

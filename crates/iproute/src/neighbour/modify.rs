@@ -3,13 +3,13 @@
 use super::show::show;
 use super::{state, usage};
 use crate::context::{AF_UNSPEC, Context};
-use crate::names::PROTOCOLS;
 use crate::neighbour::list::Filter;
-use crate::prefix::{Prefix, address};
 use rtnl::attr::Builder;
 use rtnl::lladdr;
 use rtnl::message::Messages;
+use rtnl::names::PROTOCOLS;
 use rtnl::object::neigh::*;
+use rtnl::prefix::{Prefix, address};
 use rtnl::words::{Stop, Words, matches};
 
 /// How long a link-layer address can be.

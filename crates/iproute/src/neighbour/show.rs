@@ -3,10 +3,10 @@
 use super::list::Filter;
 use crate::context::{AF_BRIDGE, AF_INET, AF_INET6, Context};
 use crate::lladdr::address_text;
-use crate::names::PROTOCOLS;
-use crate::prefix::{attr_text, colour};
 use rtnl::message::Message;
+use rtnl::names::PROTOCOLS;
 use rtnl::object::neigh::*;
+use rtnl::prefix::{attr_text, colour};
 use rtnl::sink::{Colour, Sink};
 use rtnl::table::Tb;
 

@@ -1,10 +1,10 @@
 //! Which routes are shown or flushed, and what then need not be said of each.
 
 use crate::context::{AF_INET6, AF_UNSPEC};
-use crate::prefix::{Prefix, bit_length, same_bits};
 use rtnl::attr::Attr;
 use rtnl::message::Message;
 use rtnl::object::route::*;
+use rtnl::prefix::{Prefix, bit_length, same_bits};
 use rtnl::table::Tb;
 
 /// What is selected. A field that is not set takes everything.

@@ -4,11 +4,11 @@ use super::filter::Filter;
 use super::show::show;
 use super::{check_vrf, usage};
 use crate::context::{AF_INET, AF_INET6, AF_UNSPEC, Context};
-use crate::names::{SERVICES, ip_protocol};
-use crate::prefix::{bit_length, prefix};
 use rtnl::attr::Builder;
 use rtnl::message::Messages;
+use rtnl::names::{SERVICES, ip_protocol};
 use rtnl::object::route::*;
+use rtnl::prefix::{bit_length, prefix};
 use rtnl::table::Tb;
 use rtnl::words::{Stop, Words, matches, number};
 

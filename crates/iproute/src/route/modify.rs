@@ -6,10 +6,10 @@ use super::nexthop::{encapsulation, gateway, new_destination, nexthops, realms};
 use super::{show, usage, vrf_table};
 use crate::context::{AF_INET, AF_INET6, AF_MPLS, AF_UNSPEC, Context};
 use crate::echo::talk;
-use crate::names::{self, Names, PROTOCOLS, SCOPES, SERVICES, TABLES};
-use crate::prefix::{Prefix, address, prefix};
 use rtnl::attr::Builder;
+use rtnl::names::{self, Names, PROTOCOLS, SCOPES, SERVICES, TABLES};
 use rtnl::object::route::*;
+use rtnl::prefix::{Prefix, address, prefix};
 use rtnl::words::{Stop, Words, matches, number};
 
 /// What was read of a line.

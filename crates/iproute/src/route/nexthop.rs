@@ -1,10 +1,10 @@
 //! `nexthop …` in a route: the next hops of a multipath route.
 
 use crate::context::{AF_UNSPEC, Context};
-use crate::names;
-use crate::prefix::{address, family_number};
 use rtnl::attr::Builder;
+use rtnl::names;
 use rtnl::object::route::*;
+use rtnl::prefix::{address, family_number};
 use rtnl::words::{Stop, Words, matches, number};
 
 /// A gateway in the words, of the family of the route or of the one that is named: `[ FAMILY ] ADDRESS`. The route

@@ -3,9 +3,9 @@
 use super::filter::Filter;
 use super::{usage, vrf_table};
 use crate::context::{AF_INET, AF_UNSPEC, Context};
-use crate::names::{self, PROTOCOLS, SCOPES, SERVICES, TABLES};
-use crate::prefix::{Prefix, family_number, prefix};
+use rtnl::names::{self, PROTOCOLS, SCOPES, SERVICES, TABLES};
 use rtnl::object::route::{RT_TABLE_MAIN, RTN_BROADCAST, RTN_LOCAL};
+use rtnl::prefix::{Prefix, family_number, prefix};
 use rtnl::words::{Stop, Words, matches, number};
 
 /// What is selected, and the family that is asked for.

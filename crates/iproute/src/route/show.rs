@@ -5,11 +5,11 @@
 use super::filter::Filter;
 use super::metrics;
 use crate::context::{AF_INET, AF_INET6, AF_MPLS, Context};
-use crate::names::{PROTOCOLS, REALMS, SCOPES, SERVICES, TABLES, kind_name};
-use crate::prefix::{address_text, attr_text, bit_length, colour, family_name};
 use rtnl::attr::Attr;
 use rtnl::message::Message;
+use rtnl::names::{PROTOCOLS, REALMS, SCOPES, SERVICES, TABLES, kind_name};
 use rtnl::object::route::*;
+use rtnl::prefix::{address_text, attr_text, bit_length, colour, family_name};
 use rtnl::sink::{Colour, Sink};
 use rtnl::table::Tb;
 

@@ -3,12 +3,12 @@
 use super::show::show;
 use super::{read_mark, read_ports, read_prefix, read_u32, read_users};
 use crate::context::{AF_INET, AF_UNSPEC, Context, refused};
-use crate::names::{PROTOCOLS, SERVICES, TABLES, ip_protocol};
-use crate::prefix::{Prefix, same_bits};
 use crate::session::is_ifname;
 use rtnl::attr::Builder;
 use rtnl::message::{HEADER, Message, Messages};
+use rtnl::names::{PROTOCOLS, SERVICES, TABLES, ip_protocol};
 use rtnl::object::rule::*;
+use rtnl::prefix::{Prefix, same_bits};
 use rtnl::table::Tb;
 use rtnl::words::{Stop, Words, matches, number};
 

@@ -7,8 +7,8 @@ mod modify;
 mod show;
 
 use crate::context::Context;
-use crate::prefix::{Prefix, prefix};
 use rtnl::object::rule::{RTM_DELRULE, RTM_NEWRULE};
+use rtnl::prefix::{Prefix, prefix};
 use rtnl::words::{Stop, integer, matches, number};
 
 pub use show::show;

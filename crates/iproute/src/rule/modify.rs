@@ -4,13 +4,13 @@ use super::{read_length, read_mark, read_ports, read_prefix, read_u32, read_user
 use crate::context::{AF_INET, AF_UNSPEC, Context};
 use crate::echo::talk;
 use crate::link_list::group_number;
-use crate::names::{self, Names, PROTOCOLS, SERVICES, TABLES};
-use crate::prefix::{Prefix, address};
 use crate::session::is_ifname;
 use rtnl::attr::Builder;
 use rtnl::message::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnl::names::{self, Names, PROTOCOLS, SERVICES, TABLES};
 use rtnl::object::route::{RT_TABLE_MAIN, RTA_GATEWAY, RTN_NAT};
 use rtnl::object::rule::*;
+use rtnl::prefix::{Prefix, address};
 use rtnl::words::{Stop, Words, matches, number};
 
 /// What a line without the argument it needs ends with: `EINVAL`, as a status.

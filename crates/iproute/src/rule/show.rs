@@ -1,12 +1,12 @@
 //! A rule as `ip rule` shows it, as text and as JSON; and as a monitor hears it.
 
 use crate::context::Context;
-use crate::names::{PROTOCOLS, REALMS, SERVICES, TABLES, ip_protocol_name, kind_name};
-use crate::prefix::{attr_text, bit_length, colour};
 use rtnl::attr::Attr;
 use rtnl::message::Message;
+use rtnl::names::{PROTOCOLS, REALMS, SERVICES, TABLES, ip_protocol_name, kind_name};
 use rtnl::object::route::{RTA_GATEWAY, RTN_NAT, RTPROT_KERNEL};
 use rtnl::object::rule::*;
+use rtnl::prefix::{attr_text, bit_length, colour};
 use rtnl::sink::{Colour, Sink};
 use rtnl::table::Tb;
 

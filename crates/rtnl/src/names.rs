@@ -3,8 +3,8 @@
 //! The tool reads most of these from files that a machine may change; here they are compiled in as Debian ships them,
 //! so that the same words mean the same on every machine. Left out: what an administrator added to those files.
 
-use rtnl::object::route::{RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN};
-use rtnl::words::{matches, number};
+use crate::object::route::{RT_TABLE_DEFAULT, RT_TABLE_LOCAL, RT_TABLE_MAIN};
+use crate::words::{matches, number};
 
 /// Names of numbers, and the form of those that have none.
 pub struct Names {

@@ -4,11 +4,11 @@
 //! hexadecimal. A length may be a netmask. `default`, `all` and `any` are addresses too, of whatever family is meant.
 //! Left out: names of hosts are never looked up, and labels of MPLS are not read.
 
-use crate::context::{AF_BRIDGE, AF_INET, AF_INET6, AF_MPLS, AF_PACKET, AF_UNSPEC};
-use rtnl::attr::Attr;
-use rtnl::lladdr;
-use rtnl::sink::{Colour, mac_text};
-use rtnl::words::{Stop, number};
+use crate::attr::Attr;
+use crate::family::{AF_BRIDGE, AF_INET, AF_INET6, AF_MPLS, AF_PACKET, AF_UNSPEC};
+use crate::lladdr;
+use crate::sink::{Colour, mac_text};
+use crate::words::{Stop, number};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// An address and how much of it counts.
