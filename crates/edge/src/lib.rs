@@ -10,4 +10,6 @@ pub mod multicast;
 pub mod netlink;
 #[cfg(target_os = "linux")]
 pub mod netns;
+#[cfg(target_os = "linux")]
+pub mod packet;
 pub mod system;

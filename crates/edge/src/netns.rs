@@ -114,6 +114,14 @@ pub fn enter(namespace: &OwnedFd) -> Result<(), Errno> {
     setns(namespace, CloneFlags::CLONE_NEWNET).map_err(errno)
 }
 
+/// Moves the calling thread to a new network namespace, which ends with its last thread.
+///
+/// # Errors
+/// EPERM without the right; what the system says.
+pub fn isolate() -> Result<(), Errno> {
+    unshare(CloneFlags::CLONE_NEWNET).map_err(errno)
+}
+
 /// The names of the namespace that a process (`None`: the calling thread) is in, in the order of [`names`].
 ///
 /// # Errors
