@@ -12,4 +12,6 @@ pub mod netlink;
 pub mod netns;
 #[cfg(target_os = "linux")]
 pub mod packet;
+#[cfg(target_os = "linux")]
+pub mod private;
 pub mod system;

@@ -14,22 +14,25 @@ const VERSION: &str =
 
 const EXAMPLES: &str = "\
 Examples:
-  netloom run examples/notes.txt             run notes; print each command and what it prints
-  netloom run --nic ens3 my-commands.sh      the same with a physical NIC named ens3
+  netloom run examples/notes.txt         run notes; print what they print now
+  netloom run --nic ens3 my-commands.sh  the same with a physical NIC named ens3
   printf 'ip link add d0 type dummy\\nip -br link\\n' | netloom run -
-  netloom verify examples/notes.txt          does it still print what the notes say?
-  netloom shell                              try things; `help` in there teaches
-  netloom ip link help vlan                  one command, on a machine of its own
-  netloom --on linux ip -br link             the same `ip`, on this machine's Linux
+  netloom verify examples/notes.txt      does it still print what the notes say?
+  netloom shell                          try things; `help` in there teaches
+  netloom ip link help vlan              one command, on a machine of its own
+  netloom --on linux ip -br link         the same `ip`, on this machine's Linux
+  netloom --on linux --private shell     Linux again, in a namespace of its own
 
 Nothing here needs root or touches this machine, unless you say `--on linux`.
 `netloom help VERB` tells more of one verb, its exit statuses included.";
 
 const RUN_HELP: &str = "\
-FILE has one command a line, split into words as a shell does (quotes, backslashes, comments; no pipes,
-variables or lists), or it is notes: then the lines behind `# ` are the commands, and all other text is
-what they once printed. Each FILE runs on a machine of its own, from nothing. What is printed is a
-transcript: `# ` and the command, what it printed, `[exit N]` if it failed, a blank line.
+FILE has one command a line, split into words as a shell does (quotes,
+backslashes, comments; no pipes, variables or lists), or it is notes: then the
+lines behind `# ` are the commands, and all other text is what they once
+printed. Each FILE runs on a machine of its own, from nothing. What is printed
+is a transcript: `# ` and the command, what it printed, `[exit N]` if it failed,
+a blank line.
 
   // a note           is kept
   nic NAME MAC        puts a physical NIC in (in notes: `// nic NAME MAC`)
@@ -37,17 +40,19 @@ transcript: `# ` and the command, what it printed, `[exit N]` if it failed, a bl
   ip monitor link &   prints behind each later command what it changed
   tcpdump -i DEV &    prints behind each later command the link's frames
 
-Commands are ip, bridge, sysctl, sleep, tcpdump, echo, true and false.
+Commands are ip, bridge, ping, sysctl, sleep, tcpdump, echo, true and false.
 
 Exit status:
   0    the files were run (also if commands in them failed, as in a shell)
   N    with --fail-fast: the status of the command that failed
-  2    a file could not be read, a line was not understood, or the arguments are wrong";
+  2    a file could not be read, a line was not understood, or the arguments
+       are wrong";
 
 const VERIFY_HELP: &str = "\
-Each transcript is replayed on a machine of its own, and what is printed is compared with what it says.
-Not compared are only the kernel's timers, ping's times, random bytes and the order of neighbour lists.
-Of a directory, every *.txt in it is taken.
+Each transcript is replayed on a machine of its own, and what is printed is
+compared with what it says. Not compared are only the kernel's timers, ping's
+times, random bytes and the order of neighbour lists. Of a directory, every
+*.txt in it is taken.
 
 Exit status:
   0    all are equal, or differ and are listed in --exceptions
@@ -55,10 +60,11 @@ Exit status:
   2    a file could not be read, or the arguments are wrong";
 
 const FRAMES_HELP: &str = "\
-Each frame case is replayed on a machine of its own: its commands are run, its frames are put in one by one,
-and what comes out of its ports is compared with what is recorded in it, frame by frame, byte by byte. Not
-compared are the order within one injected frame and, of IPv4, the identification and the header checksum.
-Of a directory, every *.json in it is taken.
+Each frame case is replayed on a machine of its own: its commands are run, its
+frames are put in one by one, and what comes out of its ports is compared with
+what is recorded in it, frame by frame, byte by byte. Not compared are the order
+within one injected frame and, of IPv4, the identification and the header
+checksum. Of a directory, every *.json in it is taken.
 
 Exit status:
   0    all are equal
@@ -66,9 +72,10 @@ Exit status:
   2    a file could not be read or is no frame case, or the arguments are wrong";
 
 const SHELL_HELP: &str = "\
-Lines are commands, as for `netloom run`. Notes can be pasted: lines behind `# ` are run, the rest is
-passed over. Tab completes commands, words, link types, names of links and of namespaces. `help` in
-there tells more; ctrl-d ends. The exit status is that of the last command.";
+Lines are commands, as for `netloom run`. Notes can be pasted: lines behind `# `
+are run, the rest is passed over. Tab completes commands, words, link types,
+names of links and of namespaces. `help` in there tells more; ctrl-d ends. The
+exit status is that of the last command.";
 
 /// Linux's virtual networking in Rust: an embedded kernel, and the `ip` command on it.
 #[derive(Debug, Parser)]
@@ -77,6 +84,9 @@ pub struct Arguments {
     /// The kernel that answers
     #[arg(long, value_enum, default_value_t = On::Embedded, global = true, value_name = "KERNEL")]
     pub on: On,
+    /// With `--on linux`: in namespaces of its own, which need no root
+    #[arg(long, global = true)]
+    pub private: bool,
     /// What to do
     #[command(subcommand)]
     pub verb: Verb,
@@ -236,7 +246,9 @@ pub struct ToolWords {
 impl Arguments {
     /// The arguments of this process. A complaint about them, or the help, ends it.
     pub fn of_process() -> Arguments {
-        Arguments::of_tool(std::env::args_os()).unwrap_or_else(Arguments::parse)
+        let words: Vec<OsString> = std::env::args_os().collect();
+        Arguments::of_tool(words.iter().cloned())
+            .unwrap_or_else(|| Arguments::parse_from(with_words_apart(words)))
     }
 
     /// What a call by a tool's name means; none if the name is another.
@@ -248,8 +260,25 @@ impl Arguments {
             _ => return None,
         };
         let words = words.map(|word| word.to_string_lossy().into_owned()).collect();
-        Some(Arguments { on: On::Linux, verb: verb(ToolWords { words }) })
+        Some(Arguments { on: On::Linux, private: false, verb: verb(ToolWords { words }) })
     }
+}
+
+/// Parts the words of a tool from our own by a `--`, so that those that stand there already are the tool's.
+fn with_words_apart(mut words: Vec<OsString>) -> Vec<OsString> {
+    let mut at = 1;
+    while let Some(word) = words.get(at).and_then(|word| word.to_str()) {
+        match word {
+            "ip" | "bridge" => {
+                words.insert(at + 1, "--".into());
+                return words;
+            }
+            "--on" => at += 2,
+            option if option.starts_with('-') && option != "--" => at += 1,
+            _ => return words,
+        }
+    }
+    words
 }
 
 #[cfg(test)]
@@ -268,6 +297,35 @@ mod tests {
             Arguments::try_parse_from(["netloom", "ip", "-d", "--help", "-V", "--on", "x"]).unwrap();
         let Verb::Ip(ip) = arguments.verb else { panic!() };
         assert_eq!(ip.words, ["-d", "--help", "-V", "--on", "x"]);
+    }
+
+    #[test]
+    fn two_hyphens_are_a_word_of_ip() {
+        for (line, want) in [
+            ("netloom ip -- -d", vec!["--", "-d"]),
+            ("netloom ip link show --", vec!["link", "show", "--"]),
+            ("netloom --on linux --private bridge --help", vec!["--help"]),
+            ("netloom --on=linux ip --", vec!["--"]),
+            ("netloom ip", vec![]),
+        ] {
+            let words = with_words_apart(line.split(' ').map(OsString::from).collect());
+            let arguments = Arguments::try_parse_from(words).unwrap();
+            let (Verb::Ip(got) | Verb::Bridge(got)) = arguments.verb else { panic!("{line}") };
+            assert_eq!(got.words, want, "{line}");
+        }
+        for line in ["netloom run ip", "netloom", "netloom --on", "netloom -- ip x"] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(with_words_apart(words.clone()), words);
+        }
+    }
+
+    #[test]
+    fn help_fits_a_terminal() {
+        for text in [EXAMPLES, RUN_HELP, VERIFY_HELP, FRAMES_HELP, SHELL_HELP] {
+            for line in text.lines() {
+                assert!(line.chars().count() <= 80, "{line}");
+            }
+        }
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! What may stand at a place in a line of `ip`, for completion.
+//! What may stand at a place in a line, for completion: here of `ip`, in `complete_bridge` of `bridge`.
 //!
 //! The words of a link type come from its table at the seam; names of links and of namespaces are asked of the world
 //! when they are wanted, over the seam, so that completion is the same on either kernel. It only helps: a word that
 //! is not offered may still be right.
 
+use crate::complete_bridge::behind_bridge;
 use crate::programs::PROGRAMS;
 use iproute::host::Host;
 use rtnl::attr::Builder;
@@ -16,7 +17,8 @@ use std::collections::BTreeSet;
 /// At most so many names are offered.
 const NAMES_MAX: usize = 1000;
 
-const OBJECTS: &[&str] = &["link", "netns", "monitor", "help"];
+const OBJECTS: &[&str] =
+    &["address", "help", "link", "maddress", "monitor", "neighbour", "netns", "route", "rule"];
 const OPTIONS: &[&str] = &[
     "-all",
     "-batch",
@@ -39,6 +41,16 @@ const OPTIONS: &[&str] = &[
 const LINK_VERBS: &[&str] = &["add", "delete", "set", "show", "change", "replace", "property", "help"];
 const NETNS_VERBS: &[&str] =
     &["add", "attach", "delete", "exec", "help", "identify", "list", "list-id", "monitor", "pids", "set"];
+const MONITOR_OBJECTS: &[&str] =
+    &["address", "all", "all-nsid", "dev", "file", "label", "link", "neigh", "nsid", "route", "rule"];
+/// The verbs of the other objects, which are tried in this order.
+const VERBS: &[(&str, &[&str])] = &[
+    ("address", &["add", "change", "delete", "flush", "help", "replace", "restore", "save", "show"]),
+    ("maddress", &["add", "delete", "help", "show"]),
+    ("route", &["add", "append", "change", "delete", "flush", "get", "help", "list", "replace", "show"]),
+    ("rule", &["add", "delete", "flush", "help", "list", "show"]),
+    ("neighbour", &["add", "change", "delete", "flush", "get", "help", "replace", "show"]),
+];
 /// The words behind `ip link add`.
 const ADD_WORDS: &[&str] = &[
     "address",
@@ -95,7 +107,7 @@ const SWITCHES: &[&str] =
 
 /// What a place is filled with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Wanted {
+pub(crate) enum Wanted {
     /// Nothing that is known: a number, an address, a new name.
     Free,
     /// One of these words.
@@ -119,6 +131,7 @@ pub fn candidates(words: &[&str], partial: &str, host: &mut dyn Host) -> Vec<Str
     let wanted = match words {
         [] => Wanted::Program,
         ["ip", rest @ ..] => behind_ip(rest, partial),
+        ["bridge", rest @ ..] => behind_bridge(rest, partial),
         _ => Wanted::Free,
     };
     let mut found = BTreeSet::new();
@@ -145,25 +158,37 @@ pub fn candidates(words: &[&str], partial: &str, host: &mut dyn Host) -> Vec<Str
     found.into_iter().collect()
 }
 
-/// Passes over the options.
-fn behind_ip(mut words: &[&str], partial: &str) -> Wanted {
+/// The words behind the options; or what is wanted, if the words end with an option that takes a value.
+pub(crate) fn past_options<'w, 'a>(mut words: &'w [&'a str]) -> Result<&'w [&'a str], Wanted> {
     loop {
         words = match words {
-            [option] if option.starts_with("-n") => return Wanted::Netns,
-            [option] if takes_value(option) => return Wanted::Free,
+            [option] if option.starts_with("-n") => return Err(Wanted::Netns),
+            [option] if takes_value(option) => return Err(Wanted::Free),
             [option, _, rest @ ..] if takes_value(option) => rest,
             [option, rest @ ..] if option.starts_with('-') => rest,
-            _ => break,
+            _ => return Ok(words),
         };
     }
-    match words {
-        [] if partial.starts_with('-') => Wanted::Fixed(OPTIONS),
-        [] => Wanted::Fixed(OBJECTS),
-        [object, rest @ ..] if is(object, "link") => behind_link(rest),
-        [object, rest @ ..] if is(object, "netns") => behind_netns(rest),
-        [object] if is(object, "monitor") => Wanted::Fixed(&["all", "link", "nsid"]),
-        _ => Wanted::Free,
+}
+
+fn behind_ip(words: &[&str], partial: &str) -> Wanted {
+    match past_options(words) {
+        Err(wanted) => wanted,
+        Ok([]) if partial.starts_with('-') => Wanted::Fixed(OPTIONS),
+        Ok([]) => Wanted::Fixed(OBJECTS),
+        Ok([object, rest @ ..]) if is(object, "link") => behind_link(rest),
+        Ok([object, rest @ ..]) if is(object, "netns") => behind_netns(rest),
+        Ok([object]) if is(object, "monitor") => Wanted::Fixed(MONITOR_OBJECTS),
+        Ok([object]) => verbs(object),
+        Ok([.., "dev" | "iif" | "oif"]) => Wanted::Link,
+        Ok(_) => Wanted::Free,
     }
+}
+
+/// The verbs of the objects of which no more is known here.
+fn verbs(object: &str) -> Wanted {
+    let row = VERBS.iter().find(|(word, _)| is(object, word));
+    row.map_or(Wanted::Free, |(_, verbs)| Wanted::Fixed(verbs))
 }
 
 fn takes_value(option: &str) -> bool {
@@ -175,7 +200,7 @@ fn takes_value(option: &str) -> bool {
 }
 
 /// Whether a typed word means this one, as `ip` takes the beginnings of words.
-fn is(typed: &str, word: &str) -> bool {
+pub(crate) fn is(typed: &str, word: &str) -> bool {
     !typed.is_empty() && word.starts_with(typed)
 }
 
@@ -252,6 +277,7 @@ fn behind_netns(words: &[&str]) -> Wanted {
         [verb] if ["delete", "exec", "pids", "set"].iter().any(|word| is(verb, word)) => Wanted::Netns,
         [verb, _] if is(verb, "exec") => Wanted::Program,
         [verb, _, "ip", rest @ ..] if is(verb, "exec") => behind_ip(rest, ""),
+        [verb, _, "bridge", rest @ ..] if is(verb, "exec") => behind_bridge(rest, ""),
         _ => Wanted::Free,
     }
 }
@@ -292,6 +318,24 @@ mod tests {
         assert_eq!(offered("ip link add d1 type dum"), ["dummy"]);
         assert!(offered("ip link add link d0 name v type vlan ").contains(&"id".to_string()));
         assert_eq!(offered("ip link add b type bridge nosuch"), [""; 0]);
+    }
+
+    #[test]
+    fn offers_the_words_of_bridge() {
+        assert_eq!(offered("bridge f"), ["fdb"]);
+        assert_eq!(offered("bridge -j link s"), ["set", "show"]);
+        assert_eq!(offered("bridge link set dev d"), ["d0"]);
+        assert_eq!(offered("bridge link set dev d0 hair"), ["hairpin"]);
+        assert_eq!(offered("bridge link set dev d0 hairpin "), ["off", "on"]);
+        assert_eq!(offered("bridge link set dev d0 state f"), ["forwarding"]);
+        assert_eq!(offered("bridge vlan add vid 5 dev d0 p"), ["pvid"]);
+        assert_eq!(offered("bridge vlan add vid "), [""; 0]);
+        assert_eq!(offered("bridge vlan global set dev d0 vid 1 mcast_q").len(), 4);
+        assert_eq!(offered("bridge mdb add dev d0 port "), ["d0", "lo"]);
+        assert_eq!(offered("bridge fdb add "), [""; 0]);
+        assert_eq!(offered("bridge fdb add 02:00:00:00:00:01 dev d0 m"), ["master"]);
+        assert_eq!(offered("ip netns exec net1 bridge mon"), ["monitor"]);
+        assert_eq!(offered("ip route a"), ["add", "append"]);
     }
 
     #[test]

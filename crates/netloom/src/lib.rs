@@ -5,6 +5,7 @@
 
 pub mod args;
 pub mod complete;
+mod complete_bridge;
 pub mod console;
 pub mod difference;
 pub mod dissect;

@@ -5,7 +5,7 @@
 
 use edge::execute::Failure;
 use edge::netlink::{Netlink, Watch};
-use edge::{execute, multicast, netlink, netns, system};
+use edge::{execute, multicast, netlink, netns, private, system};
 use iproute::context::{AF_INET, AF_INET6, AF_PACKET};
 use iproute::host::{Entered, Host, Membership};
 use rtnl::client::Channel;
@@ -15,6 +15,21 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 /// The status of a command whose program could not be given its view of the file system.
 const NO_VIEW: i32 = 255;
+
+/// Moves this process into user, network and mount namespaces of its own.
+///
+/// # Errors
+/// What could not be had and why, and what the user can do.
+pub fn go_apart() -> Result<(), String> {
+    private::enter().map_err(|failure| {
+        let private::Failure { what, errno, remedy } = failure;
+        let remedy = remedy.map(|remedy| format!(": {remedy}")).unwrap_or_default();
+        format!(
+            "--private cannot have {what} ({errno}){remedy}\n\
+             netloom: run it as root, or leave `--on linux --private` out: the embedded kernel needs no permission"
+        )
+    })
+}
 
 /// A namespace that was entered.
 struct Visit {

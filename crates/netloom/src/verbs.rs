@@ -23,6 +23,11 @@ const BUFFER: usize = 1 << 16;
 
 /// Does what the arguments say and gives the exit status.
 pub fn carry_out(arguments: Arguments) -> i32 {
+    if arguments.private {
+        if let Err(status) = go_apart(arguments.on) {
+            return status;
+        }
+    }
     match (arguments.verb, arguments.on) {
         (Verb::Run(run), on) => run_files(run, on),
         (Verb::Verify(verify), On::Embedded) => verify_files(&verify),
@@ -46,6 +51,17 @@ pub fn carry_out(arguments: Arguments) -> i32 {
             0
         }
     }
+}
+
+/// Moves this process into namespaces of its own; gives the exit status if that is not to be had.
+fn go_apart(on: On) -> Result<(), i32> {
+    if on == On::Embedded {
+        return Err(refuse("--private is for `--on linux`; the embedded kernel is private anyway"));
+    }
+    #[cfg(target_os = "linux")]
+    return crate::linux::go_apart().map_err(|why| refuse(&why));
+    #[cfg(not(target_os = "linux"))]
+    return Err(refuse(NO_LINUX));
 }
 
 fn complain(what: impl std::fmt::Display) {
