@@ -1,4 +1,8 @@
-//! The embedded machine: one kernel, the names of its namespaces, and a clock that only `sleep` moves.
+//! The embedded machine: one kernel, the names of its namespaces, and a clock.
+//!
+//! Time is virtual: each command takes [`PACE`], and `sleep` and `ping` as long as they say. So what the kernel does
+//! by itself a moment after a command (reports of groups, the search for duplicate addresses) comes before the next
+//! command, as it does on Linux.
 //!
 //! It is the world that `ip` runs in when no Linux is asked for. Commands begin in a namespace of their own, not in
 //! the kernel's initial one, so that a NIC which goes home to the initial namespace is out of their sight — as it is
@@ -20,6 +24,8 @@ use std::rc::Rc;
 /// The time of day at which every machine begins, in microseconds since 1970: 2022-12-11 22:15:00 UTC, when Linux
 /// 6.1 was released. Runs must not differ by the clock on the wall.
 pub(crate) const BEGINNING: u64 = 1_670_796_900_000_000;
+/// Microseconds that a command takes: about as long as a real Linux needs to start a shell and a program.
+pub(crate) const PACE: u64 = 100_000;
 /// The longest time that passes without those who watch frames hearing of them, in microseconds.
 const WATCHED: u64 = 1_000_000;
 /// How deep `ip netns exec` may be nested in one command.
@@ -131,6 +137,8 @@ pub struct Machine<C: Console> {
     pub(crate) depth: usize,
     /// Whether the program's own standard input belongs to the commands.
     pub(crate) owns_input: bool,
+    /// Microseconds that a command takes.
+    pub(crate) pace: u64,
 }
 
 impl<C: Console> Machine<C> {
@@ -152,6 +160,7 @@ impl<C: Console> Machine<C> {
             watch: Watch::default(),
             depth: 0,
             owns_input: false,
+            pace: PACE,
         })
     }
 

@@ -100,6 +100,7 @@ impl<C: Console> Machine<C> {
             Line::Command(words) => self.run_words(&words),
             Line::Background(words) => self.run_background(words)?,
         };
+        self.pass(self.pace);
         self.tell_frames();
         self.call_monitors();
         Ok(status)

@@ -211,9 +211,9 @@ mod tests {
     #[test]
     fn tcpdump_prints_the_frames_of_its_device() {
         let mut machine = Machine::new(0, String::new()).unwrap();
-        // The links' own reports of groups may come before or behind it.
+        // The links' own reports of groups may come before or behind it. Nine commands and a second went before.
         let text = flood(&mut machine, "ip netns exec far tcpdump -eni e1 &");
-        let line = "22:15:01.000000 e1 in  02:00:00:00:00:09 > ff:ff:ff:ff:ff:ff LLDP 60 bytes\n";
+        let line = "22:15:01.900000 e1 in  02:00:00:00:00:09 > ff:ff:ff:ff:ff:ff LLDP 60 bytes\n";
         assert!(text.contains(line), "{text}");
         assert_eq!(machine.run_line("tcpdump -i nothing &"), Ok(1));
         assert_eq!(machine.console, "tcpdump: nothing: No such device exists\n");

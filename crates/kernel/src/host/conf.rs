@@ -37,6 +37,7 @@ pub(crate) mod v4 {
     pub(crate) const DROP_GRATUITOUS_ARP: usize = 13;
     pub(crate) const FORWARDING: usize = 16;
     pub(crate) const IGNORE_ROUTES_WITH_LINKDOWN: usize = 19;
+    pub(crate) const IGMPV3_UNSOLICITED_REPORT_INTERVAL: usize = 18;
     pub(crate) const PROMOTE_SECONDARIES: usize = 23;
     pub(crate) const PROXY_ARP: usize = 24;
     pub(crate) const PROXY_ARP_PVLAN: usize = 25;

@@ -6,7 +6,7 @@
 
 use super::conf::{IPV4, NEIGHBOUR, Values, v4};
 use super::joined::{ALL_HOSTS, Joined, join, leave};
-use super::{HostTimer, arp, fib4, fib4_sync, neighbour};
+use super::{HostTimer, arp, fib4, fib4_sync, igmp, neighbour};
 use crate::device::{Device, DeviceId};
 use crate::link::Event;
 use crate::netns::NetnsId;
@@ -73,6 +73,8 @@ pub(crate) struct Inet {
     pub addresses: Vec<Address>,
     /// Groups that are joined.
     pub groups: Joined<Ipv4Addr>,
+    /// What is still to be said of them.
+    pub changes: Option<igmp::Changes>,
     /// Whether the device needed no resolution when it was last looked at.
     noarp: bool,
 }
@@ -107,7 +109,8 @@ fn init(world: &mut World, id: DeviceId) {
     let Ok(space) = world.space(netns) else { return };
     let conf = space.stack.default4.of_device(IPV4, loopback);
     let neighbours = space.stack.neigh4.of_device(NEIGHBOUR, loopback);
-    let inet = Inet { conf, neighbours, addresses: Vec::new(), groups: Joined::default(), noarp: false };
+    let (addresses, groups) = (Vec::new(), Joined::default());
+    let inet = Inet { conf, neighbours, addresses, groups, changes: None, noarp: false };
     let device = &mut world[id];
     device.inet = Some(Box::new(inet));
     note_noarp(device);
@@ -148,6 +151,7 @@ fn up(world: &mut World, id: DeviceId) {
     }
     note_noarp(&mut world[id]);
     join(world, id, ALL_HOSTS);
+    igmp::up(world, id);
     if is_set(world, id, v4::ARP_NOTIFY) {
         arp::announce_all(world, id);
     }
@@ -156,6 +160,7 @@ fn up(world: &mut World, id: DeviceId) {
 
 fn down(world: &mut World, id: DeviceId) {
     leave(world, id, ALL_HOSTS);
+    igmp::down(world, id);
     fib4_sync::disable(world, id, false);
     neighbour::flush_device(world, id, false, Some(false));
 }
@@ -225,6 +230,7 @@ fn destroy(world: &mut World, id: DeviceId) {
         leave(world, id, group);
     }
     let netns = world[id].netns;
+    igmp::down(world, id);
     world.cancel_host_timer(netns, HostTimer::Lifetimes(id));
     world[id].inet = None;
 }

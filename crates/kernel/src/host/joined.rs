@@ -1,7 +1,7 @@
 //! The groups of IP that a device has joined (`net/ipv4/igmp.c`, `net/ipv6/mcast.c`), and the link-layer addresses
 //! that it listens to therefore (`crate::groups`).
 
-use super::HostTimer;
+use super::{HostTimer, igmp};
 use crate::device::DeviceId;
 use crate::inet6::{ALL_NODES, part};
 use crate::world::World;
@@ -67,9 +67,13 @@ pub(crate) fn join(world: &mut World, id: DeviceId, group: Ipv4Addr) {
     let device = &mut world[id];
     let ethernet = device.hardware_type == ARPHRD_ETHER;
     let Some(inet) = device.inet.as_mut() else { return };
-    if inet.groups.join(group) && ethernet && group != ALL_HOSTS {
+    if !inet.groups.join(group) {
+        return;
+    }
+    if ethernet && group != ALL_HOSTS {
         world.add_group(id, wire::ethernet::multicast_v4(group));
     }
+    igmp::joined(world, id, group);
 }
 
 /// Leaves a group.
@@ -77,9 +81,13 @@ pub(crate) fn leave(world: &mut World, id: DeviceId, group: Ipv4Addr) {
     let Some(device) = world.get_mut(id) else { return };
     let ethernet = device.hardware_type == ARPHRD_ETHER;
     let Some(inet) = device.inet.as_mut() else { return };
-    if inet.groups.leave(&group) && ethernet && group != ALL_HOSTS {
+    if !inet.groups.leave(&group) {
+        return;
+    }
+    if ethernet && group != ALL_HOSTS {
         world.remove_group(id, &wire::ethernet::multicast_v4(group));
     }
+    igmp::left(world, id, group);
 }
 
 /// Joins a group. That a device listens to the address of all nodes is seen to in `groups`.

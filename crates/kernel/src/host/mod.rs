@@ -24,6 +24,7 @@ pub(crate) mod fib6;
 pub(crate) mod fragment;
 pub(crate) mod icmp;
 pub(crate) mod icmp6;
+pub(crate) mod igmp;
 pub(crate) mod inet;
 pub(crate) mod ipv4;
 pub(crate) mod ipv6;
@@ -71,6 +72,8 @@ pub(crate) enum HostTimer {
     Routers(DeviceId),
     /// A report of the groups that a device listens to.
     Groups(DeviceId),
+    /// A report of the groups of IPv4 that a device joined or left.
+    Changes(DeviceId),
     /// A route of IPv6 ends.
     Routes6,
     /// The end of waiting for the fragments of a packet.
@@ -156,6 +159,7 @@ pub(crate) fn timer(world: &mut World, netns: NetnsId, timer: HostTimer) {
         }
         HostTimer::Routers(id) if world.get(id).is_some() => duplicates::ask_for_routers(world, id),
         HostTimer::Groups(id) if world.get(id).is_some() => ndisc::report_groups(world, id),
+        HostTimer::Changes(id) if world.get(id).is_some() => igmp::report(world, id),
         _ => {}
     }
 }

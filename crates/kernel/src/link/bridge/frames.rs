@@ -428,7 +428,8 @@ pub(super) fn pass_up(world: &mut World, ingress: &Ingress, frame: FrameId) {
     if ingress.filtering {
         let vid = world.run.pool.meta(frame).tag.id();
         let own = &of(world, ingress.bridge).vlans;
-        if !own.has(vid) {
+        // Somebody may be watching a promiscuous bridge: it gets the frames of all VLANs, as they are.
+        if !own.has(vid) && !ingress.promiscuous {
             return world.discard(Some(ingress.bridge), frame, Drop::BridgeVlanEgress);
         }
         if own.leaves_untagged(vid) {

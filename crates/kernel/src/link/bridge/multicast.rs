@@ -111,7 +111,6 @@ pub(super) struct Snooping {
     /// Of IPv4 and of IPv6.
     pub(super) queriers: [Querier; 2],
     startup_sent: u32,
-    reports_left: u8,
     pub(super) counters: snooping::Counters,
 }
 
@@ -436,30 +435,18 @@ pub(super) fn open(world: &mut World, bridge: DeviceId) {
     }
     joined::join(world, bridge, snooping::ALL_SNOOPERS);
     joined::join6(world, bridge, snooping::ALL_SNOOPERS6);
-    of_mut(world, bridge).snooping.reports_left = snooping::REPORTS;
-    world.set_timer(bridge, timers::REPORT, snooping::FIRST_REPORT);
     start_querier(world, bridge);
 }
 
 /// The bridge goes down.
 pub(super) fn stop(world: &mut World, bridge: DeviceId) {
-    let own = [port_timer::QUERY, port_timer::ROUTER, port_timer::ROUTER6, timers::REPORT];
+    let own = [port_timer::QUERY, port_timer::ROUTER, port_timer::ROUTER6];
     for timer in own.into_iter().chain([timers::OTHER_QUERIER, timers::OTHER_QUERIER6]) {
         world.cancel_timer(bridge, timer);
     }
     if of(world, bridge).multicast.snooping {
         joined::leave(world, bridge, snooping::ALL_SNOOPERS);
         joined::leave6(world, bridge, snooping::ALL_SNOOPERS6);
-    }
-}
-
-/// Says once more that the bridge itself listens to the snoopers' group.
-pub(super) fn report_again(world: &mut World, bridge: DeviceId) {
-    snooping::report(world, bridge);
-    let left = &mut of_mut(world, bridge).snooping.reports_left;
-    *left = left.saturating_sub(1);
-    if *left > 0 {
-        world.set_timer(bridge, timers::REPORT, snooping::NEXT_REPORT);
     }
 }
 

@@ -24,16 +24,8 @@ pub(super) const ALL_SNOOPERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 106);
 /// The same of IPv6.
 pub(super) const ALL_SNOOPERS6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x6a);
 const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
-const ALL_REPORTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 22);
 const ALL_PIM_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 13);
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
-/// How often the host says that it joined (the robustness of IGMPv3), and when, in microseconds.
-pub(super) const REPORTS: u8 = 2;
-pub(super) const FIRST_REPORT: u64 = 10_000;
-pub(super) const NEXT_REPORT: u64 = 500_000;
-/// Ethernet header, IPv4 header with the router alert, IGMP of at most 16 bytes.
-const LARGEST: usize = 14 + 24 + 16;
-const ROUTER_ALERT: [u8; 4] = [0x94, 0x04, 0, 0];
 const PROTOCOL_IGMP: u8 = 2;
 const PROTOCOL_PIM: u8 = 103;
 const PROTOCOL_ICMPV6: u8 = 58;
@@ -403,36 +395,6 @@ fn asked(world: &mut World, heard: &Heard, sender: [u8; 16], group: Option<Addre
 
 // Speaking.
 
-/// Puts a message of IGMP with the bridge's address and the router alert into a frame.
-fn frame(world: &mut World, bridge: DeviceId, target: Ipv4Addr, message: &Igmp<'_>) -> Option<FrameId> {
-    let mut bytes = [0; LARGEST];
-    bytes[..6].copy_from_slice(&wire::ethernet::multicast_v4(target));
-    bytes[6..12].copy_from_slice(&world[bridge].address);
-    bytes[12..14].copy_from_slice(&[0x08, 0x00]);
-    let length = message.emit(&mut bytes[38..])?;
-    let ip = &mut bytes[14..38];
-    ip[..4].copy_from_slice(&[0x46, 0xc0, 0, 24 + length as u8]);
-    ip[4..10].copy_from_slice(&[0, 0, 0x40, 0, 1, PROTOCOL_IGMP]);
-    ip[16..20].copy_from_slice(&target.octets());
-    ip[20..24].copy_from_slice(&ROUTER_ALERT);
-    let sum = checksum::checksum(ip);
-    ip[10..12].copy_from_slice(&sum.to_be_bytes());
-    world.run.pool.frame(&bytes[..38 + length])
-}
-
-/// Says that the bridge's own host listens to the snoopers' group.
-pub(super) fn report(world: &mut World, bridge: DeviceId) {
-    let mut bytes = [0; 8];
-    let joined = igmp::Record { kind: record::TO_EXCLUDE, group: ALL_SNOOPERS, sources: &[] };
-    if joined.emit(&mut bytes).is_none() || !world[bridge].is_up() {
-        return;
-    }
-    let Ok(records) = igmp::Records::new(1, &bytes) else { return };
-    if let Some(frame) = frame(world, bridge, ALL_REPORTERS, &Igmp::ReportV3 { records }) {
-        world.forward(bridge, Step::Transmit, frame);
-    }
-}
-
 /// Asks who listens, to a group or to any: through a port, or the bridge's own host (`__br_multicast_send_query`).
 pub(super) fn ask(world: &mut World, bridge: DeviceId, port: Option<DeviceId>, group: Option<Ipv4Addr>) {
     const ROBUSTNESS: u8 = 2;
@@ -444,7 +406,9 @@ pub(super) fn ask(world: &mut World, bridge: DeviceId, port: Option<DeviceId>, g
     let v3 =
         newest.then_some(igmp::QueryV3 { suppress: false, robustness: ROBUSTNESS, interval, sources: &[] });
     let message = Igmp::Query { max_response: code, group: group.unwrap_or(Ipv4Addr::UNSPECIFIED), v3 };
-    let Some(frame) = frame(world, bridge, ALL_HOSTS, &message) else { return };
+    let own = world[bridge].address;
+    let bytes = crate::host::igmp::frame(own, Ipv4Addr::UNSPECIFIED, ALL_HOSTS, &message);
+    let Some(frame) = world.run.pool.frame(&bytes) else { return };
     let place = if newest { count::V3_QUERIES } else { count::V2_QUERIES };
     let heard = Heard { bridge, port, vid: 0, source: world[bridge].address };
     match port {

@@ -36,8 +36,6 @@ pub(super) const OTHER_QUERIER: TimerId = 7 << NUMBER_BITS;
 pub(super) const OTHER_QUERIER6: TimerId = OTHER_QUERIER + 1;
 /// The next member of a group that ends.
 pub(super) const MEMBERS: TimerId = OTHER_QUERIER + 2;
-/// The next report that the bridge itself listens to the snoopers' group.
-pub(super) const REPORT: TimerId = OTHER_QUERIER + 3;
 
 /// A timer went off.
 pub(super) fn go_off(world: &mut World, bridge: DeviceId, timer: TimerId) {
@@ -49,7 +47,6 @@ pub(super) fn go_off(world: &mut World, bridge: DeviceId, timer: TimerId) {
         (_, NOTICE) => stp::notice_again(world, bridge),
         (_, CLEARING) => table::clear(world, bridge, CLEARING),
         (_, MEMBERS) => multicast::end_members(world, bridge),
-        (_, REPORT) => multicast::report_again(world, bridge),
         (of_port::QUERY, _) => multicast::query_again(world, bridge, port),
         (kind, _) => {
             let Some(port) = port else { return };
