@@ -19,6 +19,7 @@ pub mod lladdr;
 pub mod maddress;
 pub mod monitor;
 pub mod neighbour;
+pub mod netconf;
 pub mod netns;
 pub mod options;
 #[cfg(test)]
@@ -67,7 +68,7 @@ static OBJECTS: &[(&str, Option<Run>)] = &[
     ("mroute", None),
     ("mrule", None),
     ("netns", Some(netns::run)),
-    ("netconf", None),
+    ("netconf", Some(netconf::run)),
     ("vrf", None),
     ("sr", None),
     ("nexthop", None),
@@ -169,7 +170,7 @@ mod tests {
                 1,
             ),
             ("mon foo", "Argument \"foo\" is unknown, try \"ip monitor help\".\n", 255),
-            ("mon prefix", "netloom: \"ip monitor prefix\" is not built yet\n", 2),
+            ("mon stats", "netloom: \"ip monitor stats\" is not built yet\n", 2),
         ];
         for (line, want, status) in cases {
             let mut host = TestHost::default();

@@ -3,14 +3,13 @@
 //! Events come on a channel of their own, so that questions (what is the name of index 7?) lose none. Names of links
 //! and namespaces are read once at the start and then kept by what the events say, so a name that is gone when its
 //! last event is read still shows. Output is text whatever the options say, as in the tool.
-//! Left out: routes of multicast, prefixes, settings, next hops and statistics; without a word the tool watches these
-//! too.
+//! Left out: routes of multicast, next hops and statistics; without a word the tool watches these too.
 
 use crate::context::{AF_INET, AF_INET6, AF_MPLS, AF_UNSPEC, Context};
 use crate::link_show::{Filter, show};
 use crate::netns::show_nsid;
 use crate::time::stamp;
-use crate::{address, neighbour, route, rule};
+use crate::{address, neighbour, netconf, route, rule};
 use rtnl::attr::Builder;
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
@@ -20,12 +19,18 @@ use rtnl::object::link::{
     IFLA_EXT_MASK, Ifinfo, RTEXT_FILTER_VF, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTNLGRP_LINK,
 };
 use rtnl::object::neigh::{Ndmsg, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH, RTNLGRP_NEIGH};
+use rtnl::object::netconf::{
+    RTM_DELNETCONF, RTM_NEWNETCONF, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_MPLS_NETCONF,
+};
 use rtnl::object::netns::{RTM_DELNSID, RTM_NEWNSID, RTNLGRP_NSID};
+use rtnl::object::prefix::*;
 use rtnl::object::route::{
     RTM_DELROUTE, RTM_F_CLONED, RTM_NEWROUTE, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE, RTNLGRP_MPLS_ROUTE,
     Rtmsg,
 };
 use rtnl::object::rule::{RTM_DELRULE, RTM_NEWRULE, RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE};
+use rtnl::prefix::attr_text;
+use rtnl::table::Tb;
 use rtnl::words::{Matching, Stop, Words, matches};
 
 const USAGE: &str = "\
@@ -57,6 +62,8 @@ const ADDRESSES: &[(u8, u32)] = &[(AF_INET, RTNLGRP_IPV4_IFADDR), (AF_INET6, RTN
 const ROUTES: &[(u8, u32)] =
     &[(AF_INET, RTNLGRP_IPV4_ROUTE), (AF_INET6, RTNLGRP_IPV6_ROUTE), (AF_MPLS, RTNLGRP_MPLS_ROUTE)];
 const RULES: &[(u8, u32)] = &[(AF_INET, RTNLGRP_IPV4_RULE), (AF_INET6, RTNLGRP_IPV6_RULE)];
+const SETTINGS: &[(u8, u32)] =
+    &[(AF_INET, RTNLGRP_IPV4_NETCONF), (AF_INET6, RTNLGRP_IPV6_NETCONF), (AF_MPLS, RTNLGRP_MPLS_NETCONF)];
 
 /// The words in the order in which they are tried.
 static WORDS: &[(&str, Matching, Does)] = &[
@@ -66,9 +73,9 @@ static WORDS: &[(&str, Matching, Does)] = &[
     ("address", Matching::Prefix, Does::Object(ADDRESSES)),
     ("route", Matching::Prefix, Does::Object(ROUTES)),
     ("mroute", Matching::Prefix, Does::Object(&[])),
-    ("prefix", Matching::Prefix, Does::Object(&[])),
+    ("prefix", Matching::Prefix, Does::Object(&[(AF_INET6, RTNLGRP_IPV6_PREFIX)])),
     ("neigh", Matching::Prefix, Does::Object(&[(AF_UNSPEC, RTNLGRP_NEIGH)])),
-    ("netconf", Matching::Prefix, Does::Object(&[])),
+    ("netconf", Matching::Prefix, Does::Object(SETTINGS)),
     ("rule", Matching::Prefix, Does::Object(RULES)),
     ("nsid", Matching::Prefix, Does::Object(&[(AF_UNSPEC, RTNLGRP_NSID)])),
     ("nexthop", Matching::Prefix, Does::Object(&[])),
@@ -212,6 +219,15 @@ fn accept(ctx: &mut Context<'_>, message: &Message<'_>, watch: &Watch<'_>, sende
         }
         RTM_NEWADDR | RTM_DELADDR => accept_address(ctx, message, watch, sender),
         RTM_NEWROUTE | RTM_DELROUTE => accept_route(ctx, message, watch, sender),
+        RTM_NEWNETCONF | RTM_DELNETCONF => {
+            show_headers(ctx, watch, "[NETCONF]", sender);
+            let (family, ifindex) = (ctx.options.family, watch.filter.ifindex);
+            netconf::show(ctx, message, netconf::Filter { family, ifindex });
+        }
+        RTM_NEWPREFIX => {
+            show_headers(ctx, watch, "[PREFIX]", sender);
+            show_prefix(ctx, message);
+        }
         RTM_NEWNEIGH | RTM_DELNEIGH | RTM_GETNEIGH => accept_neighbour(ctx, message, watch, sender),
         RTM_NEWRULE | RTM_DELRULE => {
             show_headers(ctx, watch, "[RULE]", sender);
@@ -261,6 +277,36 @@ fn accept_neighbour(ctx: &mut Context<'_>, message: &Message<'_>, watch: &Watch<
     }
 }
 
+/// A prefix that a router advertised.
+fn show_prefix(ctx: &mut Context<'_>, message: &Message<'_>) {
+    let Some(prefix) = Prefixmsg::decode(message) else { return };
+    let family = ctx.options.family;
+    if family != AF_UNSPEC && family != prefix.family {
+        return;
+    }
+    if prefix.family != AF_INET6 {
+        return ctx.host.err(&format!("incorrect protocol family: {}\n", prefix.family));
+    }
+    if prefix.kind != ND_OPT_PREFIX_INFORMATION {
+        return ctx.host.err(&format!("wrong ND type {}\n", prefix.kind));
+    }
+    let tb = Tb::read(message.attrs(Prefixmsg::SIZE));
+    if let Some(attr) = tb.get(PREFIX_ADDRESS) {
+        // No blank behind the length: that is how the tool has it.
+        ctx.sink.text(&format!("prefix {}/{}", attr_text(AF_INET6, &attr), prefix.length));
+    }
+    let name = ctx.links().name(prefix.ifindex as u32);
+    ctx.sink.text(&format!("dev {name} "));
+    for (flag, word) in [(IF_PREFIX_ONLINK, "onlink "), (IF_PREFIX_AUTOCONF, "autoconf ")] {
+        ctx.sink.text(if prefix.flags & flag != 0 { word } else { "" });
+    }
+    if let Some(attr) = tb.get(PREFIX_CACHEINFO) {
+        let Lifetimes { preferred, valid } = Lifetimes::decode(&attr);
+        ctx.sink.text(&format!("valid {valid} preferred {preferred} "));
+    }
+    ctx.sink.text("\n");
+}
+
 /// What stands in front of an event: the time, the namespace, the label.
 fn show_headers(ctx: &mut Context<'_>, watch: &Watch<'_>, label: &str, sender: Option<i32>) {
     if ctx.options.timestamp {
@@ -294,5 +340,56 @@ fn replay(ctx: &mut Context<'_>, file: &str, watch: &Watch<'_>) -> Result<(), St
     match messages.0 {
         [] => Ok(()),
         _ => Err(Stop::fail(1, "rtnl-from_file: truncated message\n")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::TestHost;
+    use rtnl::attr::Builder;
+    use rtnl::message::Header;
+
+    /// Hears of a prefix, in a message that is cut to a length.
+    fn prefix(ctx: &mut Context<'_>, head: Prefixmsg, length: usize) {
+        let mut out = Builder::new();
+        let start = out.start(Header { kind: RTM_NEWPREFIX, ..Header::default() });
+        head.encode(&mut out);
+        out.ipv6(PREFIX_ADDRESS, "fd00:1::".parse().unwrap());
+        Lifetimes { preferred: 14400, valid: 86400 }.encode(&mut out);
+        out.finish(start);
+        out.bytes.truncate(length.min(out.bytes.len()));
+        let short = (out.bytes.len() as u32).to_ne_bytes();
+        out.bytes[..4].copy_from_slice(&short);
+        let watch = Watch { labels: true, ..Watch::default() };
+        Messages(&out.bytes).for_each(|message| accept(ctx, &message, &watch, None));
+        ctx.flush();
+    }
+
+    /// As iproute2 6.1.0 prints messages of this form that it reads from a file.
+    #[test]
+    fn prefixes_are_shown_as_the_tool_shows_them() {
+        let head = Prefixmsg { family: AF_INET6, ifindex: 10, kind: 3, length: 64, flags: 3 };
+        let cases = [
+            (head, "[PREFIX]prefix fd00:1::/64dev d0 onlink autoconf valid 86400 preferred 14400 \n"),
+            (
+                Prefixmsg { flags: 0xc0, ..head },
+                "[PREFIX]prefix fd00:1::/64dev d0 valid 86400 preferred 14400 \n",
+            ),
+            (Prefixmsg { family: AF_INET, ..head }, "incorrect protocol family: 2\n[PREFIX]"),
+            (Prefixmsg { kind: 5, ..head }, "wrong ND type 5\n[PREFIX]"),
+        ];
+        for (head, want) in cases {
+            let mut host = TestHost::default();
+            let mut ctx = Context::new(&mut host, Default::default(), Default::default()).unwrap();
+            prefix(&mut ctx, head, usize::MAX);
+            drop(ctx);
+            assert_eq!(host.written, want);
+        }
+        let mut host = TestHost::default();
+        let mut ctx = Context::new(&mut host, Default::default(), Default::default()).unwrap();
+        prefix(&mut ctx, head, 28);
+        drop(ctx);
+        assert_eq!(host.written, "[PREFIX]dev d0 onlink autoconf \n");
     }
 }

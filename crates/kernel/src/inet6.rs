@@ -12,9 +12,10 @@ use crate::host::conf::{IPV6, NEIGHBOUR, Values, v6};
 use crate::host::duplicates::{begin_search, run_search};
 use crate::host::fib6::{self, ADDRESS_METRIC, kernel_route, key};
 use crate::host::joined::{Joined, join_solicited, join6 as join, leave_solicited, leave6 as leave};
-use crate::host::{HostTimer, neighbour};
+use crate::host::{AF_INET6, HostTimer, neighbour};
 use crate::link::Event;
 use crate::netns::NetnsId;
+use crate::rtnl::netconf::{self, Whose};
 use crate::world::{Instant, World};
 use rtnl::errno::Errno;
 use rtnl::object::addr::*;
@@ -115,6 +116,10 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
                 up(world, id, true);
             }
         }
+        Event::ChangeName if world[id].inet6.is_some() => {
+            netconf::announce_gone(world, id, AF_INET6);
+            netconf::announce_device(world, id, AF_INET6);
+        }
         Event::ChangeAddress => neighbour::flush_device(world, id, false, Some(true)),
         _ => {}
     }
@@ -136,6 +141,7 @@ fn init(world: &mut World, id: DeviceId) {
     let (addresses, groups) = (Vec::new(), Joined::default());
     let inet6 = Inet6 { conf, neighbours, addresses, groups, ready: false, solicitations: 0 };
     world[id].inet6 = Some(Box::new(inet6));
+    netconf::announce_device(world, id, AF_INET6);
     for group in ALL_NODES {
         join(world, id, group);
     }
@@ -364,6 +370,7 @@ fn down(world: &mut World, id: DeviceId, for_good: bool) {
             leave(world, id, group);
         }
         world.cancel_host_timer(netns, HostTimer::Lifetimes6(id));
+        netconf::announce_gone(world, id, AF_INET6);
         world[id].inet6 = None;
     }
 }
@@ -425,6 +432,8 @@ fn forwarding_changed(world: &mut World, id: DeviceId, on: bool) {
             leave_anycast(world, id, &address);
         }
     }
+    let netns = world[id].netns;
+    netconf::announce(world, netns, AF_INET6, Whose::Device(id), v6::FORWARDING);
 }
 
 fn anycast_of(address: &Address) -> Option<Ipv6Addr> {

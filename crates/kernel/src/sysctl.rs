@@ -6,7 +6,9 @@
 
 use crate::device::DeviceId;
 use crate::host::conf::{self, Setting, Values, v4, v6};
+use crate::host::{AF_INET, AF_INET6};
 use crate::netns::NetnsId;
+use crate::rtnl::netconf::{self, Whose};
 use crate::world::World;
 use rtnl::errno::Errno;
 
@@ -27,14 +29,6 @@ impl Room {
             Room::Neigh4 | Room::Neigh6 => conf::NEIGHBOUR,
         }
     }
-}
-
-/// Whose setting it is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Whose {
-    All,
-    Default,
-    Device(DeviceId),
 }
 
 /// Where a value is kept.
@@ -67,7 +61,8 @@ fn find(world: &World, netns: NetnsId, name: &str) -> Result<Place, Errno> {
     let place = conf::find(room.table(), setting).ok_or(Errno::ENOENT)?;
     let neighbours = matches!(room, Room::Neigh4 | Room::Neigh6);
     let whose = match device {
-        "all" if neighbours => return Err(Errno::ENOENT),
+        // The defaults of neighbours are the first namespace's alone, and commands do not run in that one.
+        "all" | "default" if neighbours => return Err(Errno::ENOENT),
         "all" => Whose::All,
         "default" => Whose::Default,
         name => Whose::Device(world.by_name(netns, name.as_bytes()).ok_or(Errno::ENOENT)?),
@@ -118,26 +113,61 @@ fn values_mut(world: &mut World, netns: NetnsId, place: Place) -> Result<&mut Va
     })
 }
 
+/// The value of a text (`proc_dointvec`): decimal, octal behind a `0` or hexadecimal behind `0x`; a second word is
+/// passed over.
+fn parse(text: &str) -> Option<i32> {
+    let word = text.split_whitespace().next()?;
+    let (sign, digits) = word.strip_prefix('-').map_or((1, word), |digits| (-1, digits));
+    let value = match digits {
+        _ if digits.starts_with(['+', '-']) => return None,
+        _ if digits.starts_with("0x") => i64::from_str_radix(&digits[2..], 16).ok()?,
+        _ if digits.len() > 1 && digits.starts_with('0') => i64::from_str_radix(digits, 8).ok()?,
+        _ => digits.parse::<i64>().ok()?,
+    };
+    i32::try_from(sign * value).ok()
+}
+
+/// What a setting may be set to.
+fn limits(place: Place) -> (i32, i32) {
+    match place {
+        Place::Netns(at) => conf::NETNS[at].limits,
+        Place::Of(room, _, at) => room.table()[at].limits,
+    }
+}
+
 /// Sets a setting.
 pub(crate) fn set(world: &mut World, netns: NetnsId, name: &str, value: &str) -> Result<(), Errno> {
     let place = find(world, netns, name)?;
-    let value = value.split_whitespace().next().unwrap_or("");
-    let value: i32 = value.parse().map_err(|_| Errno::EINVAL)?;
+    let (least, most) = limits(place);
+    if (least, most) == conf::READ_ONLY {
+        return Err(Errno::EACCES);
+    }
+    let value = parse(value).filter(|value| (least..=most).contains(value)).ok_or(Errno::EINVAL)?;
     let old = values(world, netns, place)?.get(number(place));
     if let Place::Of(Room::Conf6, _, v6::ADDR_GEN_MODE) = place {
         // 2 needs a secret that nobody has set.
-        if !(0..=3).contains(&value) || value == 2 {
+        if value == 2 {
             return Err(Errno::EINVAL);
         }
     }
     values_mut(world, netns, place)?.set(number(place), value);
     let Place::Of(room, whose, at) = place else { return Ok(()) };
     match (room, at) {
-        (Room::Conf4, v4::FORWARDING) => spread_forwarding4(world, netns, whose, value),
+        (Room::Conf4, v4::FORWARDING) if old != value => forwarding4(world, netns, whose, value),
+        (Room::Conf4, v4::FORWARDING) => {}
         (Room::Conf6, v6::DISABLE_IPV6 | v6::FORWARDING | v6::ADDR_GEN_MODE) => {
             spread6(world, netns, whose, at, old, value);
         }
-        (Room::Conf4 | Room::Neigh4, _) if whose == Whose::Default => inherit4(world, netns, room, at, value),
+        (Room::Conf6, v6::IGNORE_ROUTES_WITH_LINKDOWN) => linkdown6(world, netns, whose, old, value),
+        (Room::Conf6, _) if old != value => netconf::announce(world, netns, AF_INET6, whose, at),
+        (Room::Conf4 | Room::Neigh4, _) => {
+            if whose == Whose::Default {
+                inherit4(world, netns, room, at, value);
+            }
+            if room == Room::Conf4 && old != value {
+                netconf::announce(world, netns, AF_INET, whose, at);
+            }
+        }
         _ => {}
     }
     world.settle();
@@ -165,20 +195,23 @@ fn inherit4(world: &mut World, netns: NetnsId, room: Room, at: usize, value: i32
     }
 }
 
-/// Forwarding for all is forwarding by default and on every device (`inet_forward_change`).
-fn spread_forwarding4(world: &mut World, netns: NetnsId, whose: Whose, value: i32) {
-    if whose == Whose::Default {
-        return inherit4(world, netns, Room::Conf4, v4::FORWARDING, value);
-    }
+/// Forwarding for all is forwarding by default and on every device, and then no redirects are taken
+/// (`inet_forward_change`).
+fn forwarding4(world: &mut World, netns: NetnsId, whose: Whose, value: i32) {
+    let told = |world: &mut World, whose| netconf::announce(world, netns, AF_INET, whose, v4::FORWARDING);
+    told(world, whose);
     if whose != Whose::All {
         return;
     }
     if let Ok(space) = world.space_mut(netns) {
+        space.stack.all4.set(v4::ACCEPT_REDIRECTS, i32::from(value == 0));
         space.stack.default4.set(v4::FORWARDING, value);
     }
+    told(world, Whose::Default);
     for id in devices(world, netns) {
         if let Some(inet) = world[id].inet.as_mut() {
             inet.conf.set(v4::FORWARDING, value);
+            told(world, Whose::Device(id));
         }
     }
 }
@@ -186,11 +219,17 @@ fn spread_forwarding4(world: &mut World, netns: NetnsId, whose: Whose, value: i3
 /// The settings of IPv6 that reach further than where they were made (`addrconf_disable_ipv6`,
 /// `addrconf_fixup_forwarding`).
 fn spread6(world: &mut World, netns: NetnsId, whose: Whose, at: usize, old: i32, value: i32) {
+    let is_news = |old: i32| (old != 0) != (value != 0) && at == v6::FORWARDING;
+    let told = |world: &mut World, whose| netconf::announce(world, netns, AF_INET6, whose, at);
     match whose {
+        Whose::Default if is_news(old) => told(world, whose),
         Whose::Default => {}
         Whose::All => {
-            if let Ok(space) = world.space_mut(netns) {
-                space.stack.default6.set(at, value);
+            let Ok(space) = world.space_mut(netns) else { return };
+            let before = space.stack.default6.get(at);
+            space.stack.default6.set(at, value);
+            if is_news(before) {
+                told(world, Whose::Default);
             }
             for id in devices(world, netns) {
                 let Some(inet6) = world[id].inet6.as_mut() else { continue };
@@ -198,8 +237,33 @@ fn spread6(world: &mut World, netns: NetnsId, whose: Whose, at: usize, old: i32,
                 inet6.conf.set(at, value);
                 crate::inet6::setting_changed(world, id, at, before);
             }
+            if is_news(old) {
+                told(world, whose);
+            }
         }
         Whose::Device(id) => crate::inet6::setting_changed(world, id, at, old),
+    }
+}
+
+/// The same for routes without carrier; a single link's setting is no news (`addrconf_fixup_linkdown`).
+fn linkdown6(world: &mut World, netns: NetnsId, whose: Whose, old: i32, value: i32) {
+    let at = v6::IGNORE_ROUTES_WITH_LINKDOWN;
+    let is_news = |old: i32| (old != 0) != (value != 0);
+    if whose == Whose::All {
+        if let Ok(space) = world.space_mut(netns) {
+            space.stack.default6.set(at, value);
+        }
+        for id in devices(world, netns) {
+            let Some(inet6) = world[id].inet6.as_mut() else { continue };
+            let before = inet6.conf.get(at);
+            inet6.conf.set(at, value);
+            if is_news(before) {
+                netconf::announce(world, netns, AF_INET6, Whose::Device(id), at);
+            }
+        }
+    }
+    if is_news(old) && !matches!(whose, Whose::Device(_)) {
+        netconf::announce(world, netns, AF_INET6, whose, at);
     }
 }
 

@@ -14,30 +14,43 @@ pub(crate) struct Setting {
     pub default: i32,
     pub all: i32,
     pub loopback: i32,
+    /// The least and the largest value that may be set.
+    pub limits: (i32, i32),
 }
 
+const ANY: (i32, i32) = (i32::MIN, i32::MAX);
+/// Nothing may be set.
+pub(crate) const READ_ONLY: (i32, i32) = (1, 0);
+
 const fn row(name: &'static str, default: i32) -> Setting {
-    Setting { name, default, all: default, loopback: default }
+    odd(name, default, default, default)
 }
 
 const fn odd(name: &'static str, default: i32, all: i32, loopback: i32) -> Setting {
-    Setting { name, default, all, loopback }
+    Setting { name, default, all, loopback, limits: ANY }
+}
+
+const fn within(name: &'static str, default: i32, limits: (i32, i32)) -> Setting {
+    Setting { limits, ..row(name, default) }
 }
 
 /// Places in [`IPV4`] that the kernel looks at.
 #[allow(missing_docs)]
 pub(crate) mod v4 {
     pub(crate) const ACCEPT_LOCAL: usize = 0;
+    pub(crate) const ACCEPT_REDIRECTS: usize = 1;
     pub(crate) const ARP_ACCEPT: usize = 3;
     pub(crate) const ARP_ANNOUNCE: usize = 4;
     pub(crate) const ARP_EVICT_NOCARRIER: usize = 5;
     pub(crate) const ARP_FILTER: usize = 6;
     pub(crate) const ARP_IGNORE: usize = 7;
     pub(crate) const ARP_NOTIFY: usize = 8;
+    pub(crate) const BC_FORWARDING: usize = 9;
     pub(crate) const DROP_GRATUITOUS_ARP: usize = 13;
     pub(crate) const FORWARDING: usize = 16;
     pub(crate) const IGNORE_ROUTES_WITH_LINKDOWN: usize = 19;
     pub(crate) const IGMPV3_UNSOLICITED_REPORT_INTERVAL: usize = 18;
+    pub(crate) const MC_FORWARDING: usize = 21;
     pub(crate) const PROMOTE_SECONDARIES: usize = 23;
     pub(crate) const PROXY_ARP: usize = 24;
     pub(crate) const PROXY_ARP_PVLAN: usize = 25;
@@ -68,7 +81,7 @@ pub(crate) static IPV4: &[Setting] = &[
     row("igmpv3_unsolicited_report_interval", 1000),
     row("ignore_routes_with_linkdown", 0),
     row("log_martians", 0),
-    row("mc_forwarding", 0),
+    within("mc_forwarding", 0, READ_ONLY),
     row("medium_id", 0),
     row("promote_secondaries", 0),
     row("proxy_arp", 0),
@@ -104,15 +117,15 @@ pub(crate) mod v6 {
 pub(crate) static IPV6: &[Setting] = &[
     odd("accept_dad", 1, 0, -1),
     row("accept_ra", 1),
-    row("addr_gen_mode", 0),
+    within("addr_gen_mode", 0, (0, 3)),
     row("autoconf", 1),
     row("dad_transmits", 1),
     row("disable_ipv6", 0),
     row("forwarding", 0),
-    row("hop_limit", 64),
+    within("hop_limit", 64, (1, 255)),
     row("ignore_routes_with_linkdown", 0),
     row("keep_addr_on_down", 0),
-    odd("mtu", 1280, 1280, 65536),
+    Setting { limits: (1280, i32::MAX), ..odd("mtu", 1280, 1280, 65536) },
     row("ndisc_notify", 0),
     row("proxy_ndp", 0),
     row("router_solicitations", -1),
@@ -189,7 +202,7 @@ pub(crate) static NETNS: &[Setting] = &[
     row("net.ipv4.icmp_echo_ignore_broadcasts", 1),
     row("net.ipv4.icmp_ratelimit", 1000),
     row("net.ipv4.icmp_ratemask", 6168),
-    row("net.ipv4.ip_default_ttl", 64),
+    within("net.ipv4.ip_default_ttl", 64, (1, 255)),
     row("net.ipv4.ip_nonlocal_bind", 0),
     row("net.ipv6.icmp.echo_ignore_all", 0),
     row("net.ipv6.icmp.ratelimit", 1000),
@@ -282,6 +295,9 @@ mod tests {
             (IPV4, v4::FORWARDING, "forwarding"),
             (IPV4, v4::IGNORE_ROUTES_WITH_LINKDOWN, "ignore_routes_with_linkdown"),
             (IPV4, v4::PROMOTE_SECONDARIES, "promote_secondaries"),
+            (IPV4, v4::ACCEPT_REDIRECTS, "accept_redirects"),
+            (IPV4, v4::BC_FORWARDING, "bc_forwarding"),
+            (IPV4, v4::MC_FORWARDING, "mc_forwarding"),
             (IPV4, v4::PROXY_ARP, "proxy_arp"),
             (IPV4, v4::PROXY_ARP_PVLAN, "proxy_arp_pvlan"),
             (IPV4, v4::ROUTE_LOCALNET, "route_localnet"),

@@ -32,6 +32,17 @@ impl Wanted {
         if self.kind == RTN_LOCAL { RT_SCOPE_HOST } else { RT_SCOPE_LINK }
     }
 
+    /// When it goes among those that an address takes along (`fib_del_ifaddr`): the secondaries' own addresses, the
+    /// network, its broadcasts, and the address itself.
+    fn turn(&self) -> u8 {
+        match self.kind {
+            RTN_LOCAL if self.prefix == prefix(self.prefsrc, 32) => 3,
+            RTN_LOCAL if self.prefix.1 == 0 => 0,
+            RTN_BROADCAST => 2,
+            _ => 1,
+        }
+    }
+
     fn is(&self, route: &Route, device: DeviceId) -> bool {
         route.kind == self.kind
             && route.scope == self.scope()
@@ -157,7 +168,9 @@ pub(crate) fn address_came(world: &mut World, id: DeviceId, address: &Address) {
 /// route through the link.
 pub(crate) fn addresses_went(world: &mut World, id: DeviceId, before: &[Wanted]) {
     let now = wanted(world, id);
-    for wanted in before.iter().filter(|wanted| !now.contains(wanted)) {
+    let mut going: Vec<&Wanted> = before.iter().filter(|wanted| !now.contains(wanted)).collect();
+    going.sort_by_key(|wanted| wanted.turn());
+    for wanted in going {
         remove(world, id, wanted);
     }
     for wanted in now.iter().filter(|wanted| !before.contains(wanted)) {

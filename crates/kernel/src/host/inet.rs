@@ -6,10 +6,11 @@
 
 use super::conf::{IPV4, NEIGHBOUR, Values, v4};
 use super::joined::{ALL_HOSTS, Joined, join, leave};
-use super::{HostTimer, arp, fib4, fib4_sync, igmp, neighbour};
+use super::{AF_INET, HostTimer, arp, fib4, fib4_sync, igmp, neighbour};
 use crate::device::{Device, DeviceId};
 use crate::link::Event;
 use crate::netns::NetnsId;
+use crate::rtnl::netconf;
 use crate::world::{Instant, World};
 use rtnl::errno::Errno;
 use rtnl::object::addr::*;
@@ -114,6 +115,7 @@ fn init(world: &mut World, id: DeviceId) {
     let device = &mut world[id];
     device.inet = Some(Box::new(inet));
     note_noarp(device);
+    netconf::announce_device(world, id, AF_INET);
     if world[id].is_up() {
         join(world, id, ALL_HOSTS);
     }
@@ -213,6 +215,9 @@ fn rename(world: &mut World, id: DeviceId) {
             crate::rtnl::addr::announce(world, id, RTM_NEWADDR, &address);
         }
     }
+    // The settings' names hold the link's.
+    netconf::announce_gone(world, id, AF_INET);
+    netconf::announce_device(world, id, AF_INET);
 }
 
 fn destroy(world: &mut World, id: DeviceId) {
@@ -232,6 +237,7 @@ fn destroy(world: &mut World, id: DeviceId) {
     let netns = world[id].netns;
     igmp::down(world, id);
     world.cancel_host_timer(netns, HostTimer::Lifetimes(id));
+    netconf::announce_gone(world, id, AF_INET);
     world[id].inet = None;
 }
 

@@ -15,6 +15,7 @@ use rtnl::object::brvlan::{RTM_DELVLAN, RTM_GETVLAN, RTM_NEWVLAN};
 use rtnl::object::link::*;
 use rtnl::object::mdb::{RTM_DELMDB, RTM_GETMDB, RTM_NEWMDB};
 use rtnl::object::neigh::{RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH};
+use rtnl::object::netconf::RTM_GETNETCONF;
 use rtnl::object::netns::{RTM_DELNSID, RTM_GETNSID, RTM_NEWNSID};
 use rtnl::object::route::{RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE};
 use rtnl::object::rule::{RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE};
@@ -34,6 +35,7 @@ pub(crate) mod link6;
 pub(crate) mod lookup4;
 pub(crate) mod mdb;
 pub(crate) mod neigh;
+pub(crate) mod netconf;
 pub(crate) mod netns;
 pub(crate) mod pieces;
 pub(crate) mod property;
@@ -115,6 +117,8 @@ fn dispatch(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<()
         RTM_DELNEIGH => neigh::delete(world, asker, message),
         RTM_GETNEIGH if dump => neigh::dump(world, asker, message),
         RTM_GETNEIGH => neigh::get(world, asker, message),
+        RTM_GETNETCONF if dump => netconf::dump(world, asker, message),
+        RTM_GETNETCONF => netconf::get(world, asker, message),
         RTM_NEWNSID => netns::new(world, asker, message),
         RTM_GETNSID if dump => netns::start_dump(world, asker, message),
         RTM_GETNSID => netns::get(world, asker, message),

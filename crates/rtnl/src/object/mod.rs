@@ -7,6 +7,8 @@ pub mod fdb;
 pub mod link;
 pub mod mdb;
 pub mod neigh;
+pub mod netconf;
 pub mod netns;
+pub mod prefix;
 pub mod route;
 pub mod rule;
