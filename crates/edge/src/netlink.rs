@@ -15,20 +15,22 @@ use nix::errno::Errno as Os;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, recvmsg, sendto,
-    setsockopt, socket, sockopt,
+    AddressFamily, ControlMessageOwned, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind,
+    recvmsg, sendto, setsockopt, socket, sockopt,
 };
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
 use std::cell::Cell;
 use std::io::IoSliceMut;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::rc::{Rc, Weak};
 
 /// What the kernel may queue for us, and the largest datagram that we read.
 const RECEIVE: usize = 1 << 20;
 /// What we may have on the way to the kernel.
 const SEND: usize = 32 << 10;
+/// The option that has messages of other namespaces come in, and the type of what tells the namespace of one.
+const NETLINK_LISTEN_ALL_NSID: libc::c_int = 8;
 /// The option that has requests for dumps checked, and their filters heeded.
 const NETLINK_GET_STRICT_CHK: libc::c_int = 12;
 
@@ -38,7 +40,7 @@ pub(crate) fn errno(os: Os) -> Errno {
 }
 
 /// Calls again as long as a signal interrupts the call.
-fn unbroken<T>(mut call: impl FnMut() -> nix::Result<T>) -> Result<T, Errno> {
+pub(crate) fn unbroken<T>(mut call: impl FnMut() -> nix::Result<T>) -> Result<T, Errno> {
     loop {
         match call() {
             Err(Os::EINTR) => {}
@@ -78,6 +80,9 @@ impl Socket {
 pub struct Netlink {
     socket: Rc<Socket>,
     buffer: Vec<u8>,
+    /// Room for what comes beside a message; none unless messages of other namespaces come in.
+    beside: Vec<u8>,
+    sender: Option<i32>,
 }
 
 /// What [`wait`] needs of a channel that someone else owns; it does not keep the channel open.
@@ -106,7 +111,7 @@ impl Netlink {
         let _ = socket.set(libc::NETLINK_EXT_ACK, 1);
         let _ = socket.set(NETLINK_GET_STRICT_CHK, 1);
         bind(socket.fd.as_raw_fd(), &NetlinkAddr::new(0, 0)).map_err(errno)?;
-        Ok(Netlink { socket: Rc::new(socket), buffer: vec![0; RECEIVE] })
+        Ok(Netlink { socket: Rc::new(socket), buffer: vec![0; RECEIVE], beside: Vec::new(), sender: None })
     }
 
     /// What [`wait`] needs to watch this channel.
@@ -127,19 +132,14 @@ impl Channel for Netlink {
         let fd = self.socket.fd.as_raw_fd();
         let flags = if self.socket.listens.get() { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
         loop {
-            let (length, cut, sender) = unbroken(|| {
-                let mut slices = [IoSliceMut::new(&mut self.buffer)];
-                let message = recvmsg::<NetlinkAddr>(fd, &mut slices, None, flags)?;
-                let cut = message.flags.contains(MsgFlags::MSG_TRUNC);
-                Ok((message.bytes, cut, message.address.map_or(0, |address| address.pid())))
-            })?;
-            if sender != 0 {
+            let got = unbroken(|| self.receive_one(fd, flags))?;
+            if got.sender != 0 {
                 continue;
             }
-            if cut {
+            if got.cut {
                 return Err(Errno::EMSGSIZE);
             }
-            datagram.extend_from_slice(&self.buffer[..length]);
+            datagram.extend_from_slice(&self.buffer[..got.length]);
             return Ok(());
         }
     }
@@ -150,6 +150,57 @@ impl Channel for Netlink {
         self.socket.listens.set(true);
         Ok(())
     }
+
+    fn listen_all(&mut self) -> Result<(), Errno> {
+        self.socket.set(NETLINK_LISTEN_ALL_NSID, 1)?;
+        self.beside = nix::cmsg_space!(libc::c_int);
+        Ok(())
+    }
+
+    fn set_room(&mut self, bytes: u32) -> Result<(), Errno> {
+        let bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+        setsockopt(&self.socket.fd, sockopt::RcvBuf, &bytes).map_err(errno)
+    }
+
+    fn sender(&self) -> Option<i32> {
+        self.sender
+    }
+}
+
+/// What lies in the buffer.
+struct Received {
+    length: usize,
+    /// Whether it was longer.
+    cut: bool,
+    /// The port that sent it; the kernel's is 0.
+    sender: u32,
+}
+
+impl Netlink {
+    /// Reads a datagram into the buffer, and the namespace that it comes from.
+    fn receive_one(&mut self, fd: RawFd, flags: MsgFlags) -> nix::Result<Received> {
+        let mut slices = [IoSliceMut::new(&mut self.buffer)];
+        let beside = Some(self.beside.as_mut_slice()).filter(|room| !room.is_empty());
+        let hears_all = beside.is_some();
+        let message = recvmsg::<NetlinkAddr>(fd, &mut slices, beside, flags)?;
+        // Nothing is told beside a message of our own namespace.
+        let beside = if hears_all { message.cmsgs().ok() } else { None };
+        self.sender = beside.and_then(|mut beside| beside.find_map(|told| namespace(&told)));
+        let cut = message.flags.contains(MsgFlags::MSG_TRUNC);
+        Ok(Received {
+            length: message.bytes,
+            cut,
+            sender: message.address.map_or(0, |address| address.pid()),
+        })
+    }
+}
+
+/// The identifier of a namespace, if this is what is told.
+fn namespace(told: &ControlMessageOwned) -> Option<i32> {
+    let ControlMessageOwned::Unknown(told) = told else { return None };
+    let header = (told.cmsg_header.cmsg_level, told.cmsg_header.cmsg_type);
+    let number = told.data_bytes.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes));
+    number.filter(|_| header == (libc::SOL_NETLINK, NETLINK_LISTEN_ALL_NSID))
 }
 
 /// Waits until something lies in one of the channels that joined a group. Says whether any is open: without one
@@ -166,7 +217,7 @@ pub fn wait(watches: &[Watch]) -> bool {
 mod tests {
     use super::*;
     use rtnl::client::Client;
-    use rtnl::message::Message;
+    use rtnl::message::Messages;
 
     const RTM_NEWLINK: u16 = 16;
     const RTM_GETLINK: u16 = 18;
@@ -175,11 +226,11 @@ mod tests {
     fn a_dump_of_links_names_lo() {
         let mut channel = Netlink::open().unwrap();
         let mut names = Vec::new();
-        let mut each = |message: &Message<'_>| {
+        let dump = Client::new(&mut channel).dump(RTM_GETLINK, &[0; 16]).unwrap();
+        for message in dump.parts.iter().flat_map(|part| Messages(part)) {
             assert_eq!(message.header.kind, RTM_NEWLINK);
             names.extend(message.attrs(16).find(3).map(|name| name.text().into_owned()));
-        };
-        Client::new(&mut channel).dump(RTM_GETLINK, &[0; 16], &mut each).unwrap();
+        }
         assert!(names.iter().any(|name| name == "lo"), "{names:?}");
     }
 

@@ -10,11 +10,12 @@
 //! Limits: a process that is killed between the creation of the file and the mount leaves a file without a
 //! namespace, because Linux cannot do both at once; `delete` removes it.
 
-use crate::netlink::errno;
+use crate::netlink::{errno, unbroken};
 use crate::system;
 use nix::fcntl::{Flock, FlockArg, OFlag, open as open_file};
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::stat::Mode;
 use rtnl::errno::Errno;
 use std::fs;
@@ -134,6 +135,46 @@ pub fn identify(pid: Option<u32>) -> Result<Vec<String>, Errno> {
     };
     names.retain(|name| identity(&Path::new(DIRECTORY).join(name)) == Ok(wanted));
     Ok(names)
+}
+
+/// A name that came or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The name.
+    pub name: String,
+    /// Whether it came.
+    pub added: bool,
+}
+
+/// Hears of names that come and go, whoever makes them.
+#[derive(Debug)]
+pub struct NameWatch(Inotify);
+
+impl NameWatch {
+    /// Begins to listen.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn new() -> Result<NameWatch, Errno> {
+        make_directory()?;
+        let inotify = Inotify::init(InitFlags::IN_CLOEXEC).map_err(errno)?;
+        let wanted = AddWatchFlags::IN_CREATE | AddWatchFlags::IN_DELETE;
+        inotify.add_watch(DIRECTORY, wanted).map_err(errno)?;
+        Ok(NameWatch(inotify))
+    }
+
+    /// Waits for the next changes.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn next(&self) -> Result<Vec<Change>, Errno> {
+        let events = unbroken(|| self.0.read_events())?;
+        let change = |event: nix::sys::inotify::InotifyEvent| {
+            let name = event.name?.to_string_lossy().into_owned();
+            Some(Change { name, added: event.mask.contains(AddWatchFlags::IN_CREATE) })
+        };
+        Ok(events.into_iter().filter_map(change).collect())
+    }
 }
 
 /// The processes in a namespace, in the order of `/proc`.

@@ -7,10 +7,10 @@
 use crate::host::Host;
 use crate::session::Session;
 use rtnl::attr::Builder;
-use rtnl::client::{Client, Links};
+use rtnl::client::{Channel, Client, Links, RefusedDump};
 use rtnl::errno::Errno;
 pub use rtnl::family::{AF_BRIDGE, AF_INET, AF_INET6, AF_MPLS, AF_PACKET, AF_UNSPEC};
-use rtnl::message::{Message, Refusal};
+use rtnl::message::Refusal;
 use rtnl::object::netns::{NETNSA_FD, NETNSA_NSID, RTGENMSG, RTM_GETNSID};
 use rtnl::show::Scene;
 use rtnl::sink::{Format, Sink};
@@ -40,6 +40,8 @@ pub struct Options {
     pub batch: Option<String>,
     /// `-n`: the namespace to enter first.
     pub netns: Option<String>,
+    /// `-rc`: the bytes that may wait in a channel; none leaves that to the host.
+    pub rcvbuf: Option<u32>,
     /// `bridge -compressvlans`: ranges of VLANs are asked for as ranges.
     pub compress_vlans: bool,
 }
@@ -57,6 +59,7 @@ impl Default for Options {
             flush_loops: 10,
             batch: None,
             netns: None,
+            rcvbuf: None,
             compress_vlans: false,
         }
     }
@@ -82,11 +85,18 @@ impl<'h> Context<'h> {
     /// # Errors
     /// The tool's words and status 1 if there is no kernel to talk to.
     pub fn new(host: &'h mut dyn Host, options: Options, format: Format) -> Result<Self, Stop> {
-        let channel = host
-            .channel()
+        let channel = channel(host, &options)
             .map_err(|errno| Stop::exit_with(1, format!("Cannot open netlink socket: {errno}\n")))?;
         let session = Session::new(channel);
         Ok(Context { host, sink: Sink::new(format), options, session, nsid_names: None })
+    }
+
+    /// Opens another channel in the host's current namespace, as the options have it.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn channel(&mut self) -> Result<Box<dyn Channel>, Errno> {
+        channel(self.host, &self.options)
     }
 
     /// Names and indexes of the current namespace's links.
@@ -130,20 +140,25 @@ impl<'h> Context<'h> {
         self.client(|client| client.ask(kind, flags, body)).map_err(|refusal| refused(&refusal))
     }
 
-    /// Asks for a dump and gives its messages, each with its header. One that changed under the kernel's hands is
-    /// remarked on, as the tool does.
+    /// Asks for a dump and gives its datagrams, each with one or more messages. One that changed under the kernel's
+    /// hands however often it was asked for is remarked on, as the tool does.
     ///
     /// # Errors
     /// The kernel's refusal in the tool's words for dumps, status 1.
     pub fn dump(&mut self, kind: u16, body: &[u8]) -> Result<Vec<Vec<u8>>, Stop> {
-        let mut parts = Vec::new();
-        let mut each = |message: &Message<'_>| parts.push(message.bytes.to_vec());
-        match self.client(|client| client.dump(kind, body, &mut each)) {
-            Ok(false) => {}
-            Ok(true) => self.host.err("Dump was interrupted and may be inconsistent.\n"),
-            Err(refusal) => return Err(dump_refused(&refusal)),
+        self.dump_partly(kind, body).map_err(|refused| dump_refused(&refused.refusal))
+    }
+
+    /// The same, with what a refused dump brought before.
+    ///
+    /// # Errors
+    /// The kernel's refusal.
+    pub fn dump_partly(&mut self, kind: u16, body: &[u8]) -> Result<Vec<Vec<u8>>, RefusedDump> {
+        let dump = self.session.client(|client| client.dump(kind, body))?;
+        if dump.interrupted {
+            self.host.err("Dump was interrupted and may be inconsistent.\n");
         }
-        Ok(parts)
+        Ok(dump.parts)
     }
 
     /// The index of a link by its name, one of its alternative names, or `if7`.
@@ -217,6 +232,14 @@ impl<'h> Context<'h> {
             self.host.out(&text);
         }
     }
+}
+
+fn channel(host: &mut dyn Host, options: &Options) -> Result<Box<dyn Channel>, Errno> {
+    let mut channel = host.channel()?;
+    if let Some(size) = options.rcvbuf {
+        channel.set_room(size)?;
+    }
+    Ok(channel)
 }
 
 /// A link that is not there, as commands that act on one say it.

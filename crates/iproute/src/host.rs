@@ -107,6 +107,27 @@ pub trait Host {
     /// in a world where nothing can come any more it should not.
     fn wait(&mut self) -> bool;
 
+    /// Waits until names of namespaces come or go, and tells which: each with whether it came. None where nothing can
+    /// come any more. `known` is what the caller knew, and is brought up to date.
+    ///
+    /// # Errors
+    /// What was tried and what the system says.
+    fn netns_changes(
+        &mut self,
+        known: &mut Vec<String>,
+    ) -> Result<Option<Vec<(String, bool)>>, (&'static str, Errno)> {
+        if !self.wait() {
+            return Ok(None);
+        }
+        let now = self.netns_names().unwrap_or_default();
+        let gone = known.iter().filter(|name| !now.contains(name)).map(|name| (name.clone(), false));
+        // The newest is listed first.
+        let new = now.iter().rev().filter(|name| !known.contains(name)).map(|name| (name.clone(), true));
+        let changes = gone.chain(new).collect();
+        *known = now;
+        Ok(Some(changes))
+    }
+
     /// Writes to standard output, at once.
     fn out(&mut self, text: &str);
 

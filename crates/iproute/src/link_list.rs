@@ -213,7 +213,9 @@ fn all(ctx: &mut Context<'_>, filter: &Filter) -> Result<(), Stop> {
             for link in &links {
                 Messages(link).for_each(|message| ctx.session.learn(&message));
             }
-            links.iter().for_each(|link| show_object(ctx, link, filter));
+            for message in links.iter().flat_map(|part| Messages(part)) {
+                show_message(ctx, &message, filter);
+            }
         }
         // The tool complains of a dump that fails, and succeeds.
         Err(stop) => ctx.host.err(&stop.error),

@@ -180,13 +180,12 @@ fn parse<'w>(ctx: &mut Context<'_>, words: &mut Words<'w>) -> Result<Watch<'w>, 
 /// Opens the channel on which events come.
 fn listen(ctx: &mut Context<'_>, watch: &Watch<'_>) -> Result<Box<dyn Channel>, Stop> {
     let cannot = |errno: Errno| Stop::exit_with(1, format!("Cannot bind netlink socket: {errno}\n"));
-    let mut ear = ctx.host.channel().map_err(cannot)?;
+    let mut ear = ctx.channel().map_err(cannot)?;
     for group in &watch.groups {
         ear.join(*group).map_err(cannot)?;
     }
     if watch.all_namespaces {
-        let no =
-            |_| Stop::exit_with(2, "netloom: \"ip monitor all-nsid\" is not built yet for this kernel\n");
+        let no = |errno| Stop::exit_with(1, format!("NETLINK_LISTEN_ALL_NSID: {errno}\n"));
         ear.listen_all().map_err(no)?;
     }
     Ok(ear)

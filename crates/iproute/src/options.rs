@@ -215,10 +215,11 @@ pub(crate) fn read_batch(options: &mut Options, word: &str) -> Result<(), Stop> 
     Ok(())
 }
 
-/// The size itself is the system's business; a channel has no buffer that could be sized.
-fn read_rcvbuf(_: &mut Options, word: &str) -> Result<(), Stop> {
+/// The size of a channel's receive buffer; the system may give less.
+fn read_rcvbuf(options: &mut Options, word: &str) -> Result<(), Stop> {
     match number(word, 0, u64::from(u32::MAX)) {
-        Some(_) => Ok(()),
-        None => Err(Stop::exit(format!("Invalid rcvbuf size '{word}'\n"))),
+        Some(size) => options.rcvbuf = Some(size as u32),
+        None => return Err(Stop::exit(format!("Invalid rcvbuf size '{word}'\n"))),
     }
+    Ok(())
 }

@@ -7,7 +7,7 @@
 use rtnl::attr::Builder;
 use rtnl::client::{Channel, Client, Links};
 use rtnl::errno::Errno;
-use rtnl::message::{Message, Messages, Refusal};
+use rtnl::message::{Message, Messages};
 use rtnl::object::link::{
     ALTNAME_MAX, IFLA_ALT_IFNAME, IFLA_EXT_MASK, IFLA_IFNAME, IFLA_PROP_LIST, Ifinfo, NAME_MAX,
     RTEXT_FILTER_SKIP_STATS, RTEXT_FILTER_VF, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK,
@@ -44,10 +44,10 @@ impl Session {
     ///
     /// # Errors
     /// Whatever the conversation gives.
-    pub fn client<T>(
+    pub fn client<T, E>(
         &mut self,
-        conversation: impl FnOnce(&mut Client<'_>) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
+        conversation: impl FnOnce(&mut Client<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut client = Client::resume(&mut *self.channel, self.seq);
         let answer = conversation(&mut client);
         self.seq = client.seq();

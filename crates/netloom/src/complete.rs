@@ -10,6 +10,7 @@ use iproute::host::Host;
 use rtnl::attr::Builder;
 use rtnl::client::Client;
 use rtnl::kind::{KINDS, find};
+use rtnl::message::Messages;
 use rtnl::object::link::{IFLA_IFNAME, Ifinfo, RTM_GETLINK};
 use rtnl::words::Value;
 use std::collections::BTreeSet;
@@ -288,11 +289,12 @@ fn links(host: &mut dyn Host, offer: &mut dyn FnMut(&str)) {
     let mut body = Builder::new();
     Ifinfo::default().encode(&mut body);
     // A dump that fails offers nothing; completion has nobody to tell.
-    let _ = Client::new(&mut *channel).dump(RTM_GETLINK, &body.bytes, &mut |message| {
+    let Ok(dump) = Client::new(&mut *channel).dump(RTM_GETLINK, &body.bytes) else { return };
+    for message in dump.parts.iter().flat_map(|part| Messages(part)) {
         if let Some(name) = message.attrs(Ifinfo::SIZE).find(IFLA_IFNAME) {
             offer(&name.text());
         }
-    });
+    }
 }
 
 #[cfg(test)]

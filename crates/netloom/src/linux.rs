@@ -46,6 +46,7 @@ pub struct LinuxHost {
     visits: Vec<Visit>,
     opened: BTreeMap<u32, OwnedFd>,
     watches: Vec<Watch>,
+    names: Option<netns::NameWatch>,
 }
 
 impl LinuxHost {
@@ -176,6 +177,18 @@ impl Host for LinuxHost {
 
     fn wait(&mut self) -> bool {
         netlink::wait(&self.watches)
+    }
+
+    fn netns_changes(
+        &mut self,
+        _: &mut Vec<String>,
+    ) -> Result<Option<Vec<(String, bool)>>, (&'static str, Errno)> {
+        let watch = match self.names.take() {
+            Some(watch) => watch,
+            None => netns::NameWatch::new().map_err(|errno| ("inotify_add_watch", errno))?,
+        };
+        let changes = self.names.insert(watch).next().map_err(|errno| ("read", errno))?;
+        Ok(Some(changes.into_iter().map(|change| (change.name, change.added)).collect()))
     }
 
     fn out(&mut self, text: &str) {

@@ -34,6 +34,16 @@ fn feed(arguments: &[&str], input: &str) -> Output {
     child.wait_with_output().expect("the program ends")
 }
 
+/// Runs a script of the shell in a private corner of Linux, in which `$IP` is our `ip`.
+fn script(name: &str, text: &str) -> Option<String> {
+    let path = std::env::temp_dir().join(format!("netloom-linux-{}-{name}", std::process::id()));
+    std::fs::write(&path, format!("IP='{PROGRAM} --on linux ip'\nexec 2>&1\n{text}"))
+        .expect("room for a file");
+    let said = run_private(&format!("sh {}\n", path.display()));
+    let _ = std::fs::remove_file(&path);
+    said
+}
+
 /// What this test's own namespaces look like from outside of any that a test makes.
 fn here() -> String {
     let links = Command::new(PROGRAM).args(["--on", "linux", "ip", "-br", "link"]).output().expect("links");
@@ -62,4 +72,40 @@ fn a_private_corner_is_for_linux() {
     let output = feed(&["--private", "ip", "link"], "");
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--private is for `--on linux`"));
+}
+
+/// Waits for what a monitor prints, and ends it.
+const HEAR: &str = "for i in 1 2 3 4 5 6 7 8 9 10; do grep -q \"$want\" $out && break; sleep 0.2; done\nkill $!\ncat $out\nrm $out\n";
+
+#[test]
+fn a_monitor_hears_other_namespaces() {
+    let text = format!(
+        "out=$(mktemp)\nwant='nsid 3.*UP'\n$IP netns add a\n$IP netns set a 3\n\
+         $IP monitor all-nsid link > $out 2>&1 &\nsleep 0.5\n$IP link set lo up\n$IP -n a link set lo up\n{HEAR}"
+    );
+    let Some(text) = script("all-nsid", &text) else { return };
+    assert!(text.contains("[nsid current]1: lo: <LOOPBACK,UP,LOWER_UP>"), "{text}");
+    assert!(text.contains("[nsid 3]1: lo: <LOOPBACK,UP,LOWER_UP>"), "{text}");
+}
+
+#[test]
+fn a_monitor_says_what_it_lost_and_goes_on() {
+    let text = format!(
+        "out=$(mktemp)\nwant='mtu 1234'\n$IP -rcvbuf 4096 monitor link > $out 2>&1 &\nsleep 0.5\nkill -STOP $!\n\
+         for i in $(seq 40); do echo link set lo up; echo link set lo down; done | $IP -batch -\n\
+         kill -CONT $!\nsleep 0.5\n$IP link set lo mtu 1234\n{HEAR}"
+    );
+    let Some(text) = script("overrun", &text) else { return };
+    assert_eq!(text.matches("netlink receive error No buffer space available (105)\n").count(), 1, "{text}");
+    assert!(text.contains("mtu 1234"), "{text}");
+}
+
+#[test]
+fn names_of_namespaces_are_heard_of() {
+    let text = format!(
+        "out=$(mktemp)\nwant='delete blue'\n$IP netns monitor > $out 2>&1 &\nsleep 0.5\n\
+         $IP netns add blue\n$IP netns add red\n$IP netns del blue\n{HEAR}"
+    );
+    let Some(text) = script("names", &text) else { return };
+    assert!(text.contains("add blue\nadd red\ndelete blue\n"), "{text}");
 }

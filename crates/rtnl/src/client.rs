@@ -2,7 +2,7 @@
 //!
 //! A [`Channel`] carries datagrams and nothing else; which kernel is at its far end cannot be told from here.
 
-use crate::attr::Builder;
+use crate::attr::{Builder, align};
 use crate::errno::Errno;
 use crate::message::{
     Header, Message, Messages, NLM_F_ACK, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE,
@@ -38,10 +38,39 @@ pub trait Channel {
         Err(Errno::EOPNOTSUPP)
     }
 
+    /// Asks for room for so many bytes that wait to be received. A channel without such a limit does nothing.
+    ///
+    /// # Errors
+    /// What the transport says.
+    fn set_room(&mut self, _bytes: u32) -> Result<(), Errno> {
+        Ok(())
+    }
+
     /// The identifier of the namespace that the datagram received last comes from; none for this namespace.
     fn sender(&self) -> Option<i32> {
         None
     }
+}
+
+/// How often a dump is asked for before one that changed meanwhile is taken.
+const DUMPS_MAX: usize = 10;
+
+/// What a dump brought.
+#[derive(Clone, Debug, Default)]
+pub struct Dump {
+    /// The datagrams, each with one or more messages of the dump and nothing else.
+    pub parts: Vec<Vec<u8>>,
+    /// Whether the table changed meanwhile, so that an entry may be missing or stand twice.
+    pub interrupted: bool,
+}
+
+/// A dump that was refused.
+#[derive(Clone, Debug)]
+pub struct RefusedDump {
+    /// The refusal.
+    pub refusal: Refusal,
+    /// What came before it, as in [`Dump`].
+    pub parts: Vec<Vec<u8>>,
 }
 
 /// Names and indexes of links, as a client knows them.
@@ -137,39 +166,126 @@ impl<'c> Client<'c> {
         }
     }
 
-    /// Asks for a dump and hands each of its messages to `each`. Says whether the table changed meanwhile.
+    /// Asks for a dump. One during which the table changed is asked for again, and taken as it is in the end.
     ///
     /// # Errors
-    /// The kernel's refusal.
-    pub fn dump(
-        &mut self,
-        kind: u16,
-        body: &[u8],
-        each: &mut dyn FnMut(&Message<'_>),
-    ) -> Result<bool, Refusal> {
-        let seq = self.send(kind, NLM_F_DUMP, body)?;
-        let mut interrupted = false;
-        let mut buffer = std::mem::take(&mut self.buffer);
-        loop {
-            self.channel.receive(&mut buffer)?;
-            for message in Messages(&buffer).filter(|message| message.header.seq == seq) {
-                interrupted |= message.has(NLM_F_DUMP_INTR);
-                match message.header.kind {
-                    NLMSG_ERROR => {
-                        if let Some(refusal) = Refusal::decode(&message) {
-                            return Err(refusal);
-                        }
-                    }
-                    NLMSG_DONE => {
-                        if let Some(refusal) = Refusal::decode_done(&message) {
-                            return Err(refusal);
-                        }
-                        self.buffer = buffer;
-                        return Ok(interrupted);
-                    }
-                    _ => each(&message),
-                }
+    /// The kernel's refusal, and what came before it.
+    pub fn dump(&mut self, kind: u16, body: &[u8]) -> Result<Dump, RefusedDump> {
+        let mut dump = Dump::default();
+        for _ in 0..DUMPS_MAX {
+            dump = Dump::default();
+            if let Err(refusal) = self.dump_once(kind, body, &mut dump) {
+                return Err(RefusedDump { refusal, parts: dump.parts });
+            }
+            if !dump.interrupted {
+                break;
             }
         }
+        Ok(dump)
+    }
+
+    fn dump_once(&mut self, kind: u16, body: &[u8], dump: &mut Dump) -> Result<(), Refusal> {
+        let seq = self.send(kind, NLM_F_DUMP, body)?;
+        loop {
+            let mut part = Vec::new();
+            self.channel.receive(&mut part)?;
+            let (mut ended, mut all) = (None, true);
+            for message in Messages(&part) {
+                let is_ours = message.header.seq == seq;
+                let is_entry = is_ours && !matches!(message.header.kind, NLMSG_ERROR | NLMSG_DONE);
+                dump.interrupted |= is_ours && message.has(NLM_F_DUMP_INTR);
+                all &= is_entry;
+                ended = ended.or_else(|| end(&message).filter(|_| is_ours));
+            }
+            if !all {
+                part = entries(&part, seq);
+            }
+            if !part.is_empty() {
+                dump.parts.push(part);
+            }
+            if let Some(ended) = ended {
+                return ended;
+            }
+        }
+    }
+}
+
+/// The end of a dump, if this message is one: an error of number 0 is none.
+fn end(message: &Message<'_>) -> Option<Result<(), Refusal>> {
+    match message.header.kind {
+        NLMSG_ERROR => Refusal::decode(message).map(Err),
+        NLMSG_DONE => Some(Refusal::decode_done(message).map_or(Ok(()), Err)),
+        _ => None,
+    }
+}
+
+/// The messages of a dump in a datagram that holds others beside them.
+fn entries(part: &[u8], seq: u32) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let is_entry = |header: Header| header.seq == seq && !matches!(header.kind, NLMSG_ERROR | NLMSG_DONE);
+    for message in Messages(part).filter(|message| is_entry(message.header)) {
+        kept.extend_from_slice(message.bytes);
+        kept.resize(align(kept.len()), 0);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::NLM_F_MULTI;
+    use std::collections::VecDeque;
+
+    /// A kernel that gives dumps of one entry each, some of them interrupted.
+    #[derive(Default)]
+    struct Kernel {
+        interrupted: VecDeque<bool>,
+        waiting: VecDeque<Vec<u8>>,
+        asked: u32,
+    }
+
+    impl Channel for Kernel {
+        fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
+            let request = Messages(datagram).next().unwrap();
+            self.asked += 1;
+            let interrupted = self.interrupted.pop_front().unwrap_or(false);
+            let flags = NLM_F_MULTI | if interrupted { NLM_F_DUMP_INTR } else { 0 };
+            let part = |kind, seq, body: &[u8]| {
+                let mut out = Builder::new();
+                let start = out.start(Header { kind, flags, seq, pid: 0 });
+                out.bytes.extend_from_slice(body);
+                out.finish(start);
+                out.bytes
+            };
+            // Something late and the end lie in the entry's datagram.
+            let mut datagram = part(16, request.header.seq.wrapping_sub(1), &[9]);
+            datagram.extend(part(16, request.header.seq, &[self.asked as u8]));
+            datagram.extend(part(NLMSG_DONE, request.header.seq, &[0; 4]));
+            self.waiting.push_back(datagram);
+            Ok(())
+        }
+
+        fn receive(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno> {
+            *datagram = self.waiting.pop_front().ok_or(Errno::EAGAIN)?;
+            Ok(())
+        }
+
+        fn join(&mut self, _: u32) -> Result<(), Errno> {
+            Err(Errno::EOPNOTSUPP)
+        }
+    }
+
+    fn dump(interrupted: &[bool]) -> (Vec<u8>, bool, u32) {
+        let mut kernel = Kernel { interrupted: interrupted.iter().copied().collect(), ..Kernel::default() };
+        let dump = Client::new(&mut kernel).dump(18, &[]).unwrap();
+        let messages = dump.parts.iter().flat_map(|part| Messages(part));
+        (messages.map(|message| message.payload()[0]).collect(), dump.interrupted, kernel.asked)
+    }
+
+    #[test]
+    fn an_interrupted_dump_is_asked_for_again() {
+        assert_eq!(dump(&[false]), (vec![1], false, 1));
+        assert_eq!(dump(&[true, true, false]), (vec![3], false, 3));
+        assert_eq!(dump(&[true; 50]), (vec![DUMPS_MAX as u8], true, DUMPS_MAX as u32));
     }
 }

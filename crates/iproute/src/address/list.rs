@@ -17,6 +17,7 @@ use rtnl::object::link::{
 };
 use rtnl::table::Tb;
 use rtnl::words::Stop;
+use std::collections::BTreeMap;
 
 /// Runs the words behind `ip address show`.
 ///
@@ -41,14 +42,18 @@ fn show_all(ctx: &mut Context<'_>, select: &Select) {
             Err(stop) => return ctx.host.err(&stop.error),
         }
     }
-    for link in &links {
-        let Some(message) = Messages(link).next() else { continue };
+    let mut by_link: BTreeMap<u32, Vec<Message<'_>>> = BTreeMap::new();
+    for message in addresses.iter().flat_map(|part| Messages(part)) {
+        if let Some(info) = Ifaddr::decode(&message) {
+            by_link.entry(info.ifindex).or_default().push(message);
+        }
+    }
+    for message in links.iter().flat_map(|part| Messages(part)) {
         let Some(info) = Ifinfo::decode(&message) else { continue };
-        let own: Vec<&Vec<u8>> =
-            addresses.iter().filter(|bytes| ifindex(bytes) == Some(info.ifindex as u32)).collect();
-        if is_listed(ctx, select, &own) {
+        let own = by_link.get(&(info.ifindex as u32)).map_or(&[][..], Vec::as_slice);
+        if is_listed(ctx, select, own) {
             ctx.sink.open_object("");
-            show_link(ctx, select, &message, &info, &own);
+            show_link(ctx, select, &message, &info, own);
             ctx.sink.close_object();
         }
     }
@@ -107,19 +112,21 @@ pub(super) fn dump(ctx: &mut Context<'_>, family: u8, ifindex: u32) -> Result<Ve
     ctx.dump(RTM_GETADDR, &body.bytes)
 }
 
-fn ifindex(bytes: &[u8]) -> Option<u32> {
-    Ifaddr::decode(&Messages(bytes).next()?).map(|info| info.ifindex)
-}
-
 /// Whether something of the link is selected.
-fn is_listed(ctx: &mut Context<'_>, select: &Select, own: &[&Vec<u8>]) -> bool {
+fn is_listed(ctx: &mut Context<'_>, select: &Select, own: &[Message<'_>]) -> bool {
     if own.is_empty() || select.family == AF_PACKET {
         return matches!(select.family, AF_UNSPEC | AF_PACKET);
     }
-    own.iter().any(|bytes| Messages(bytes).any(|message| select.takes(ctx, &message)))
+    own.iter().any(|message| select.takes(ctx, message))
 }
 
-fn show_link(ctx: &mut Context<'_>, select: &Select, message: &Message<'_>, info: &Ifinfo, own: &[&Vec<u8>]) {
+fn show_link(
+    ctx: &mut Context<'_>,
+    select: &Select,
+    message: &Message<'_>,
+    info: &Ifinfo,
+    own: &[Message<'_>],
+) {
     let (brief, on_one_line) = (ctx.sink.format.brief, ctx.sink.format.oneline);
     let no_link = on_one_line && select.family != AF_PACKET;
     let mut shown = false;
@@ -145,23 +152,21 @@ fn show_link(ctx: &mut Context<'_>, select: &Select, message: &Message<'_>, info
     }
 }
 
-fn show_addresses(ctx: &mut Context<'_>, select: &Select, info: &Ifinfo, own: &[&Vec<u8>]) {
+fn show_addresses(ctx: &mut Context<'_>, select: &Select, info: &Ifinfo, own: &[Message<'_>]) {
     let on_one_line = ctx.sink.format.oneline;
     ctx.sink.open_array("addr_info", "");
     let down = select.link.up && info.flags & IFF_UP == 0;
-    for bytes in own.iter().filter(|_| !down) {
-        for message in Messages(bytes).filter(|message| message.header.kind == RTM_NEWADDR) {
-            let of_family = Ifaddr::decode(&message)
-                .is_some_and(|own| select.family == AF_UNSPEC || own.family == select.family);
-            if !of_family {
-                continue;
-            }
-            ctx.sink.open_object("");
-            if select.takes(ctx, &message) {
-                show(ctx, &message, on_one_line);
-            }
-            ctx.sink.close_object();
+    for message in own.iter().filter(|message| !down && message.header.kind == RTM_NEWADDR) {
+        let of_family = Ifaddr::decode(message)
+            .is_some_and(|own| select.family == AF_UNSPEC || own.family == select.family);
+        if !of_family {
+            continue;
         }
+        ctx.sink.open_object("");
+        if select.takes(ctx, message) {
+            show(ctx, message, on_one_line);
+        }
+        ctx.sink.close_object();
     }
     ctx.sink.close_array("");
     if ctx.sink.format.brief {

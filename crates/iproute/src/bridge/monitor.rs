@@ -39,7 +39,7 @@ pub(super) fn run(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) 
         return replay(ctx, memory, file, &watch);
     }
     let cannot = |errno: Errno| Stop::exit_with(1, format!("Cannot bind netlink socket: {errno}\n"));
-    let mut ear = ctx.host.channel().map_err(cannot)?;
+    let mut ear = ctx.channel().map_err(cannot)?;
     for group in &watch.groups {
         ear.join(*group).map_err(cannot)?;
     }

@@ -240,17 +240,16 @@ fn execute(ctx: &mut Context<'_>, name: &str, command: &[String]) -> Result<i32,
 /// `monitor`: tells of names as they come and go, for as long as the host goes on.
 fn monitor(ctx: &mut Context<'_>, _: &mut Words<'_>) -> Result<(), Stop> {
     let mut known = ctx.host.netns_names().unwrap_or_default();
-    while ctx.host.wait() {
-        let now = ctx.host.netns_names().unwrap_or_default();
-        for name in known.iter().filter(|name| !now.contains(name)) {
-            ctx.sink.out.push_str(&format!("delete {name}\n"));
-        }
-        // The host lists the newest first.
-        for name in now.iter().rev().filter(|name| !known.contains(name)) {
-            ctx.sink.out.push_str(&format!("add {name}\n"));
+    loop {
+        let changes = ctx.host.netns_changes(&mut known);
+        let Some(changes) = changes.map_err(|(what, errno)| fail(format!("{what} failed: {errno}\n")))?
+        else {
+            return Ok(());
+        };
+        for (name, added) in changes {
+            let what = if added { "add" } else { "delete" };
+            ctx.sink.out.push_str(&format!("{what} {name}\n"));
         }
         ctx.flush();
-        known = now;
     }
-    Ok(())
 }

@@ -6,8 +6,9 @@ use super::show::show;
 use crate::context::{AF_INET, AF_INET6, Context, dump_refused};
 use crate::flush::{delete, gather, say_end, say_round};
 use rtnl::attr::Builder;
+use rtnl::client::RefusedDump;
 use rtnl::errno::Errno;
-use rtnl::message::{Message, Messages};
+use rtnl::message::Messages;
 use rtnl::object::route::{
     RT_TABLE_MAIN, RTA_OIF, RTA_TABLE, RTM_DELROUTE, RTM_F_CLONED, RTM_GETROUTE, RTM_NEWROUTE, Rtmsg,
 };
@@ -66,20 +67,12 @@ fn dump(ctx: &mut Context<'_>, filter: &Filter, family: u8, flushes: bool) -> Re
     if let Some(oif) = filter.oif {
         body.u32(RTA_OIF, oif);
     }
-    let mut routes = Vec::new();
-    let mut each = |message: &Message<'_>| routes.push(message.bytes.to_vec());
-    match ctx.client(|client| client.dump(RTM_GETROUTE, &body.bytes, &mut each)) {
-        Ok(interrupted) => {
-            if interrupted {
-                ctx.host.err("Dump was interrupted and may be inconsistent.\n");
-            }
-            Ok(routes)
+    ctx.dump_partly(RTM_GETROUTE, &body.bytes).or_else(|RefusedDump { refusal, parts }| {
+        if refusal.errno == Errno::ENOENT && filter.table == RT_TABLE_MAIN && !flushes {
+            return Ok(parts);
         }
-        Err(refusal) if refusal.errno == Errno::ENOENT && filter.table == RT_TABLE_MAIN && !flushes => {
-            Ok(routes)
-        }
-        Err(refusal) => Err((routes, Stop { status: 2, ..dump_refused(&refusal) })),
-    }
+        Err((parts, Stop { status: 2, ..dump_refused(&refusal) }))
+    })
 }
 
 /// Runs the words behind `ip route flush`.
