@@ -3,6 +3,8 @@
 //! What is Linux's own (AF_NETLINK, network namespaces) is compiled on Linux only; [`system`] is portable.
 
 #[cfg(target_os = "linux")]
+mod apart;
+#[cfg(target_os = "linux")]
 pub mod execute;
 #[cfg(target_os = "linux")]
 pub mod multicast;

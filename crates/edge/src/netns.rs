@@ -3,13 +3,14 @@
 //! is bind mounted on it, which holds the namespace without any process in it. The directory is a shared mount, so
 //! that an unmount reaches every mount namespace that has a copy.
 //!
-//! The namespace of the calling thread changes in [`enter`] only. A new namespace is made in a thread of its own,
-//! which ends with it. A name is taken with an exclusive creation before anything is made, and given back if what
-//! follows fails; an existing name is never touched.
+//! The namespace of the calling thread changes in [`enter`] only. Names are made and removed in a process of its own,
+//! which goes on if this one is killed: a name without a namespace is never left behind. A name is taken with an
+//! exclusive creation as late as possible, and given back if what follows fails; an existing name is never touched.
 //!
-//! Limits: a process that is killed between the creation of the file and the mount leaves a file without a
-//! namespace, because Linux cannot do both at once; `delete` removes it.
+//! Limits: if everything is killed at once, within the few microseconds between the creation of the file and the mount,
+//! a file without a namespace stays, because Linux cannot do both at once; `delete` removes it.
 
+use crate::apart::do_apart;
 use crate::netlink::{errno, unbroken};
 use crate::system;
 use nix::fcntl::{Flock, FlockArg, OFlag, open as open_file};
@@ -56,19 +57,13 @@ pub fn names() -> Result<Vec<String>, Errno> {
 /// # Errors
 /// EEXIST if the name is taken; what the system says.
 pub fn add(name: &str) -> Result<(), Errno> {
-    let path = take_name(name)?;
-    let file = path.clone();
-    // A thread, because the namespace that it moves to ends with it: nothing has to be undone here.
-    let make = move || {
+    let path = path_of(name)?;
+    make_directory()?;
+    do_apart(|| {
+        expect_none(&path)?;
         unshare(CloneFlags::CLONE_NEWNET).map_err(errno)?;
-        bind(Path::new(OWN), &file)
-    };
-    let thread = std::thread::Builder::new().name("netns".into()).spawn(make);
-    let made = match thread {
-        Ok(thread) => thread.join().unwrap_or(Err(Errno::EIO)),
-        Err(error) => Err(system::errno(&error)),
-    };
-    made.inspect_err(|_| give_back(&path))
+        take_name(&path, Path::new(OWN))
+    })
 }
 
 /// Gives a new name to the namespace of a process.
@@ -76,8 +71,13 @@ pub fn add(name: &str) -> Result<(), Errno> {
 /// # Errors
 /// EEXIST if the name is taken, ENOENT if there is no such process; what the system says.
 pub fn attach(name: &str, pid: u32) -> Result<(), Errno> {
-    let path = take_name(name)?;
-    bind(&path_of_pid(Some(pid)), &path).inspect_err(|_| give_back(&path))
+    let (path, source) = (path_of(name)?, path_of_pid(Some(pid)));
+    make_directory()?;
+    do_apart(|| {
+        expect_none(&path)?;
+        identity(&source)?;
+        take_name(&path, &source)
+    })
 }
 
 /// Removes a name.
@@ -86,9 +86,11 @@ pub fn attach(name: &str, pid: u32) -> Result<(), Errno> {
 /// ENOENT if there is no such name; what the system says.
 pub fn delete(name: &str) -> Result<(), Errno> {
     let path = path_of(name)?;
-    // It fails on a name that nothing is mounted on, which is to be removed all the same.
-    let _ = umount2(&path, MntFlags::MNT_DETACH);
-    fs::remove_file(&path).map_err(|e| system::errno(&e))
+    do_apart(|| {
+        // It fails on a name that nothing is mounted on, which is to be removed all the same.
+        let _ = umount2(&path, MntFlags::MNT_DETACH);
+        fs::remove_file(&path).map_err(|e| system::errno(&e))
+    })
 }
 
 /// Opens a namespace by its name, or by a path if there is a slash in it.
@@ -206,23 +208,24 @@ fn identity(path: &Path) -> Result<(u64, u64), Errno> {
     Ok((data.dev(), data.ino()))
 }
 
-/// Creates the file of a name that must not exist.
-fn take_name(name: &str) -> Result<PathBuf, Errno> {
-    let path = path_of(name)?;
-    make_directory()?;
+/// Refuses a name that is taken before anything is done for it.
+fn expect_none(path: &Path) -> Result<(), Errno> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Err(Errno::EEXIST),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Creates the file of a name that must not exist, and mounts a namespace's file of `/proc` on it.
+fn take_name(path: &Path, source: &Path) -> Result<(), Errno> {
     // Nobody is to read or write it: what counts is what will be mounted on it.
     let flags = OFlag::O_RDONLY | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_CLOEXEC;
-    open_file(&path, flags, Mode::empty()).map_err(errno)?;
-    Ok(path)
-}
-
-/// Removes the file of a name that could not be filled. The failure that led here is the one to report.
-fn give_back(path: &Path) {
-    let _ = fs::remove_file(path);
-}
-
-fn bind(source: &Path, target: &Path) -> Result<(), Errno> {
-    mount(Some(source), target, Some("none"), MsFlags::MS_BIND, UNUSED).map_err(errno)
+    open_file(path, flags, Mode::empty()).map_err(errno)?;
+    let mounted = mount(Some(source), path, Some("none"), MsFlags::MS_BIND, UNUSED);
+    mounted.map_err(errno).inspect_err(|_| {
+        // The failure that led here is the one to report.
+        let _ = fs::remove_file(path);
+    })
 }
 
 /// Creates the directory if need be and makes it a shared mount.

@@ -107,23 +107,20 @@ pub trait Host {
     /// in a world where nothing can come any more it should not.
     fn wait(&mut self) -> bool;
 
-    /// Waits until names of namespaces come or go, and tells which: each with whether it came. None where nothing can
+    /// Waits until names of namespaces come or go, and tells which. None where nothing can
     /// come any more. `known` is what the caller knew, and is brought up to date.
     ///
     /// # Errors
-    /// What was tried and what the system says.
-    fn netns_changes(
-        &mut self,
-        known: &mut Vec<String>,
-    ) -> Result<Option<Vec<(String, bool)>>, (&'static str, Errno)> {
+    /// What the system says.
+    fn netns_changes(&mut self, known: &mut Vec<String>) -> Result<Option<Vec<NameChange>>, Errno> {
         if !self.wait() {
             return Ok(None);
         }
         let now = self.netns_names().unwrap_or_default();
-        let gone = known.iter().filter(|name| !now.contains(name)).map(|name| (name.clone(), false));
+        let gone = known.iter().filter(|name| !now.contains(name)).map(|name| (name, false));
         // The newest is listed first.
-        let new = now.iter().rev().filter(|name| !known.contains(name)).map(|name| (name.clone(), true));
-        let changes = gone.chain(new).collect();
+        let new = now.iter().rev().filter(|name| !known.contains(name)).map(|name| (name, true));
+        let changes = gone.chain(new).map(|(name, added)| NameChange { name: name.clone(), added }).collect();
         *known = now;
         Ok(Some(changes))
     }
@@ -133,6 +130,15 @@ pub trait Host {
 
     /// Writes to standard error, at once.
     fn err(&mut self, text: &str);
+}
+
+/// A namespace's name that came or went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameChange {
+    /// The name.
+    pub name: String,
+    /// Whether it came.
+    pub added: bool,
 }
 
 /// A multicast address that a link listens to.

@@ -7,7 +7,7 @@ use edge::execute::Failure;
 use edge::netlink::{Netlink, Watch};
 use edge::{execute, multicast, netlink, netns, private, system};
 use iproute::context::{AF_INET, AF_INET6, AF_PACKET};
-use iproute::host::{Entered, Host, Membership};
+use iproute::host::{Entered, Host, Membership, NameChange};
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
 use std::collections::BTreeMap;
@@ -179,16 +179,13 @@ impl Host for LinuxHost {
         netlink::wait(&self.watches)
     }
 
-    fn netns_changes(
-        &mut self,
-        _: &mut Vec<String>,
-    ) -> Result<Option<Vec<(String, bool)>>, (&'static str, Errno)> {
+    fn netns_changes(&mut self, _: &mut Vec<String>) -> Result<Option<Vec<NameChange>>, Errno> {
         let watch = match self.names.take() {
             Some(watch) => watch,
-            None => netns::NameWatch::new().map_err(|errno| ("inotify_add_watch", errno))?,
+            None => netns::NameWatch::new()?,
         };
-        let changes = self.names.insert(watch).next().map_err(|errno| ("read", errno))?;
-        Ok(Some(changes.into_iter().map(|change| (change.name, change.added)).collect()))
+        let changes = self.names.insert(watch).next()?.into_iter();
+        Ok(Some(changes.map(|netns::Change { name, added }| NameChange { name, added }).collect()))
     }
 
     fn out(&mut self, text: &str) {

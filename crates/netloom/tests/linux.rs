@@ -109,3 +109,51 @@ fn names_of_namespaces_are_heard_of() {
     let Some(text) = script("names", &text) else { return };
     assert!(text.contains("add blue\nadd red\ndelete blue\n"), "{text}");
 }
+
+/// Many names are made and removed by a program that is killed at any point, again and again.
+#[test]
+fn a_killed_batch_leaves_no_half_made_name() {
+    let text = "\
+        batch=$(mktemp)\n\
+        for i in $(seq 300); do\n\
+          echo netns add n$i; [ $((i % 3)) = 0 ] && echo netns del n$((i - 1))\n\
+        done > $batch\n\
+        names=0; half=0\n\
+        for delay in 0.01 0.02 0.013 0.03 0.017 0.025 0.04 0.011 0.008 0.006 0.05 0.021; do\n\
+          $IP -batch $batch & child=$!\n\
+          sleep $delay; kill -9 $child; wait $child; sleep 0.1\n\
+          for file in /run/netns/*; do\n\
+            [ -e $file ] || continue\n\
+            names=$((names + 1))\n\
+            [ $(stat -f -c %T $file) = nsfs ] || half=$((half + 1))\n\
+            umount $file; rm $file\n\
+          done\n\
+        done\n\
+        rm $batch\n\
+        echo names $names\n\
+        echo half $half\n";
+    let Some(text) = script("killed", text) else { return };
+    let count = |what: &str| {
+        text.lines().find_map(|line| line.strip_prefix(what)?.trim().parse::<u32>().ok()).expect("a count")
+    };
+    assert!(count("names ") > 0, "it was killed before it did anything: {text}");
+    assert_eq!(count("half "), 0, "{text}");
+}
+
+#[test]
+fn an_existing_name_is_never_touched() {
+    let text = "\
+        mkdir -p /run/netns; echo mine > /run/netns/file\n\
+        mkdir /run/netns/directory\n\
+        ln -s /nowhere /run/netns/link\n\
+        $IP netns add real; before=$(stat -L -c %i /run/netns/real)\n\
+        for name in file directory link real; do\n\
+          $IP netns add $name; echo status $?\n\
+          $IP netns attach $name $$; echo status $?\n\
+        done\n\
+        cat /run/netns/file; readlink /run/netns/link\n\
+        [ $(stat -L -c %i /run/netns/real) = $before ] && echo same\n";
+    let Some(text) = script("existing", text) else { return };
+    assert_eq!(text.matches("status 1\n").count(), 8, "{text}");
+    assert!(text.contains("mine\n/nowhere\nsame\n"), "{text}");
+}

@@ -10,6 +10,7 @@ mod ids;
 mod tests;
 
 use crate::context::Context;
+use crate::host::NameChange;
 use crate::options::not_entered;
 use rtnl::errno::Errno;
 use rtnl::words::{Stop, Words, integer, matches};
@@ -240,16 +241,13 @@ fn execute(ctx: &mut Context<'_>, name: &str, command: &[String]) -> Result<i32,
 /// `monitor`: tells of names as they come and go, for as long as the host goes on.
 fn monitor(ctx: &mut Context<'_>, _: &mut Words<'_>) -> Result<(), Stop> {
     let mut known = ctx.host.netns_names().unwrap_or_default();
-    loop {
-        let changes = ctx.host.netns_changes(&mut known);
-        let Some(changes) = changes.map_err(|(what, errno)| fail(format!("{what} failed: {errno}\n")))?
-        else {
-            return Ok(());
-        };
-        for (name, added) in changes {
+    let wrong = |errno: Errno| fail(format!("inotify_add_watch failed: {errno}\n"));
+    while let Some(changes) = ctx.host.netns_changes(&mut known).map_err(wrong)? {
+        for NameChange { name, added } in changes {
             let what = if added { "add" } else { "delete" };
             ctx.sink.out.push_str(&format!("{what} {name}\n"));
         }
         ctx.flush();
     }
+    Ok(())
 }
