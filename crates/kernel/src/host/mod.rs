@@ -17,6 +17,7 @@
 pub mod api;
 pub(crate) mod arp;
 pub(crate) mod conf;
+pub(crate) mod domain;
 pub(crate) mod duplicates;
 pub(crate) mod fib4;
 pub(crate) mod fib4_sync;
@@ -91,6 +92,8 @@ pub(crate) struct Stack {
     pub conf: Values,
     pub fib4: fib4::Fib,
     pub rules4: rule::Rules,
+    /// Whether the rule for routing domains was made once.
+    pub domain_rule: bool,
     pub fib6: fib6::Fib,
     pub rules6: rule::Rules,
     pub neighbours: neighbour::Neighbours,
@@ -114,6 +117,7 @@ impl Default for Stack {
             conf: Values::defaults(conf::NETNS),
             fib4: fib4::Fib::default(),
             rules4: rule::Rules::inet(),
+            domain_rule: false,
             fib6: fib6::Fib::default(),
             rules6: rule::Rules::inet6(),
             neighbours: neighbour::Neighbours::default(),
@@ -134,6 +138,12 @@ pub(crate) enum For {
     Many,
     /// For another host.
     Other,
+}
+
+/// The addresses of a device, of both families.
+pub(crate) fn addresses(world: &World, id: DeviceId) -> Vec<IpAddr> {
+    let v4 = inet::addresses(world, id).iter().map(|own| IpAddr::V4(own.local));
+    v4.chain(crate::inet6::all(world, id).map(IpAddr::V6)).collect()
 }
 
 /// Something happened to a device.

@@ -12,20 +12,45 @@ use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::message::Refusal;
 use rtnl::table::{Table, Tb};
+use std::net::IpAddr;
 
 pub mod bridge;
 pub mod dummy;
 pub mod ifb;
+pub mod ipvlan;
+pub mod ipvtap;
 pub mod lo;
+pub mod macsec;
 pub mod macvlan;
 pub mod macvtap;
+pub mod netkit;
 pub mod nic;
+pub mod nlmon;
+mod pair;
+pub mod vcan;
 pub mod veth;
 pub mod vlan;
+pub mod vrf;
+pub mod vxcan;
 
 /// Every link type that requests can name, in the order in which events reach them.
-pub static TYPES: &[&Type] =
-    &[&bridge::TYPE, &vlan::TYPE, &macvlan::TYPE, &macvtap::TYPE, &veth::TYPE, &dummy::TYPE, &ifb::TYPE];
+pub static TYPES: &[&Type] = &[
+    &bridge::TYPE,
+    &vlan::TYPE,
+    &macvlan::TYPE,
+    &macvtap::TYPE,
+    &ipvlan::TYPE,
+    &ipvtap::TYPE,
+    &veth::TYPE,
+    &dummy::TYPE,
+    &ifb::TYPE,
+    &vcan::TYPE,
+    &vxcan::TYPE,
+    &nlmon::TYPE,
+    &vrf::TYPE,
+    &netkit::TYPE,
+    &macsec::TYPE,
+];
 
 /// The type of that kind.
 pub fn find(kind: &[u8]) -> Option<&'static Type> {
@@ -60,6 +85,12 @@ pub enum Event {
     ChangeFeatures,
     /// It is a bridge, and a port of it came, left, went up or down, or carries other tags.
     Ports,
+    /// It came into a routing domain or left one.
+    Domain,
+    /// It is about to have that IP address; an error refuses it.
+    IpAddressWanted(IpAddr),
+    /// It has that IP address from here on, or no longer.
+    IpAddress(IpAddr, bool),
     /// It came into a namespace.
     Register,
     /// It leaves its namespace: for good if its registration says so, else for another.
@@ -155,6 +186,9 @@ pub struct Type {
     pub speed: Speed,
     /// Whether users may ask for extra unicast addresses on it; none: they may (`ndo_fdb_add`).
     pub takes_addresses: Option<fn(&World, DeviceId) -> bool>,
+    /// The table of the routing domain that the device is the master of (`l3mdev_fib_table`); none: it is no such
+    /// master.
+    pub routing_table: Option<fn(&World, DeviceId) -> u32>,
     /// Sends frames: takes them out of the batch, counts them and forwards them; none: there is no way out
     /// (`ndo_start_xmit`).
     pub transmit: Option<fn(&mut World, DeviceId, &mut Batch)>,
@@ -196,6 +230,7 @@ impl Type {
         timer: None,
         speed: Speed::Unknown,
         takes_addresses: None,
+        routing_table: None,
         transmit: None,
         receive: None,
         event: None,

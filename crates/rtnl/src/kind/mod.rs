@@ -15,10 +15,19 @@ pub mod bridge;
 pub mod bridge_slave;
 pub mod dummy;
 pub mod ifb;
+pub mod ipvlan;
+pub mod ipvtap;
+pub mod macsec;
 pub mod macvlan;
 pub mod macvtap;
+pub mod netkit;
+pub mod nlmon;
+pub mod vcan;
 pub mod veth;
 pub mod vlan;
+pub mod vrf;
+pub mod vrf_slave;
+pub mod vxcan;
 
 /// What the tool knows of one link type.
 pub struct Kind {
@@ -46,10 +55,19 @@ pub static KINDS: &[&Kind] = &[
     &bridge_slave::KIND,
     &dummy::KIND,
     &ifb::KIND,
+    &ipvlan::KIND,
+    &ipvtap::KIND,
+    &macsec::KIND,
     &macvlan::KIND,
     &macvtap::KIND,
+    &netkit::KIND,
+    &nlmon::KIND,
+    &vcan::KIND,
     &veth::KIND,
     &vlan::KIND,
+    &vrf::KIND,
+    &vrf_slave::KIND,
+    &vxcan::KIND,
 ];
 
 /// The kind of that name.
