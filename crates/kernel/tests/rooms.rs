@@ -97,6 +97,7 @@ const NOT_TYPES: &[(&str, &str, &str)] = &[
     ("netloom/src/complete.rs", "(Some(\"dev\"", "a word before a link's name"),
     ("netloom/src/programs.rs", "\"bridge\" =>", "the program of that name"),
     ("netloom/src/args.rs", "\"bridge\" =>", "the program of that name"),
+    ("netloom/src/args.rs", "\"ip\" | \"bridge\" =>", "the program of that name"),
 ];
 
 #[test]
