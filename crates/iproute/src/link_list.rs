@@ -151,7 +151,7 @@ pub fn vrf(ctx: &mut Context<'_>, name: &str) -> Result<u32, Stop> {
     let answer = ctx.session.client(|client| client.ask(RTM_GETLINK, 0, &body.bytes)).unwrap_or_default();
     let message = Messages(&answer).next().ok_or_else(no_vrf)?;
     let info = Tb::read(message.attrs(Ifinfo::SIZE)).nest(IFLA_LINKINFO);
-    (info.string(IFLA_INFO_KIND) == Some(b"vrf")).then_some(ifindex).ok_or_else(no_vrf)
+    rtnl::kind::vrf::table(&info).map(|_| ifindex).ok_or_else(no_vrf)
 }
 
 /// What the answer need not hold.

@@ -8,6 +8,7 @@ use crate::host::inet::Inet;
 use crate::inet6::Inet6;
 use crate::link::Type;
 use crate::netns::NetnsId;
+use rtnl::errno::Errno;
 use rtnl::object::link::{
     ARPHRD_ETHER, IFF_ALLMULTI, IFF_DORMANT, IFF_LOWER_UP, IFF_PROMISC, IFF_RUNNING, IFF_UP, NAME_MAX,
     Operstate,
@@ -101,6 +102,8 @@ pub struct Abilities {
     pub dont_bridge: bool,
     /// It carries no tags: nothing of type `vlan` may stand on it (`NETIF_F_VLAN_CHALLENGED`).
     pub vlan_challenged: bool,
+    /// No type may take its frames (`IFF_NO_RX_HANDLER`).
+    pub no_rx_handler: bool,
     /// It may be renamed while it is up (`IFF_LIVE_RENAME_OK`).
     pub live_rename: bool,
 }
@@ -203,6 +206,8 @@ pub struct Device {
     pub broadcast: Mac,
     /// The address it had when it was made; all zero: not known, not shown.
     pub permanent_address: Mac,
+    /// Tells devices apart that share one address; 0: it shares its address with nobody.
+    pub dev_id: u16,
     /// How many asked for promiscuity.
     pub promiscuity: u32,
     /// How many asked for all multicast.
@@ -315,6 +320,7 @@ impl Device {
             address_origin: AddressOrigin::Permanent,
             broadcast: BROADCAST,
             permanent_address: [0; 6],
+            dev_id: 0,
             promiscuity: 0,
             allmulti: 0,
             unicast_promisc: false,
@@ -393,6 +399,18 @@ impl Device {
         let gso = &mut self.segmentation;
         gso[segmentation::GSO_MAX_SIZE] = gso[segmentation::GSO_MAX_SIZE].min(size);
         gso[segmentation::GSO_MAX_SEGS] = gso[segmentation::GSO_MAX_SEGS].min(segments);
+    }
+
+    /// Whether a type may take its frames (`netdev_rx_handler_register`).
+    ///
+    /// # Errors
+    /// EBUSY if another does, EINVAL if none may.
+    pub fn check_rx_handler(&self) -> Result<(), Errno> {
+        match self.rx_handler {
+            Some(_) => Err(Errno::EBUSY),
+            None if self.abilities.no_rx_handler => Err(Errno::EINVAL),
+            None => Ok(()),
+        }
     }
 
     /// What its type keeps of it, if the type is that one.

@@ -25,6 +25,8 @@ pub struct Features {
 }
 
 impl Features {
+    /// Nothing beyond sending frames.
+    pub const NONE: Features = Features { own: 0, tagged: 0 };
     /// What most devices can do, but not with tags.
     pub const UNTAGGED: Features = Features { own: SCATTER | GENERIC, tagged: 0 };
     /// The same with tags.

@@ -18,6 +18,7 @@ use crate::netns::NetnsId;
 use crate::rtnl::netconf::{self, Whose};
 use crate::world::{Instant, World};
 use rtnl::errno::Errno;
+use rtnl::message::Refusal;
 use rtnl::object::addr::*;
 use rtnl::object::link::{ARPHRD_ETHER, IFF_LOOPBACK, IFF_NOARP};
 use rtnl::object::route::*;
@@ -103,7 +104,7 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
         Event::Register => init(world, id),
         Event::Up => up(world, id, true),
         Event::Change => up(world, id, false),
-        Event::Down => down(world, id, false),
+        Event::Down | Event::Domain => down(world, id, false),
         Event::Unregister => down(world, id, true),
         // The loopback keeps what IPv6 has of it, however small it becomes.
         Event::ChangeMtu if world[id].mtu < IPV6_MIN_MTU => {
@@ -235,7 +236,13 @@ pub(crate) fn make(
 /// The address of the link itself, made from the device's (`addrconf_addr_gen`).
 fn generate(world: &mut World, id: DeviceId) {
     let mac = world[id].address;
-    let [a, b, c, d, e, f, g, h] = wire::ipv6::eui64(mac);
+    let [a, b, c, mut d, mut e, f, g, h] = wire::ipv6::eui64(mac);
+    let dev_id = world[id].dev_id;
+    let a = if dev_id == 0 { a } else { a ^ 2 };
+    if dev_id != 0 {
+        // A device that shares its address says so (`addrconf_ifid_eui48`).
+        [d, e] = dev_id.to_be_bytes();
+    }
     let bytes = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h];
     let address = Ipv6Addr::from(bytes);
     if conf(world, id, v6::ADDR_GEN_MODE) != 0 || !crate::device::is_valid_ether_addr(&mac) {
@@ -255,24 +262,26 @@ fn add_multicast_route(world: &mut World, id: DeviceId) {
 /// Adds an address (`ipv6_add_addr` and what follows it).
 ///
 /// # Errors
-/// EADDRNOTAVAIL for one that cannot be a device's, EACCES if IPv6 is off there, EEXIST if the device has it.
-pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> Result<(), Errno> {
+/// EADDRNOTAVAIL for one that cannot be a device's, EACCES if IPv6 is off there, EEXIST if the device has it, an event
+/// receiver's.
+pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> Result<(), Refusal> {
     let loopback = fib6::is_loopback(world, id);
     let wrong = address.address.is_unspecified()
         || address.address.is_multicast() && !address.is(IFA_F_MCAUTOJOIN)
         || address.address.is_loopback() && !loopback;
     if wrong {
-        return Err(Errno::EADDRNOTAVAIL);
+        return Err(Errno::EADDRNOTAVAIL.into());
     }
     if !is_enabled(world, id) {
-        return Err(Errno::EACCES);
+        return Err(Errno::EACCES.into());
     }
+    world.ask(id, Event::IpAddressWanted(address.address.into()))?;
     let known = addresses(world, id);
     if known.iter().any(|other| other.address == address.address) {
-        return Err(Errno::EEXIST);
+        return Err(Errno::EEXIST.into());
     }
     if known.len() >= crate::host::inet::ADDRESSES {
-        return Err(Errno::ENOBUFS);
+        return Err(Errno::ENOBUFS.into());
     }
     // commit
     if !loopback {
@@ -288,6 +297,7 @@ pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> R
         let at = at.unwrap_or(inet6.addresses.len());
         inet6.addresses.insert(at, address);
     }
+    world.tell(id, Event::IpAddress(asked.address.into(), true));
     add_prefix_route(world, id, &asked);
     if !asked.is(IFA_F_NODAD) && asked.protocol != 3 {
         crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &asked);
@@ -382,10 +392,11 @@ pub(crate) fn remove(world: &mut World, id: DeviceId, address: Ipv6Addr) {
     let Some(inet6) = part(world, id) else { return };
     let Some(at) = inet6.addresses.iter().position(|own| own.address == address) else { return };
     let gone = inet6.addresses.remove(at);
+    let forwards = inet6.conf.is(v6::FORWARDING);
     let shared = inet6.addresses.iter().any(|other| {
         other.network() == gone.network() && !other.is(IFA_F_NOPREFIXROUTE) && other.is(IFA_F_PERMANENT)
     });
-    let forwards = inet6.conf.is(v6::FORWARDING);
+    world.tell(id, Event::IpAddress(address.into(), false));
     if forwards {
         leave_anycast(world, id, &gone);
     }

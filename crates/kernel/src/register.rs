@@ -235,15 +235,11 @@ impl World {
             }
         }
         let mut dying = Vec::new();
-        // Tunnels whose packets travel in it die with it, wherever they are.
-        let tunnels = self.space(netns).map(|space| space.stack.tunnels.devices.clone()).unwrap_or_default();
-        for id in devices.into_iter().rev().chain(tunnels.iter().copied()) {
-            let belongs =
-                |device: &&crate::device::Device| device.netns == netns || tunnels.contains(&device.id);
-            match self.get(id).filter(belongs).map(|device| device.kind.dellink) {
-                Some(Some(dellink)) if !dying.contains(&id) => dellink(self, id, &mut dying),
+        for id in devices.into_iter().rev() {
+            match self.get(id).filter(|device| device.netns == netns).map(|device| device.kind.dellink) {
+                Some(Some(dellink)) => dellink(self, id, &mut dying),
                 Some(None) => dying.push(id),
-                _ => {}
+                None => {}
             }
         }
         self.unregister(&dying);

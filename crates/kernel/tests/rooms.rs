@@ -91,9 +91,13 @@ const NOT_TYPES: &[(&str, &str, &str)] = &[
     ("iproute/src/options.rs", "\"bridge\" => AF_BRIDGE", "the address family of that name"),
     ("iproute/src/bridge/fdb.rs", "\"vlan\" =>", "a word of `bridge fdb`"),
     ("iproute/src/bridge/fdb_show.rs", "\"vlan\" =>", "a word of `bridge fdb`"),
+    ("iproute/src/link_list.rs", "\"vrf\" =>", "a word of `ip link show`"),
+    ("iproute/src/address/select.rs", "\"vrf\" =>", "a word of `ip address show`"),
+    ("iproute/src/neighbour/list.rs", "\"vrf\" =>", "a word of `ip neighbour show`"),
+    ("netloom/src/complete.rs", "(Some(\"dev\"", "a word before a link's name"),
     ("netloom/src/programs.rs", "\"bridge\" =>", "the program of that name"),
     ("netloom/src/args.rs", "\"bridge\" =>", "the program of that name"),
-    ("netloom/src/args.rs", "\"ip\" | \"bridge\" =>", "the programs of those names"),
+    ("netloom/src/args.rs", "\"ip\" | \"bridge\" =>", "the program of that name"),
 ];
 
 #[test]

@@ -16,10 +16,10 @@ mod show;
 use crate::context::Context;
 use crate::link_list;
 use rtnl::attr::Builder;
+use rtnl::kind::vrf;
 use rtnl::message::{Messages, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
 use rtnl::object::link::{
-    IFLA_EXT_MASK, IFLA_IFNAME, IFLA_INFO_DATA, IFLA_INFO_KIND, IFLA_LINKINFO, Ifinfo,
-    RTEXT_FILTER_SKIP_STATS, RTM_GETLINK,
+    IFLA_EXT_MASK, IFLA_IFNAME, IFLA_LINKINFO, Ifinfo, RTEXT_FILTER_SKIP_STATS, RTM_GETLINK,
 };
 use rtnl::object::route::{RT_TABLE_MAIN, RTM_DELROUTE, RTM_NEWROUTE};
 use rtnl::table::Tb;
@@ -27,9 +27,6 @@ use rtnl::words::{Stop, matches};
 
 pub use filter::{Filter, Seen};
 pub use show::show;
-
-/// In `IFLA_INFO_DATA` of a VRF: its table.
-const IFLA_VRF_TABLE: u16 = 1;
 
 /// What a verb does.
 #[derive(Clone, Copy)]
@@ -100,9 +97,7 @@ fn vrf_table(ctx: &mut Context<'_>, name: &str) -> Result<u32, Stop> {
     };
     let message = Messages(&answer).next().ok_or_else(invalid)?;
     let info = Tb::read(message.attrs(Ifinfo::SIZE)).nest(IFLA_LINKINFO);
-    let table = info.nest(IFLA_INFO_DATA).u32(IFLA_VRF_TABLE).unwrap_or(0);
-    let is_vrf = info.string(IFLA_INFO_KIND) == Some(b"vrf");
-    if is_vrf && table != 0 { Ok(table) } else { Err(invalid()) }
+    vrf::table(&info).filter(|table| *table != 0).ok_or_else(invalid)
 }
 
 /// Checks that a name is a VRF's.

@@ -5,6 +5,7 @@
 //! for no longer is removed; what a user removed meanwhile stays removed. A link that goes down loses its routes, but
 //! for the host's own addresses; one without carrier keeps them, marked. Nobody is told of routes that are lost so.
 
+use super::domain;
 use super::fib4::{self, Fib, Nexthop, Prefix, Route, prefix};
 use super::inet::{self, Address};
 use crate::device::DeviceId;
@@ -24,8 +25,10 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    fn table(&self) -> u32 {
-        if self.kind == RTN_UNICAST { RT_TABLE_MAIN } else { RT_TABLE_LOCAL }
+    /// The table of the routing domain, or the one for the kind of route.
+    fn table(&self, world: &World, id: DeviceId) -> u32 {
+        let usual = if self.kind == RTN_UNICAST { RT_TABLE_MAIN } else { RT_TABLE_LOCAL };
+        domain::table(world, id).unwrap_or(usual)
     }
 
     fn scope(&self) -> u8 {
@@ -121,15 +124,16 @@ fn add(world: &mut World, id: DeviceId, wanted: &Wanted) {
         nexthops: vec![hop],
         flags: linkdown,
     };
+    let table = wanted.table(world, id);
     let Ok(space) = world.space_mut(netns) else { return };
     if space.stack.fib4.count() >= fib4::ROUTES {
         return;
     }
     let fib = &mut space.stack.fib4;
-    let place = place_for(fib, wanted.table(), wanted.prefix, &route);
+    let place = place_for(fib, table, wanted.prefix, &route);
     let Some(at) = place else { return };
-    fib.tables.entry(wanted.table()).or_default().insert(wanted.prefix, at, route);
-    crate::rtnl::route4::announce(world, netns, RTM_NEWROUTE, wanted.table(), wanted.prefix, at, 0);
+    fib.tables.entry(table).or_default().insert(wanted.prefix, at, route);
+    crate::rtnl::route4::announce(world, netns, RTM_NEWROUTE, table, wanted.prefix, at, 0);
 }
 
 /// The place behind the routes of the same service and priority; none if the same route is among them.
@@ -145,12 +149,12 @@ fn place_for(fib: &Fib, table: u32, prefix: Prefix, route: &Route) -> Option<usi
 }
 
 fn remove(world: &mut World, id: DeviceId, wanted: &Wanted) {
-    let netns = world[id].netns;
+    let (netns, number) = (world[id].netns, wanted.table(world, id));
     let Ok(space) = world.space_mut(netns) else { return };
-    let Some(table) = space.stack.fib4.tables.get_mut(&wanted.table()) else { return };
+    let Some(table) = space.stack.fib4.tables.get_mut(&number) else { return };
     let Some(at) = table.routes(wanted.prefix).iter().position(|route| wanted.is(route, id)) else { return };
     if let Some(route) = table.remove(wanted.prefix, at) {
-        crate::rtnl::route4::announce_gone(world, netns, wanted.table(), wanted.prefix, &route);
+        crate::rtnl::route4::announce_gone(world, netns, number, wanted.prefix, &route);
     }
 }
 

@@ -13,6 +13,7 @@ use crate::netns::NetnsId;
 use crate::rtnl::netconf;
 use crate::world::{Instant, World};
 use rtnl::errno::Errno;
+use rtnl::message::Refusal;
 use rtnl::object::addr::*;
 use rtnl::object::link::{IFF_LOOPBACK, IFF_NOARP, IFF_UP};
 use rtnl::object::route::{RT_SCOPE_HOST, RT_SCOPE_LINK};
@@ -97,6 +98,10 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
         Event::ChangeMtu if world.get(id).is_some_and(|device| device.mtu < LEAST_MTU) => destroy(world, id),
         Event::ChangeMtu => init(world, id),
         Event::ChangeName => rename(world, id),
+        Event::Domain => {
+            fib4_sync::disable(world, id, true);
+            neighbour::flush_device(world, id, false, Some(false));
+        }
         Event::Unregister => destroy(world, id),
         _ => {}
     }
@@ -249,8 +254,9 @@ pub(crate) fn addresses(world: &World, id: DeviceId) -> &[Address] {
 /// Adds an address (`__inet_insert_ifa`) and tells of it.
 ///
 /// # Errors
-/// EEXIST if it is there, EINVAL if its network is there in another scope, ENOBUFS without IPv4 or room.
-pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> Result<(), Errno> {
+/// EEXIST if it is there, EINVAL if its network is there in another scope, ENOBUFS without IPv4 or room, an event
+/// receiver's.
+pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> Result<(), Refusal> {
     if address.local.is_unspecified() {
         return Ok(());
     }
@@ -264,21 +270,24 @@ pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> R
         }
         if other.shares_network(&address) {
             if other.local == address.local {
-                return Err(Errno::EEXIST);
+                return Err(Errno::EEXIST.into());
             }
             if other.scope != address.scope {
-                return Err(Errno::EINVAL);
+                return Err(Errno::EINVAL.into());
             }
             address.flags |= IFA_F_SECONDARY;
         }
     }
+    let count = inet.addresses.len();
+    world.ask(id, Event::IpAddressWanted(address.local.into()))?;
     // commit
-    let at = if address.is_secondary() { inet.addresses.len() } else { after_primaries };
+    let at = if address.is_secondary() { count } else { after_primaries };
     let told = address.clone();
     if let Some(inet) = world[id].inet.as_mut() {
         inet.addresses.insert(at, address);
     }
     enter(world, id, told.local);
+    world.tell(id, Event::IpAddress(told.local.into(), true));
     watch_lifetimes(world, id);
     crate::rtnl::addr::announce(world, id, RTM_NEWADDR, &told);
     fib4_sync::address_came(world, id, &told);
@@ -327,6 +336,7 @@ pub(crate) fn remove_at(world: &mut World, id: DeviceId, at: usize, dead: bool) 
     }
     for gone in lost.iter().chain([&going]) {
         leave_address(world, netns, gone.local);
+        world.tell(id, Event::IpAddress(gone.local.into(), false));
         crate::rtnl::addr::announce(world, id, RTM_DELADDR, gone);
     }
     if let Some(address) = &promoted {

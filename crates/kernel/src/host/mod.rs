@@ -17,6 +17,7 @@
 pub mod api;
 pub(crate) mod arp;
 pub(crate) mod conf;
+pub(crate) mod domain;
 pub(crate) mod duplicates;
 pub(crate) mod fib4;
 pub(crate) mod fib4_sync;
@@ -35,7 +36,6 @@ pub(crate) mod neighbour;
 pub(crate) mod route4;
 pub(crate) mod rule;
 pub mod socket;
-pub(crate) mod tunnel;
 pub(crate) mod udp;
 
 use crate::device::{DeviceId, Mac};
@@ -92,6 +92,8 @@ pub(crate) struct Stack {
     pub conf: Values,
     pub fib4: fib4::Fib,
     pub rules4: rule::Rules,
+    /// Whether the rule for routing domains was made once.
+    pub domain_rule: bool,
     pub fib6: fib6::Fib,
     pub rules6: rule::Rules,
     pub neighbours: neighbour::Neighbours,
@@ -99,8 +101,6 @@ pub(crate) struct Stack {
     /// IPv4 addresses of the host, and how many devices have each.
     pub locals: BTreeMap<Ipv4Addr, u32>,
     pub errors: limit::Limits,
-    /// UDP ports of devices, and those devices.
-    pub tunnels: tunnel::Tunnels,
     /// The last identification of a packet.
     pub identification: u16,
 }
@@ -117,13 +117,13 @@ impl Default for Stack {
             conf: Values::defaults(conf::NETNS),
             fib4: fib4::Fib::default(),
             rules4: rule::Rules::inet(),
+            domain_rule: false,
             fib6: fib6::Fib::default(),
             rules6: rule::Rules::inet6(),
             neighbours: neighbour::Neighbours::default(),
             fragments: fragment::Fragments::default(),
             locals: BTreeMap::new(),
             errors: limit::Limits::default(),
-            tunnels: tunnel::Tunnels::default(),
             identification: 0,
         }
     }
@@ -138,6 +138,12 @@ pub(crate) enum For {
     Many,
     /// For another host.
     Other,
+}
+
+/// The addresses of a device, of both families.
+pub(crate) fn addresses(world: &World, id: DeviceId) -> Vec<IpAddr> {
+    let v4 = inet::addresses(world, id).iter().map(|own| IpAddr::V4(own.local));
+    v4.chain(crate::inet6::all(world, id).map(IpAddr::V6)).collect()
 }
 
 /// Something happened to a device.

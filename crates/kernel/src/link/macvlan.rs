@@ -190,9 +190,7 @@ fn create_port(world: &mut World, below: DeviceId) -> Result<(), Refusal> {
     if device.hardware_type != ARPHRD_ETHER || device.flags & IFF_LOOPBACK != 0 {
         return Err(Errno::EINVAL.into());
     }
-    if device.rx_handler.is_some() {
-        return Err(Errno::EBUSY.into());
-    }
+    device.check_rx_handler()?;
     device.rx_handler = Some(&TYPE);
     let own_address = device.address;
     device.attach(Port {

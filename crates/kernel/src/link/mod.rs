@@ -10,20 +10,28 @@ use crate::run::Batch;
 use crate::timer::TimerId;
 use crate::world::World;
 use rtnl::attr::Builder;
-use rtnl::message::{Header, Refusal};
+use rtnl::message::Refusal;
 use rtnl::table::{Table, Tb};
+use std::net::IpAddr;
 
 pub mod bridge;
 pub mod dummy;
-pub mod geneve;
 pub mod ifb;
+pub mod ipvlan;
+pub mod ipvtap;
 pub mod lo;
+pub mod macsec;
 pub mod macvlan;
 pub mod macvtap;
+pub mod netkit;
 pub mod nic;
+pub mod nlmon;
+mod pair;
+pub mod vcan;
 pub mod veth;
 pub mod vlan;
-pub mod vxlan;
+pub mod vrf;
+pub mod vxcan;
 
 /// Every link type that requests can name, in the order in which events reach them.
 pub static TYPES: &[&Type] = &[
@@ -31,11 +39,17 @@ pub static TYPES: &[&Type] = &[
     &vlan::TYPE,
     &macvlan::TYPE,
     &macvtap::TYPE,
+    &ipvlan::TYPE,
+    &ipvtap::TYPE,
     &veth::TYPE,
     &dummy::TYPE,
     &ifb::TYPE,
-    &vxlan::TYPE,
-    &geneve::TYPE,
+    &vcan::TYPE,
+    &vxcan::TYPE,
+    &nlmon::TYPE,
+    &vrf::TYPE,
+    &netkit::TYPE,
+    &macsec::TYPE,
 ];
 
 /// The type of that kind.
@@ -71,6 +85,12 @@ pub enum Event {
     ChangeFeatures,
     /// It is a bridge, and a port of it came, left, went up or down, or carries other tags.
     Ports,
+    /// It came into a routing domain or left one.
+    Domain,
+    /// It is about to have that IP address; an error refuses it.
+    IpAddressWanted(IpAddr),
+    /// It has that IP address from here on, or no longer.
+    IpAddress(IpAddr, bool),
     /// It came into a namespace.
     Register,
     /// It leaves its namespace: for good if its registration says so, else for another.
@@ -103,33 +123,6 @@ pub struct NewLink<'r> {
 }
 
 type Result<T = (), E = Refusal> = std::result::Result<T, E>;
-
-/// An address that a request is about, and what it says of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Found {
-    /// The address.
-    pub mac: Mac,
-    /// `NUD_*`.
-    pub state: u16,
-    /// `NTF_*`.
-    pub flags: u8,
-}
-
-/// A table of addresses that a type keeps of its own, where others have a list of extra addresses: what requests of
-/// the family of bridges do with it (`ndo_fdb_add` and its sisters). The attributes are those of neighbours.
-pub struct Addresses {
-    /// Adds an entry or changes it; the number is the request's flags (`NLM_F_*`).
-    pub add: fn(&mut World, DeviceId, &Found, u16, &Tb<'_>) -> Result,
-    /// Removes one.
-    pub delete: fn(&mut World, DeviceId, &Mac, &Tb<'_>) -> Result,
-    /// Writes the one that is asked for.
-    pub get: fn(&World, DeviceId, &Mac, &Tb<'_>, Header, &mut Builder) -> Result,
-    /// Names all in the order of a listing: the address, and a number that tells it from others with the same.
-    pub list: fn(&World, DeviceId) -> Vec<(Mac, u32)>,
-    /// Writes one of those; nothing if it is gone.
-    pub fill: fn(&World, DeviceId, (Mac, u32), Header, &mut Builder),
-}
-
 /// Changes a device by a request's attributes and those of its type's nest.
 pub type Change = fn(&mut World, DeviceId, &Tb<'_>, &Tb<'_>) -> Result;
 /// The same for a port; the master comes first.
@@ -193,8 +186,9 @@ pub struct Type {
     pub speed: Speed,
     /// Whether users may ask for extra unicast addresses on it; none: they may (`ndo_fdb_add`).
     pub takes_addresses: Option<fn(&World, DeviceId) -> bool>,
-    /// The table of addresses that it keeps of its own; none: it has a list of extra addresses.
-    pub addresses: Option<&'static Addresses>,
+    /// The table of the routing domain that the device is the master of (`l3mdev_fib_table`); none: it is no such
+    /// master.
+    pub routing_table: Option<fn(&World, DeviceId) -> u32>,
     /// Sends frames: takes them out of the batch, counts them and forwards them; none: there is no way out
     /// (`ndo_start_xmit`).
     pub transmit: Option<fn(&mut World, DeviceId, &mut Batch)>,
@@ -236,7 +230,7 @@ impl Type {
         timer: None,
         speed: Speed::Unknown,
         takes_addresses: None,
-        addresses: None,
+        routing_table: None,
         transmit: None,
         receive: None,
         event: None,

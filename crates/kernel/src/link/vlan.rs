@@ -13,7 +13,9 @@ use rtnl::attr::Builder;
 use rtnl::errno::Errno;
 use rtnl::kind::vlan::*;
 use rtnl::message::Refusal;
-use rtnl::object::link::{IFF_ALLMULTI, IFF_MASTER, IFF_PROMISC, IFF_SLAVE, IFF_UP, IFLA_LINK, IFLA_MTU};
+use rtnl::object::link::{
+    ARPHRD_ETHER, IFF_ALLMULTI, IFF_MASTER, IFF_PROMISC, IFF_SLAVE, IFF_UP, IFLA_LINK, IFLA_MTU,
+};
 use rtnl::table::Tb;
 use std::collections::BTreeMap;
 
@@ -125,7 +127,7 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
     let lower = world.by_index(new.source, link);
     let lower = lower.ok_or(Refusal::said(Errno::ENODEV, "8021q: link does not exist"))?;
     let protocol = new.data.u16_be(IFLA_VLAN_PROTOCOL).unwrap_or(ETH_P_8021Q);
-    if world[lower].abilities.vlan_challenged {
+    if world[lower].abilities.vlan_challenged || world[lower].hardware_type != ARPHRD_ETHER {
         return Err(Refusal::said(Errno::EOPNOTSUPP, "8021q: VLANs not supported on device"));
     }
     if find(world, lower, protocol, id).is_some() {

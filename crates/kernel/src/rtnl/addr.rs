@@ -102,7 +102,7 @@ fn new4(world: &mut World, asker: Asker, message: &Message<'_>, info: &Ifaddr) -
     }
     let same = |other: &Address| other.shares_network(&address) && other.local == address.local;
     let Some(at) = inet::addresses(world, id).iter().position(same) else {
-        return inet::insert(world, id, address).map_err(Refusal::from);
+        return inet::insert(world, id, address);
     };
     if message.has(NLM_F_EXCL) || !message.has(NLM_F_REPLACE) {
         return Err(Errno::EEXIST.into());

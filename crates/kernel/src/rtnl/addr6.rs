@@ -71,7 +71,7 @@ pub(crate) fn new(
         tb.u8(IFA_PROTO).unwrap_or(0),
     );
     fresh.priority = tb.u32(IFA_RT_PRIORITY).unwrap_or(0);
-    inet6::insert(world, id, fresh).map_err(Refusal::from)
+    inet6::insert(world, id, fresh)
 }
 
 /// Changes an address that is there (`inet6_addr_modify`).

@@ -137,14 +137,12 @@ fn finish(
 /// # Errors
 /// What refuses to go up.
 pub(crate) fn configure(world: &mut World, id: DeviceId, info: &Ifinfo) -> Result<(), Refusal> {
-    let (old, introduced) = (world[id].flags, world[id].introduced);
+    let old = world[id].flags;
     if info.flags != 0 || info.change != 0 {
         let flags = setlink::combine_flags(world, id, info);
         world.raw_change_flags(id, flags)?;
     }
     world[id].introduced = true;
-    // A type may have told of it already.
-    let announced = if introduced { old ^ world[id].flags } else { u32::MAX };
-    world.notify_flags(id, old, announced);
+    world.notify_flags(id, old, u32::MAX);
     Ok(())
 }

@@ -282,6 +282,28 @@ fn fill(world: &World, netns: NetnsId, family: u8, rule: &Rule, out: &mut Builde
     out.finish(start);
 }
 
+/// The priority of the rule for routing domains.
+const DOMAIN_PRIORITY: u32 = 1000;
+
+/// Makes, once for a namespace, the rules of both families that send packets of a routing domain to its table
+/// (`vrf_add_fib_rules`).
+pub(crate) fn add_domain_rule(world: &mut World, netns: NetnsId) {
+    let Ok(space) = world.space_mut(netns) else { return };
+    if std::mem::replace(&mut space.stack.domain_rule, true) {
+        return;
+    }
+    let rule = Rule { l3mdev: true, ..Rule::lookup(DOMAIN_PRIORITY, 0) };
+    for family in [AF_INET, AF_INET6] {
+        let Ok(rules) = rules_mut(world, netns, family) else { return };
+        if rules.list.contains(&rule) || rules.list.len() >= RULES {
+            continue;
+        }
+        rules.custom = true;
+        rules.add(rule.clone());
+        announce(world, netns, family, &rule, RTM_NEWRULE);
+    }
+}
+
 fn announce(world: &mut World, netns: NetnsId, family: u8, rule: &Rule, kind: u16) {
     let group = if family == AF_INET { RTNLGRP_IPV4_RULE } else { RTNLGRP_IPV6_RULE };
     if world.listens(netns, group) {

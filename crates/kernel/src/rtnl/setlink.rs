@@ -105,11 +105,7 @@ fn apply_all(
         return Err(Errno::EOPNOTSUPP.into());
     }
     if let Some(attr) = tb.get(IFLA_ADDRESS) {
-        // So many bytes as the link's address has; the rest is none of it.
-        let mut address: crate::device::Mac = attr.first();
-        let length = usize::from(world[id].address_length).min(address.len());
-        address[length..].fill(0);
-        world.set_address(id, address)?;
+        world.set_address(id, attr.first())?;
         status.modified = true;
     }
     if let Some(mtu) = tb.u32(IFLA_MTU) {

@@ -14,14 +14,20 @@ use crate::words::{Stop, Words};
 pub mod bridge;
 pub mod bridge_slave;
 pub mod dummy;
-pub mod geneve;
 pub mod ifb;
+pub mod ipvlan;
+pub mod ipvtap;
+pub mod macsec;
 pub mod macvlan;
 pub mod macvtap;
-mod tunnel;
+pub mod netkit;
+pub mod nlmon;
+pub mod vcan;
 pub mod veth;
 pub mod vlan;
-pub mod vxlan;
+pub mod vrf;
+pub mod vrf_slave;
+pub mod vxcan;
 
 /// What the tool knows of one link type.
 pub struct Kind {
@@ -48,13 +54,20 @@ pub static KINDS: &[&Kind] = &[
     &bridge::KIND,
     &bridge_slave::KIND,
     &dummy::KIND,
-    &geneve::KIND,
     &ifb::KIND,
+    &ipvlan::KIND,
+    &ipvtap::KIND,
+    &macsec::KIND,
     &macvlan::KIND,
     &macvtap::KIND,
+    &netkit::KIND,
+    &nlmon::KIND,
+    &vcan::KIND,
     &veth::KIND,
     &vlan::KIND,
-    &vxlan::KIND,
+    &vrf::KIND,
+    &vrf_slave::KIND,
+    &vxcan::KIND,
 ];
 
 /// The kind of that name.

@@ -289,10 +289,12 @@ pub const IFF_ECHO: u32 = 1 << 18;
 
 /// `ifi_type` of Ethernet.
 pub const ARPHRD_ETHER: u16 = 1;
+/// `ifi_type` of a CAN bus.
+pub const ARPHRD_CAN: u16 = 280;
 /// `ifi_type` of the loopback.
 pub const ARPHRD_LOOPBACK: u16 = 772;
-/// `ifi_type` of links without header and address.
-pub const ARPHRD_NONE: u16 = 0xfffe;
+/// `ifi_type` of a netlink monitor.
+pub const ARPHRD_NETLINK: u16 = 824;
 
 /// The operational states of RFC 2863, as the kernel numbers them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]

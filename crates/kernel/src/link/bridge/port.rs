@@ -173,9 +173,7 @@ pub(super) fn add(world: &mut World, bridge: DeviceId, device: DeviceId) -> Resu
     if number > LARGEST {
         return Err(Errno::EXFULL.into());
     }
-    if world[device].rx_handler.is_some() {
-        return Err(Errno::EBUSY.into());
-    }
+    world[device].check_rx_handler()?;
     let port = Port::new(bridge, number, path_cost(world, device));
     world[device].attach(port);
     stp::become_designated(world, device);

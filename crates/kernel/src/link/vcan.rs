@@ -1,0 +1,52 @@
+//! `vcan`: a CAN bus inside the host (`drivers/net/can/vcan.c`).
+
+use super::Type;
+use crate::device::{Device, DeviceId};
+use crate::features::Features;
+use crate::world::World;
+use rtnl::errno::Errno;
+use rtnl::message::Refusal;
+use rtnl::object::link::{ARPHRD_CAN, IFF_NOARP};
+
+/// Bytes of a CAN frame (`struct can_frame`, `CAN_MTU`).
+pub(super) const CAN_MTU: u32 = 16;
+/// Bytes of a CAN FD frame (`struct canfd_frame`, `CANFD_MTU`).
+pub(super) const CANFD_MTU: u32 = 72;
+/// Bytes of a CAN XL frame with 64 to 2048 bytes of data (`CANXL_MIN_MTU`, `CANXL_MAX_MTU`).
+const CANXL_MTU: std::ops::RangeInclusive<u32> = 76..=2060;
+
+/// The type.
+pub static TYPE: Type = Type {
+    kind: "vcan",
+    setup,
+    checks_address: false,
+    set_address: None,
+    change_mtu: Some(change_mtu),
+    ..Type::DEFAULT
+};
+
+/// A device on a CAN bus: no addresses, no resolution, no queue.
+pub(super) fn setup(device: &mut Device) {
+    device.hardware_type = ARPHRD_CAN;
+    device.address_length = 0;
+    device.broadcast = [0; 6];
+    device.flags = IFF_NOARP;
+    device.mtu = CANFD_MTU;
+    device.min_mtu = 0;
+    device.max_mtu = 0;
+    device.features = Features::NONE;
+    device.abilities.no_queue = true;
+}
+
+/// The MTU says which frames the device takes, and changes only while it is down.
+pub(super) fn change_mtu(world: &mut World, id: DeviceId, mtu: u32) -> Result<(), Refusal> {
+    let device = &mut world[id];
+    if device.is_up() {
+        return Err(Errno::EBUSY.into());
+    }
+    if mtu != CAN_MTU && mtu != CANFD_MTU && !CANXL_MTU.contains(&mtu) {
+        return Err(Errno::EINVAL.into());
+    }
+    device.mtu = mtu;
+    Ok(())
+}
