@@ -32,6 +32,7 @@ use ::rtnl::errno::Errno;
 pub use client::ClientId;
 use device::Name;
 pub use host::api::Membership;
+pub use host::packet::{Packet, PacketFor, PacketSocketId};
 pub use host::socket::{Cutting, Fault, Options, Protocol, Received, SocketId};
 pub use netns::NetnsId;
 use run::{PortId, PortKind};

@@ -5,6 +5,7 @@
 
 use crate::client::Clients;
 use crate::device::{Device, DeviceId, Mac, Name};
+use crate::host::packet::PacketSockets;
 use crate::host::socket::Sockets;
 use crate::link::Type;
 use crate::netns::{Netns, NetnsId};
@@ -43,6 +44,7 @@ pub struct World {
     pub run: Run,
     pub(crate) timers: Timers,
     pub(crate) sockets: Sockets,
+    pub(crate) packet_sockets: PacketSockets,
     /// The time of the request or frame at hand.
     pub now: Instant,
 }
@@ -60,6 +62,7 @@ impl World {
             run: Run::new(),
             timers: Timers::default(),
             sockets: Sockets::default(),
+            packet_sockets: PacketSockets::default(),
             now: Instant(0),
         }
     }

@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 
 pub mod args;
+mod arping;
+mod arping_options;
 pub mod complete;
 mod complete_bridge;
 pub mod console;
@@ -18,6 +20,7 @@ pub mod machine;
 pub mod masks;
 mod monitor;
 pub mod nic;
+mod numbers;
 #[cfg(target_os = "linux")]
 pub mod on_linux;
 mod pcap;

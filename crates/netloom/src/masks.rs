@@ -31,6 +31,7 @@ pub static MASKS: &[Mask] = &[
     Mask { pattern: r"time [0-9]+ms", replacement: "time Tms", why: "ping's wall clock" },
     Mask { pattern: r"rtt min/avg/max/mdev = [^ \n]+ ms", replacement: "rtt T", why: "ping's wall clock" },
     Mask { pattern: r", pipe [0-9]+", replacement: "", why: "how many probes were out when the error came" },
+    Mask { pattern: r"\] +[0-9]+\.[0-9]{3}ms", replacement: "] T", why: "arping's wall clock" },
     Mask {
         pattern: r#"(permaddr"?[ :]"?)[0-9a-f]{1,4}:[0-9a-f:]*::"#,
         replacement: "${1}R::",

@@ -206,6 +206,10 @@ impl<C: Console> Ping<'_, C> {
             Ok(source) => source,
             Err(complaint) => return fail(self.machine, &complaint),
         };
+        if self.options.count.is_none() && self.options.deadline.is_none() {
+            self.machine.err("netloom: ping would never end here, where time is virtual: say how many with -c, or how long with -w\n");
+            return 2;
+        }
         if self.target.is_unspecified() {
             self.target = source;
         }

@@ -1,5 +1,6 @@
 //! The options of `ping` (iputils 20221126).
 
+use crate::numbers::number_within;
 use kernel::Cutting;
 
 const USAGE: &str = "
@@ -90,34 +91,9 @@ fn wrong(text: String, status: i32) -> Stop {
     Stop { text: format!("ping: {text}\n"), error: true, status }
 }
 
-/// A number within limits (`strtol_or_err`).
+/// A number within limits.
 fn number(text: &str, least: i64, most: i64) -> Result<i64, Stop> {
-    let invalid = || wrong(format!("invalid argument: '{text}'"), 1);
-    let trimmed = text.trim_start();
-    let (negative, digits) = match trimmed.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, trimmed.strip_prefix('+').unwrap_or(trimmed)),
-    };
-    let (digits, radix) = match digits {
-        hex if hex.starts_with("0x") => (&hex[2..], 16),
-        octal if octal.len() > 1 && octal.starts_with('0') => (&octal[1..], 8),
-        digits => (digits, 10),
-    };
-    if digits.starts_with(['-', '+']) {
-        return Err(invalid());
-    }
-    let value = i128::from_str_radix(digits, radix).map_err(|_| invalid())?;
-    let value = if negative { -value } else { value };
-    if value < i128::from(i64::MIN) || value > i128::from(i64::MAX) {
-        let words = "Numerical result out of range";
-        return Err(wrong(format!("invalid argument: '{text}': {words}"), 1));
-    }
-    let value = value as i64;
-    if (least..=most).contains(&value) {
-        Ok(value)
-    } else {
-        Err(wrong(format!("invalid argument: '{text}': out of range: {least} <= value <= {most}"), 1))
-    }
+    number_within(text, least, most).map_err(|complaint| wrong(complaint, 1))
 }
 
 /// Seconds with a fraction, as milliseconds.

@@ -23,12 +23,11 @@ const SLEEP_MAX: f64 = 366.0 * 24.0 * 3600.0;
 
 /// The programs that are here, by name, for completion and to tell commands from other text.
 pub const PROGRAMS: &[&str] =
-    &["ip", "bridge", "ping", "ping6", "sysctl", "sleep", "tcpdump", "echo", "true", "false"];
+    &["ip", "bridge", "ping", "ping6", "arping", "sysctl", "sleep", "tcpdump", "echo", "true", "false"];
 
 /// Programs of the field that are not here yet.
 const LATER: &[&str] = &[
     "arp",
-    "arping",
     "bash",
     "brctl",
     "curl",
@@ -74,7 +73,7 @@ pub(crate) fn tool(name: &str) -> Option<Tool> {
 
 /// Whether a line of a file of commands may begin with this word, so that it is no prose.
 pub fn begins_commands(word: &str) -> bool {
-    matches!(word, "ip" | "sysctl" | "sleep" | "bridge" | "ping")
+    matches!(word, "ip" | "sysctl" | "sleep" | "bridge" | "ping" | "arping")
 }
 
 /// Whether the word is the name of a program that is known, here or not yet here.
@@ -148,6 +147,7 @@ impl<C: Console> Machine<C> {
             "sysctl" => sysctl::run(self, words),
             "ping" => crate::ping::run(self, words, false),
             "ping6" => crate::ping::run(self, words, true),
+            "arping" => crate::arping::run(self, words),
             "sleep" => self.sleep(words),
             "echo" => self.echo(words),
             "tcpdump" => {

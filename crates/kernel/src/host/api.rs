@@ -1,5 +1,6 @@
 //! The host stack as programs see it: sockets, and links by name.
 
+use super::packet::{Packet, PacketSocketId};
 use super::socket::{Fault, Options, Protocol, Received, SocketId};
 use crate::Kernel;
 use crate::device::Mac;
@@ -63,6 +64,44 @@ impl Kernel {
     /// What went wrong with something that a socket sent, the oldest first.
     pub fn fault(&mut self, socket: SocketId) -> Option<Fault> {
         self.world.socket_fault(socket)
+    }
+
+    /// Opens a packet socket on a link, for one type of Ethernet.
+    ///
+    /// # Errors
+    /// ENODEV if there is no such link, ENFILE if there are too many sockets.
+    pub fn open_packet_socket(
+        &mut self,
+        netns: NetnsId,
+        ifindex: u32,
+        ethertype: u16,
+    ) -> Result<PacketSocketId, Errno> {
+        self.world.open_packet_socket(netns, ifindex, ethertype)
+    }
+
+    /// Closes a packet socket; what waited for it is lost.
+    pub fn close_packet_socket(&mut self, socket: PacketSocketId) {
+        self.world.close_packet_socket(socket);
+    }
+
+    /// Sends a packet from the link's own address, and runs until nothing moves any more.
+    ///
+    /// # Errors
+    /// ENETDOWN if the link is down, ENXIO if it is gone, EMSGSIZE for what is too large, EBADF if the socket is gone.
+    pub fn send_packet(
+        &mut self,
+        now: Instant,
+        socket: PacketSocketId,
+        to: Mac,
+        payload: &[u8],
+    ) -> Result<(), Errno> {
+        self.world.pass(now);
+        self.world.send_packet(socket, to, payload)
+    }
+
+    /// What came for a packet socket, the oldest first.
+    pub fn receive_packet(&mut self, socket: PacketSocketId) -> Option<Packet> {
+        self.world.packet_received(socket)
     }
 
     /// The index of a link by its name or alternative name.

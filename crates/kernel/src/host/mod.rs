@@ -33,6 +33,7 @@ pub(crate) mod joined;
 pub(crate) mod limit;
 pub(crate) mod ndisc;
 pub(crate) mod neighbour;
+pub mod packet;
 pub(crate) mod route4;
 pub(crate) mod rule;
 pub mod socket;
@@ -203,6 +204,9 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, batch: &mut Batch) {
         // device's frames comes first.
         let looked_at = world.run.pool.meta(frame).tag.is_some() || world[id].rx_handler.is_some();
         let whose = for_whom(world, id, frame);
+        if !world.packet_sockets.is_empty() {
+            packet::hear(world, id, frame, whose);
+        }
         match world.run.pool.ethertype(frame) {
             ethertype::ARP => arp::receive(world, id, frame, whose),
             ethertype::IPV4 => ipv4::receive(world, id, frame, whose),
