@@ -36,6 +36,8 @@ pub struct World {
     free: Vec<u32>,
     spaces: Vec<Option<Box<Netns>>>,
     random: u64,
+    /// What makes this kernel differ from others where Linux draws a number when it boots.
+    pub(crate) seed: u64,
     pub(crate) arrivals: u64,
     /// Devices whose state is to be looked at again at the request's end.
     pub(crate) watched: VecDeque<DeviceId>,
@@ -56,6 +58,7 @@ impl World {
             free: Vec::new(),
             spaces: Vec::new(),
             random: seed,
+            seed,
             arrivals: 0,
             watched: VecDeque::new(),
             clients: Clients::default(),

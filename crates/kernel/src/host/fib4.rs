@@ -6,10 +6,10 @@
 //! through the lengths that occur, longest first. The tables of the host itself and of people are asked as one until
 //! somebody changes the rules (Linux merges the two tries).
 //!
-//! **Left out**: the choice among the next hops of a multipath route by hash (the first that is alive is taken), and
-//! exceptions of single destinations (path MTU).
+//! **Left out**: exceptions of single destinations (path MTU).
 
 use super::conf::v4;
+use super::multipath;
 use super::rule::{self, Key, Rule};
 use crate::device::DeviceId;
 use crate::netns::NetnsId;
@@ -303,7 +303,8 @@ fn ask(world: &World, tables: &[(u32, &Table)], flow: &Flow) -> Result<Found, Er
     Err(Errno::EAGAIN)
 }
 
-/// The first next hop of a route that can be used.
+/// The next hop that a packet takes: the first that can be used, or of several the one that its addresses lead to
+/// (`fib_select_path`); one that is bound to a link takes the first on that.
 fn choose(world: &World, route: &Route, flow: &Flow) -> Option<Nexthop> {
     let usable = |hop: &&Nexthop| {
         let dead = hop.flags & RTNH_F_DEAD != 0;
@@ -311,7 +312,22 @@ fn choose(world: &World, route: &Route, flow: &Flow) -> Option<Nexthop> {
         let down = down && hop.device.is_some_and(|device| ignores_linkdown(world, device));
         !dead && !down && (flow.oif == 0 || flow.oif == hop.ifindex)
     };
-    route.nexthops.iter().find(usable).copied()
+    if route.nexthops.len() == 1 || flow.oif != 0 {
+        return route.nexthops.iter().find(usable).copied();
+    }
+    let (source, destination) = (flow.source.to_bits(), flow.destination.to_bits());
+    let hash = multipath::hash(world.seed, source.into(), destination.into());
+    let weights = route.nexthops.iter().map(|hop| if usable(&hop) { hop.weight } else { 0 });
+    multipath::pick(hash, weights).and_then(|place| route.nexthops.get(place)).copied()
+}
+
+/// Whether a route that was found leads through a device, by whichever of its next hops (`fib_info_nh_uses_dev`).
+pub(crate) fn leads_through(world: &World, netns: NetnsId, found: &Found, device: DeviceId) -> bool {
+    let Ok(space) = world.space(netns) else { return false };
+    let routes =
+        space.stack.fib4.tables.get(&found.table).map_or(&[][..], |table| table.routes(found.prefix));
+    let hops = routes.get(found.place).map_or(&[][..], |route| &route.nexthops);
+    hops.iter().any(|hop| hop.device == Some(device))
 }
 
 /// Asks one table.

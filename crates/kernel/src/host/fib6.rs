@@ -4,11 +4,11 @@
 //! else by address ([`key`]). Under one prefix routes stand by metric, equal ones in the order in which they came.
 //! Routes of one prefix and metric that all lead to gateways are one route with several next hops.
 //!
-//! **Left out**: source prefixes, the choice among next hops by hash (the first that can be used is taken), router
-//! preference, and exceptions of single destinations (path MTU, redirects).
+//! **Left out**: source prefixes, router preference, and exceptions of single destinations (path MTU, redirects).
 
 use super::HostTimer;
 use super::conf::v6;
+use super::multipath;
 use super::rule::{self, Key as RuleKey, Rule};
 use crate::device::DeviceId;
 use crate::inet6;
@@ -228,6 +228,7 @@ fn ask(world: &World, id: u32, table: &Table, flow: &Flow, strict: bool) -> Resu
         }
         let Some((place, nexthop, _)) = chosen else { continue };
         let route = &routes[place];
+        let nexthop = share(world, route, flow).unwrap_or(nexthop);
         if let Some(errno) = refusal(route.kind) {
             return Err(errno);
         }
@@ -245,6 +246,21 @@ fn ask(world: &World, id: u32, table: &Table, flow: &Flow, strict: bool) -> Resu
         });
     }
     Err(Errno::EAGAIN)
+}
+
+/// The next hop of several that a packet's addresses lead to (`fib6_select_path`); none if there is one alone, or the
+/// packet is bound to a link.
+fn share(world: &World, route: &Route, flow: &Flow) -> Option<Nexthop> {
+    if route.nexthops.len() < 2 || flow.oif != 0 {
+        return None;
+    }
+    let weight = |hop: &Nexthop| {
+        let down = hop.flags & RTNH_F_LINKDOWN != 0 && ignores_linkdown(world, hop.device);
+        if down || hop.flags & RTNH_F_DEAD != 0 { 0 } else { hop.weight }
+    };
+    let hash = multipath::hash(world.seed, flow.source.to_bits(), flow.destination.to_bits());
+    let place = multipath::pick(hash, route.nexthops.iter().map(weight))?;
+    route.nexthops.get(place).copied()
 }
 
 /// Asks one table.

@@ -12,7 +12,7 @@
 //! A packet of the host's own, or one that is sent on, leaves through [`output`]: the neighbour gives it its Ethernet
 //! header, or keeps it until it is found. Time is the kernel's; everything that waits has a [`HostTimer`].
 //!
-//! **Left out**: TCP, the choice among the next hops of a multipath route by hash, multicast routing, and IPsec.
+//! **Left out**: TCP, multicast routing, and IPsec.
 
 pub mod api;
 pub(crate) mod arp;
@@ -31,6 +31,7 @@ pub(crate) mod ipv4;
 pub(crate) mod ipv6;
 pub(crate) mod joined;
 pub(crate) mod limit;
+pub(crate) mod multipath;
 pub(crate) mod ndisc;
 pub(crate) mod neighbour;
 pub mod packet;

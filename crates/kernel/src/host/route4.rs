@@ -288,7 +288,7 @@ fn validate_source(
     if found.kind != RTN_UNICAST && !(found.kind == RTN_LOCAL && accepts_own) {
         return Err(Errno::EINVAL);
     }
-    if found.nexthop.device == Some(id) {
+    if fib4::leads_through(world, netns, &found, id) {
         return Ok(());
     }
     if nobody || strict == 1 {
