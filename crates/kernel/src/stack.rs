@@ -27,7 +27,7 @@ impl World {
         if self[lower].lower_level + self[upper].upper_level > MAX_NEST {
             return Err(Errno::EMLINK.into());
         }
-        if !master && self[lower].uppers.contains(&upper) {
+        if !master && self[lower].uppers.contains_key(&upper) {
             return Err(Errno::EEXIST.into());
         }
         match self[lower].master {
@@ -36,8 +36,12 @@ impl World {
             }
             _ => {}
         }
-        self[lower].uppers.insert(upper);
-        self[upper].lowers.push(lower);
+        self[lower].uppers.insert(upper, ());
+        let lowers = &mut self[upper].lowers;
+        if lowers.is_empty() {
+            lowers.reserve_exact(1);
+        }
+        lowers.push(lower);
         if master {
             self[lower].master = Some(upper);
         }
@@ -50,7 +54,7 @@ impl World {
     pub fn unlink_upper(&mut self, lower: DeviceId, upper: DeviceId) {
         let mut was_linked = false;
         if let Some(device) = self.get_mut(lower) {
-            was_linked = device.uppers.remove(&upper);
+            was_linked = device.uppers.remove(&upper).is_some();
             if device.master == Some(upper) {
                 device.master = None;
             }
@@ -111,7 +115,7 @@ impl World {
         while let Some((id, level)) = above.pop() {
             if self[id].lower_level < level {
                 self[id].lower_level = level;
-                above.extend(self[id].uppers.iter().map(|next| (*next, level + 1)));
+                above.extend(self[id].uppers.keys().map(|next| (*next, level + 1)));
             }
         }
         let mut below = vec![(lower, self[upper].upper_level + 1)];
@@ -131,7 +135,7 @@ impl World {
             // One upper of the right height is enough: most devices keep their level.
             let (level, want) = (device.upper_level, device.upper_level.saturating_sub(1));
             let mut highest = 0;
-            for upper in device.uppers.iter().filter_map(|upper| self.get(*upper)) {
+            for upper in device.uppers.keys().filter_map(|upper| self.get(*upper)) {
                 highest = highest.max(upper.upper_level);
                 if highest >= want {
                     break;
@@ -158,7 +162,7 @@ impl World {
                 }
             }
             if deepest + 1 < level {
-                queue.extend(device.uppers.iter().copied());
+                queue.extend(device.uppers.keys().copied());
                 self[id].lower_level = deepest + 1;
             }
         }
