@@ -174,6 +174,19 @@ impl Usual for Unicast {
     const USUAL: &'static Unicast = &Unicast { users: Few::NEW, synced: BTreeSet::new() };
 }
 
+/// What is directly above and below a device.
+#[derive(Default, Debug)]
+pub struct Stack {
+    /// What stands on it, its master among them.
+    pub uppers: Few<DeviceId, ()>,
+    /// What it stands on, its ports among them, each once.
+    pub lowers: Vec<DeviceId>,
+}
+
+impl Usual for Stack {
+    const USUAL: &'static Stack = &Stack { uppers: Few::NEW, lowers: Vec::new() };
+}
+
 /// A device.
 pub struct Device {
     /// Its own handle.
@@ -265,10 +278,8 @@ pub struct Device {
     pub extras: Option<Box<Extras>>,
     /// The device it is a port of.
     pub master: Option<DeviceId>,
-    /// What stands on it, its master among them.
-    pub uppers: Few<DeviceId, ()>,
-    /// What it stands on, its ports among them, each once.
-    pub lowers: Vec<DeviceId>,
+    /// What stands on it, and what it stands on.
+    pub stack: Rare<Stack>,
     /// One more than the height of what stands on it.
     pub upper_level: u8,
     /// One more than the depth of what it stands on.
@@ -355,8 +366,7 @@ impl Device {
             inet6: None,
             extras: None,
             master: None,
-            uppers: Few::NEW,
-            lowers: Vec::new(),
+            stack: Rare::default(),
             upper_level: 1,
             lower_level: 1,
             private: None,

@@ -130,8 +130,8 @@ impl World {
 
     /// Cuts whatever links to others are left.
     fn sever(&mut self, id: DeviceId) {
-        let uppers: Vec<_> = self[id].uppers.keys().copied().collect();
-        let lowers = self[id].lowers.clone();
+        let uppers: Vec<_> = self[id].stack.uppers.keys().copied().collect();
+        let lowers = self[id].stack.lowers.clone();
         for upper in uppers {
             self.unlink_upper(id, upper);
         }

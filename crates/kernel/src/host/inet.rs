@@ -75,7 +75,7 @@ pub(crate) struct Inet {
     /// Groups that are joined.
     pub groups: Joined<Ipv4Addr>,
     /// What is still to be said of them.
-    pub changes: Option<igmp::Changes>,
+    pub changes: Option<Box<igmp::Changes>>,
     /// Whether the device needed no resolution when it was last looked at.
     noarp: bool,
 }
