@@ -5,17 +5,23 @@
 use super::common::*;
 use allocation_counter::measure;
 use kernel::Instant;
+use rtnl::attr::Builder;
+use rtnl::object::link::{IFLA_IFNAME, IFLA_LINK};
 
 /// Virtual time in which a link that goes up comes to rest, in microseconds.
 const REST: u64 = 30_000_000;
 
 /// A link of a type, as little as a request can say; what stands on another gets a lower device of its own.
 fn example(kind: &str, name: &str, lower: u32) -> Vec<u8> {
-    match kind {
-        "veth" => pair(name, &format!("p{name}")),
-        "vlan" | "macvlan" | "macvtap" => on_top(kind, name, lower),
-        _ => named(kind, name),
-    }
+    let attrs = |out: &mut Builder| {
+        out.string(IFLA_IFNAME, name.as_bytes());
+        out.u32(IFLA_LINK, lower);
+    };
+    new_link(kind, attrs, |out| match kind {
+        "vlan" => out.u16(rtnl::kind::vlan::IFLA_VLAN_ID, 7),
+        "vrf" => out.u32(rtnl::kind::vrf::IFLA_VRF_TABLE, lower),
+        _ => {}
+    })
 }
 
 /// Live bytes of each of so many links of a type, its name and what it costs its lower device among them. Both ends of
