@@ -12,14 +12,12 @@ pub mod device;
 pub mod drop;
 pub mod fdb;
 pub mod features;
-pub mod few;
 pub mod frame;
 pub mod groups;
 pub mod host;
 mod inet6;
 pub mod link;
 pub mod netns;
-pub mod rare;
 mod register;
 mod rtnl;
 pub mod run;
@@ -218,6 +216,11 @@ impl Kernel {
     /// How many frames are inside the kernel: none when nothing moves and every port was emptied.
     pub fn frames_inside(&self) -> usize {
         self.world.run.pool.in_use()
+    }
+
+    /// How many buffers of frames are not in the pool; copies of a frame share one.
+    pub fn buffers_inside(&self) -> usize {
+        self.world.run.pool.buffers_in_use()
     }
 
     /// How many frames were ever made (those that came in, copies, and what the kernel made itself), and how many of

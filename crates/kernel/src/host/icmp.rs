@@ -11,6 +11,8 @@ use std::net::Ipv4Addr;
 use wire::icmp::kind as icmp_kind;
 use wire::{Icmp, IcmpView, Ipv4View, protocol};
 
+/// The code of a redirect that is about one host.
+const FOR_HOST: u8 = 1;
 /// The largest packet that bears an error.
 const LARGEST_ERROR: usize = 576;
 /// What a token of the rate of errors is worth, in microseconds, and how many there are at most.
@@ -26,6 +28,10 @@ pub(crate) enum Error {
     TimeExceeded,
     /// Fragments did not all come.
     Reassembly,
+    /// There is a better way to that host.
+    Redirect {
+        gateway: Ipv4Addr,
+    },
 }
 
 impl Error {
@@ -33,6 +39,7 @@ impl Error {
         match self {
             Error::Unreachable { .. } => icmp_kind::DESTINATION_UNREACHABLE,
             Error::TimeExceeded | Error::Reassembly => icmp_kind::TIME_EXCEEDED,
+            Error::Redirect { .. } => icmp_kind::REDIRECT,
         }
     }
 }
@@ -108,6 +115,7 @@ pub(crate) fn send_error(
         Error::Unreachable { code, mtu } => Icmp::DestinationUnreachable { code, mtu, packet },
         Error::TimeExceeded => Icmp::TimeExceeded { code: 0, packet },
         Error::Reassembly => Icmp::TimeExceeded { code: 1, packet },
+        Error::Redirect { gateway } => Icmp::Redirect { code: FOR_HOST, gateway, packet },
     };
     let mut payload = vec![0; message.length()];
     message.emit(&mut payload);

@@ -2,11 +2,11 @@
 //!
 //! A packet that is sent on is changed in its own buffer: only its header is rewritten. One of the host's own is built
 //! once and cut into fragments if it is larger than its way allows. **Left out**: options of the header are carried
-//! and not acted upon, and redirects are not sent.
+//! and not acted upon.
 
 use super::fib4::Flow;
 use super::route4::{self, Incoming, Outgoing};
-use super::{For, conf, fragment, icmp, socket, udp};
+use super::{For, conf, fragment, icmp, igmp, socket, udp};
 use crate::device::DeviceId;
 use crate::frame::{FrameId, PacketKind};
 use crate::netns::NetnsId;
@@ -221,6 +221,9 @@ fn forward(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: I
         return super::consume(world, id, frame, Drop::NoPool);
     };
     wire::ipv4::decrease_ttl(&mut bytes[ETHERNET..]);
+    if out == id {
+        redirect(world, id, frame, to);
+    }
     let meta = world.run.pool.meta_mut(frame);
     meta.tag = crate::frame::Tag::NONE;
     meta.kind = PacketKind::Auto;
@@ -229,6 +232,21 @@ fn forward(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: I
         return cut(world, id, frame, out, to, mtu);
     }
     super::output(world, out, to, frame);
+}
+
+/// Tells the sender of a packet that leaves where it came from of the better way (`ip_rt_send_redirect`).
+fn redirect(world: &mut World, id: DeviceId, frame: FrameId, to: IpAddr) {
+    let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
+    let (Ok(view), IpAddr::V4(gateway)) = (Ipv4View::new(bytes), to) else { return };
+    let way = (view.source(), view.destination());
+    let (netns, now) = (world[id].netns, world.now.0);
+    if !route4::is_detour(world, id, way, Some(to).filter(|_| gateway != way.1)) {
+        return;
+    }
+    let bytes = bytes.to_vec();
+    if world.space_mut(netns).is_ok_and(|space| space.stack.redirects.take(IpAddr::V4(way.0), now)) {
+        icmp::send_error(world, netns, Some(id), &bytes, icmp::Error::Redirect { gateway });
+    }
 }
 
 /// Cuts a packet that is sent on into fragments.
@@ -280,7 +298,7 @@ fn deliver_whole(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kind: u8)
     match view.protocol() {
         protocol::ICMP => icmp::receive(world, id, view, kind),
         protocol::UDP => udp::receive4(world, id, view, kind),
-        protocol::IGMP => {}
+        protocol::IGMP => igmp::receive(world, id, view.payload()),
         _ if raw || kind != RTN_LOCAL => {}
         _ => {
             use wire::icmp::unreachable::PROTOCOL as code;

@@ -77,6 +77,8 @@ pub(crate) enum HostTimer {
     Groups(DeviceId),
     /// A report of the groups of IPv4 that a device joined or left.
     Changes(DeviceId),
+    /// An answer about a group of IPv4; about all, if it is that of all hosts.
+    Answer(DeviceId, Ipv4Addr),
     /// A route of IPv6 ends.
     Routes6,
     /// The end of waiting for the fragments of a packet.
@@ -87,8 +89,10 @@ pub(crate) enum HostTimer {
 pub(crate) struct Stack {
     pub all4: Values,
     pub default4: Values,
+    pub neigh4: Values,
     pub all6: Values,
     pub default6: Values,
+    pub neigh6: Values,
     pub conf: Values,
     pub fib4: fib4::Fib,
     pub rules4: rule::Rules,
@@ -101,6 +105,7 @@ pub(crate) struct Stack {
     /// IPv4 addresses of the host, and how many devices have each.
     pub locals: BTreeMap<Ipv4Addr, u32>,
     pub errors: limit::Limits,
+    pub redirects: limit::Redirects,
     /// The last identification of a packet.
     pub identification: u16,
 }
@@ -110,8 +115,10 @@ impl Default for Stack {
         Stack {
             all4: Values::all(conf::IPV4),
             default4: Values::defaults(conf::IPV4),
+            neigh4: Values::defaults(conf::NEIGHBOUR),
             all6: Values::all(conf::IPV6),
             default6: Values::defaults(conf::IPV6),
+            neigh6: Values::defaults(conf::NEIGHBOUR),
             conf: Values::defaults(conf::NETNS),
             fib4: fib4::Fib::default(),
             rules4: rule::Rules::inet(),
@@ -122,6 +129,7 @@ impl Default for Stack {
             fragments: fragment::Fragments::default(),
             locals: BTreeMap::new(),
             errors: limit::Limits::default(),
+            redirects: limit::Redirects::default(),
             identification: 0,
         }
     }
@@ -167,7 +175,8 @@ pub(crate) fn timer(world: &mut World, netns: NetnsId, timer: HostTimer) {
         }
         HostTimer::Routers(id) if world.get(id).is_some() => duplicates::ask_for_routers(world, id),
         HostTimer::Groups(id) if world.get(id).is_some() => ndisc::report_groups(world, id),
-        HostTimer::Changes(id) if world.get(id).is_some() => igmp::report(world, id),
+        HostTimer::Changes(id) if world.get(id).is_some() => igmp::report_changes(world, id),
+        HostTimer::Answer(id, group) if world.get(id).is_some() => igmp::answer(world, id, group),
         _ => {}
     }
 }

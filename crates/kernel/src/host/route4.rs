@@ -231,6 +231,31 @@ pub(crate) fn incoming(
     }
 }
 
+/// Whether a packet that came in through a device and goes out there again could have gone its way without us: its
+/// sender is on that link too (`__mkroute_input`).
+pub(crate) fn is_detour(
+    world: &World,
+    id: DeviceId,
+    (source, destination): (Ipv4Addr, Ipv4Addr),
+    gateway: Option<IpAddr>,
+) -> bool {
+    if !inet::is_set(world, id, v4::SEND_REDIRECTS) {
+        return false;
+    }
+    let flow = Flow { source: destination, iif: world[id].ifindex, ..Flow::to(source) };
+    let back = fib4::lookup(world, world[id].netns, &flow);
+    let on_link = back.is_ok_and(|back| {
+        back.kind == RTN_UNICAST && back.nexthop.device == Some(id) && back.nexthop.gateway.is_none()
+    });
+    let shares = |gateway: &IpAddr| {
+        let gateway = inet::unmapped(*gateway);
+        inet::addresses(world, id)
+            .iter()
+            .any(|own| own.covers(source) && gateway.is_some_and(|gateway| own.covers(gateway)))
+    };
+    on_link && (inet::is_set(world, id, v4::SHARED_MEDIA) || gateway.as_ref().is_none_or(shares))
+}
+
 fn broadcast_in(
     world: &World,
     id: DeviceId,
