@@ -15,5 +15,7 @@ pub mod netns;
 #[cfg(target_os = "linux")]
 pub mod packet;
 #[cfg(target_os = "linux")]
+pub mod port;
+#[cfg(target_os = "linux")]
 pub mod private;
 pub mod system;

@@ -28,22 +28,8 @@ impl Packets {
     /// What the system says: `EPERM` without the right to raw frames, `ENODEV` if there is no such link.
     pub fn open(ifindex: u32) -> Result<Packets, Errno> {
         let fd = socket(AddressFamily::Packet, SockType::Raw, SockFlag::SOCK_CLOEXEC, None).map_err(errno)?;
-        // Safety: all zeroes is an address of no link and no protocol.
-        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
-        address.sll_family = libc::AF_PACKET as u16;
-        address.sll_ifindex = libc::c_int::try_from(ifindex).map_err(|_| Errno::ENODEV)?;
-        let length = size_of_val(&address) as libc::socklen_t;
-        // Safety: pointer and length are those of `address`, which the kernel only reads during the call.
-        let result = unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), length) };
-        Os::result(result).map_err(errno)?;
-        let on: libc::c_int = 1;
-        let length = size_of_val(&on) as libc::socklen_t;
-        // Safety: pointer and length are those of `on`, which the kernel only reads during the call.
-        let result = unsafe {
-            let value = (&raw const on).cast();
-            libc::setsockopt(fd.as_raw_fd(), libc::SOL_PACKET, PACKET_QDISC_BYPASS, value, length)
-        };
-        Os::result(result).map_err(errno)?;
+        bind(&fd, ifindex, 0)?;
+        switch_on(&fd, PACKET_QDISC_BYPASS)?;
         Ok(Packets(fd))
     }
 
@@ -63,4 +49,29 @@ impl Packets {
         }
         Ok(taken)
     }
+}
+
+/// Binds a packet socket to a link and a protocol in network order; 0: that which the socket was made for.
+pub(crate) fn bind(fd: &OwnedFd, ifindex: u32, protocol: u16) -> Result<(), Errno> {
+    // Safety: all zeroes is an address of no link and no protocol.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = protocol;
+    address.sll_ifindex = libc::c_int::try_from(ifindex).map_err(|_| Errno::ENODEV)?;
+    let length = size_of_val(&address) as libc::socklen_t;
+    // Safety: pointer and length are those of `address`, which the kernel only reads during the call.
+    let result = unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), length) };
+    Os::result(result).map(drop).map_err(errno)
+}
+
+/// Switches an option of a packet socket on.
+pub(crate) fn switch_on(fd: &OwnedFd, option: libc::c_int) -> Result<(), Errno> {
+    let on: libc::c_int = 1;
+    let length = size_of_val(&on) as libc::socklen_t;
+    // Safety: pointer and length are those of `on`, which the kernel only reads during the call.
+    let result = unsafe {
+        let value = (&raw const on).cast();
+        libc::setsockopt(fd.as_raw_fd(), libc::SOL_PACKET, option, value, length)
+    };
+    Os::result(result).map(drop).map_err(errno)
 }

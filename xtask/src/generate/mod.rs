@@ -14,6 +14,7 @@
 
 mod change;
 mod create;
+pub(crate) mod frames;
 mod looks;
 mod options;
 mod rng;

@@ -1,10 +1,12 @@
-//! The part that runs inside the real kernel: scenarios in, transcripts out.
+//! The part that runs inside the real kernel: scenarios in, transcripts out; frame cases in, with answers out.
 //!
-//! `inside DIR` runs the queue DIR/in, one scenario after the other, into DIR/out. Each scenario gets a
+//! `inside DIR` runs the queue DIR/in, one scenario or frame case (`.json`) after the other, into DIR/out. Each gets a
 //! process of its own (`scene`) in fresh net and mount namespaces, with empty `/run` and its own `/sys`.
 //! That process says `ready` once it is there, the NIC is moved to it if the scenario has it, and it goes
 //! on when it is told to.
 
+use super::frame_case::FrameCase;
+use super::frame_scene;
 use super::nic::Nic;
 use super::scenario::{Line, Scenario};
 use crate::failure::{Context, Failure, Result};
@@ -35,8 +37,10 @@ pub(crate) fn run_queue(dir: &Path) -> Result<u8> {
         if target.exists() {
             continue;
         }
-        let text = fs::read_to_string(&source).at("read", &source)?;
-        let scenario = Scenario::parse(&text);
+        let scenario = match is_frame_case(&source) {
+            true => Scenario::default(),
+            false => Scenario::parse(&fs::read_to_string(&source).at("read", &source)?),
+        };
         if scenario.nic().is_some() {
             if used && !nic.bring_home() {
                 return Ok(FRESH_BOOT);
@@ -49,6 +53,10 @@ pub(crate) fn run_queue(dir: &Path) -> Result<u8> {
         }
     }
     Ok(0)
+}
+
+fn is_frame_case(source: &Path) -> bool {
+    source.extension().is_some_and(|extension| extension == "json")
 }
 
 /// Starts the scenario's own process, hands it the NIC and waits for its end.
@@ -93,9 +101,12 @@ pub(crate) fn run_scene(source: &Path, target: &Path) -> Result<()> {
     }
     fs::create_dir_all("/run/netns").context("cannot create /run/netns")?;
     let text = fs::read_to_string(source).at("read", source)?;
-    let transcript = transcribe(&Scenario::parse(&text))?;
+    let answer = match is_frame_case(source) {
+        true => frame_scene::play(FrameCase::parse(&text)?)?.to_text()?,
+        false => transcribe(&Scenario::parse(&text))?,
+    };
     let beside = PathBuf::from(format!("{}.part", target.display()));
-    fs::write(&beside, transcript).at("write", &beside)?;
+    fs::write(&beside, answer).at("write", &beside)?;
     fs::rename(&beside, target).at("write", target)
 }
 
@@ -108,7 +119,7 @@ fn transcribe(scenario: &Scenario) -> Result<String> {
             Line::Note(note) => lines.push(note.clone()),
             Line::Nic { name, mac } => lines.push(format!("// nic {name} {mac}")),
             Line::Command(command) => {
-                let (printed, status) = run(command)?;
+                let (printed, status) = run_command(command)?;
                 lines.push(format!("# {command}"));
                 let printed = printed.trim_end_matches('\n');
                 if !printed.is_empty() {
@@ -161,7 +172,7 @@ fn shell(command: &str) -> Command {
 }
 
 /// Runs one command with output and errors in one stream, as a terminal would show them.
-fn run(command: &str) -> Result<(String, ExitStatus)> {
+pub(super) fn run_command(command: &str) -> Result<(String, ExitStatus)> {
     // The file has a name only for a moment, so that no scenario sees it.
     let path = Path::new("/run/output");
     let mut output = File::options().read(true).append(true).create(true).open(path).at("create", path)?;

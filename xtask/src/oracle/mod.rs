@@ -1,11 +1,15 @@
 //! `cargo xtask oracle`: the real kernel as the judge of the embedded one.
 //!
 //! `generate` writes random scenarios (no kernel needed), `record` runs scenarios on the real kernel, `run`
-//! does both and compares with `netloom run`, `minimise` shrinks what differs.
+//! does both and compares with `netloom run`, `minimise` shrinks what differs. `frames` is what `run` is, for frames:
+//! random cases of links, ports and frames, compared with `netloom frames`.
 
 mod boot;
 mod compare;
+mod compare_frames;
 mod compare_run;
+mod frame_case;
+mod frame_scene;
 mod inside;
 mod mask;
 mod minimise;
@@ -21,6 +25,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::generate::{Mix, scenario as random_scenario};
 pub(crate) use boot::NIC_MAC;
 use compare_run::{Plan, file_name};
+pub(crate) use frame_case::{FrameCase, to_hex};
 use netloom::Other;
 use scenario::Scenario;
 use std::fs;
@@ -31,13 +36,15 @@ use std::process::ExitCode;
 /// What can be typed.
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask oracle run [--scenarios N] [--seed S] [MIX] [--netloom PROGRAM] [--keep DIR]
+       cargo xtask oracle frames [--cases N] [--seed S] [--netloom PROGRAM] [--keep DIR]
        cargo xtask oracle record OUTDIR FILE...
-       cargo xtask oracle generate OUTDIR FIRST_SEED LAST_SEED [MIX]
+       cargo xtask oracle generate OUTDIR FIRST_SEED LAST_SEED [MIX | --frames]
        cargo xtask oracle minimise FILE [--netloom PROGRAM] [--boots N] [--keep DIR]
 
 run       generates N random scenarios (20), runs them on a real Linux and on netloom, and compares
-record    writes what a real Linux prints on scenarios or transcripts
-generate  only writes random scenarios; the same seed and MIX give the same file
+frames    generates N random frame cases (20): links, ports, and frames that are put in; sends them through both
+record    writes what a real Linux prints on scenarios or transcripts, or does with frame cases (.json)
+generate  only writes random scenarios or frame cases; the same seed and MIX give the same file
 minimise  shrinks a scenario or transcript on which the two differ
 
 MIX is [--types dummy,vlan,macvlan,macvtap,veth,bridge,ifb] [--plain] [--odd PERCENT]
@@ -49,6 +56,8 @@ A real Linux needs the Debian packages user-mode-linux, kmod and iproute2, and n
 
 const FLAGS: &[Flag] = &[
     Flag { name: "scenarios", takes_value: true },
+    Flag { name: "cases", takes_value: true },
+    Flag { name: "frames", takes_value: false },
     Flag { name: "seed", takes_value: true },
     Flag { name: "types", takes_value: true },
     Flag { name: "odd", takes_value: true },
@@ -77,6 +86,7 @@ pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
     }
     match command.as_str() {
         "run" => run(&args),
+        "frames" => frames(&args),
         "record" => record_files(&args),
         "generate" => generate(&args),
         "minimise" | "minimize" => minimise_file(&args),
@@ -91,10 +101,8 @@ pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
 
 fn run(args: &Args) -> Result<ExitCode> {
     args.no_positional()?;
-    // A process-random hash is as good a fresh seed as any; five digits make handy names.
-    let fresh = RandomState::new().hash_one(std::process::id()) % 100_000;
     let plan = Plan {
-        seed: args.number("seed", fresh)?,
+        seed: args.number("seed", fresh_seed())?,
         scenarios: args.number("scenarios", 20)?,
         mix: mix(args)?,
         other: other(args)?,
@@ -103,30 +111,50 @@ fn run(args: &Args) -> Result<ExitCode> {
     Ok(if compare_run::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+fn frames(args: &Args) -> Result<ExitCode> {
+    args.no_positional()?;
+    let plan = compare_frames::Plan {
+        seed: args.number("seed", fresh_seed())?,
+        cases: args.number("cases", 20)?,
+        other: other(args)?,
+        keep: args.value("keep").map(Into::into),
+    };
+    Ok(if compare_frames::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// A process-random hash is as good a fresh seed as any; five digits make handy names.
+fn fresh_seed() -> u64 {
+    RandomState::new().hash_one(std::process::id()) % 100_000
+}
+
 fn record_files(args: &Args) -> Result<ExitCode> {
     let Some((out, files)) = args.positional.split_first().filter(|(_, files)| !files.is_empty()) else {
         return Err(Failure::usage("record OUTDIR FILE..."));
     };
     let out = Path::new(out);
-    let scenarios: Vec<Scenario> =
-        files.iter().map(|f| read_scenario(Path::new(f))).collect::<Result<_>>()?;
+    let (cases, scenarios): (Vec<&String>, Vec<&String>) =
+        files.iter().partition(|file| file.ends_with(".json"));
+    let read = |file: &&String| read_scenario(Path::new(file));
+    let transcripts = record::record(&scenarios.iter().map(read).collect::<Result<Vec<_>>>()?)?;
+    let read = |file: &&String| FrameCase::parse(&read_text(Path::new(file))?);
+    let answers = record::record_frames(&cases.iter().map(read).collect::<Result<Vec<_>>>()?)?;
+    let mut written = scenarios.into_iter().zip(transcripts).collect::<Vec<_>>();
+    for (file, answer) in cases.into_iter().zip(answers) {
+        written.push((file, answer.map(|answer| answer.to_text()).transpose()?));
+    }
     fs::create_dir_all(out).at("create", out)?;
     let mut lost = 0;
-    for (file, transcript) in files.iter().zip(record::record(&scenarios)?) {
-        let name = Path::new(file).file_name().unwrap_or_default();
-        match transcript {
-            Some(text) => {
-                let path = out.join(name);
-                fs::write(&path, text).at("write", &path)?;
-            }
-            None => {
-                eprintln!("{file}: the real kernel's run broke off");
-                lost += 1;
-            }
-        }
+    for (file, text) in written {
+        let Some(text) = text else {
+            eprintln!("{file}: the real kernel's run broke off");
+            lost += 1;
+            continue;
+        };
+        let path = out.join(Path::new(file).file_name().unwrap_or_default());
+        fs::write(&path, text).at("write", &path)?;
     }
     println!("recorded {} of {}", files.len() - lost, files.len());
-    if lost > 0 { Err(Failure::work("some scenarios could not be recorded")) } else { Ok(ExitCode::SUCCESS) }
+    if lost > 0 { Err(Failure::work("some could not be recorded")) } else { Ok(ExitCode::SUCCESS) }
 }
 
 fn generate(args: &Args) -> Result<ExitCode> {
@@ -135,6 +163,10 @@ fn generate(args: &Args) -> Result<ExitCode> {
     let last: u64 = number(word(args, 2)?, "LAST_SEED")?;
     if first > last {
         return Err(Failure::usage("FIRST_SEED is larger than LAST_SEED"));
+    }
+    if args.has("frames") {
+        compare_frames::write(out, first, last)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let mix = mix(args)?;
     fs::create_dir_all(out).at("create", out)?;
@@ -181,7 +213,9 @@ fn word(args: &Args, place: usize) -> Result<&str> {
 }
 
 fn read_scenario(path: &Path) -> Result<Scenario> {
-    let text = fs::read_to_string(path)
-        .map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
-    Ok(Scenario::parse(&text))
+    Ok(Scenario::parse(&read_text(path)?))
+}
+
+fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))
 }

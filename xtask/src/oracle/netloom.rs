@@ -1,5 +1,6 @@
 //! The other side: `netloom run FILE`, the embedded kernel.
 
+use super::frame_case::FrameCase;
 use super::scenario::Scenario;
 use super::work::WorkDir;
 use crate::failure::{Context, Failure, Result};
@@ -44,6 +45,53 @@ impl Other {
                 run(program, work.path(), scenario)
             }
         }
+    }
+}
+
+impl Other {
+    /// How what the program does with a frame case differs from the answer in it; none if it does not.
+    pub(crate) fn frames(&self, name: &str, case: &FrameCase) -> Result<Option<String>> {
+        let work = WorkDir::new()?;
+        let path = work.path().join(name);
+        fs::write(&path, case.to_text()?).at("write", &path)?;
+        let (text, status) = self.output(&work, &["frames", "--counters"], &path)?;
+        match status {
+            Some(0) => Ok(None),
+            _ => Ok(Some(text.replace(&format!("{}/", work.path().display()), ""))),
+        }
+    }
+
+    /// Whether the program has a kind of link.
+    pub(crate) fn has_kind(&self, kind: &str) -> Result<bool> {
+        let work = WorkDir::new()?;
+        let path = work.path().join("probe");
+        fs::write(&path, format!("ip link add probe0 type {kind}\n")).at("write", &path)?;
+        let (text, _) = self.output(&work, &["run"], &path)?;
+        Ok(!["Unknown device type", "not built"].iter().any(|refusal| text.contains(refusal)))
+    }
+
+    /// What the program prints when it is given a file, errors behind the rest, and its exit status.
+    fn output(&self, work: &WorkDir, words: &[&str], file: &Path) -> Result<(String, Option<i32>)> {
+        let Other::Program(program) = self else {
+            return Err(Failure::usage("--got holds transcripts, and there are none of frames"));
+        };
+        let (out, err) = (work.path().join("stdout"), work.path().join("stderr"));
+        let mut child = Command::new(program)
+            .args(words)
+            .arg(file)
+            .stdin(Stdio::null())
+            .stdout(File::create(&out).at("create", &out)?)
+            .stderr(File::create(&err).at("create", &err)?)
+            .spawn()
+            .at("run", program)?;
+        let status = wait(&mut child)?.and_then(|status| status.code());
+        let read =
+            |path: &Path| fs::read(path).at("read", path).map(|b| String::from_utf8_lossy(&b).into_owned());
+        let mut text = read(&out)? + &read(&err)?;
+        if status.is_none() {
+            text.push_str("netloom did not end, or was ended by a signal\n");
+        }
+        Ok((text, status))
     }
 }
 
