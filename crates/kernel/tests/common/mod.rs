@@ -2,6 +2,9 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 
+pub mod speech;
+pub mod town;
+
 use kernel::{ClientId, Instant, Kernel, NetnsId};
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
