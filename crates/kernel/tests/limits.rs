@@ -1,5 +1,6 @@
 //! What a peer can grow has a limit, and the limit is refused as Linux refuses it.
 
+mod census;
 mod common;
 
 use common::*;
@@ -130,18 +131,15 @@ fn a_client_reads_one_dump_at_a_time() {
     assert_eq!(rig.names().expect("a dump"), ["lo"]);
 }
 
+/// Bytes that a link of any type takes at most.
+const LARGEST_LINK: i64 = 1024;
+
 #[test]
 fn a_link_takes_a_kibibyte() {
-    const LINKS: usize = 20_000;
-    let mut rig = Rig::new();
-    let memory = allocation_counter::measure(|| {
-        for n in 0..LINKS {
-            rig.talk(&named("dummy", &format!("d{n}"))).expect("a link");
-        }
-    });
-    let each = memory.bytes_current / LINKS as i64;
-    // A kibibyte for the link, and what IPv6 keeps of each device that has it: its settings.
-    assert!(each <= 1024 + 256, "{each} bytes a link");
+    for kind in kernel::link::TYPES.iter().map(|kind| kind.kind) {
+        let each = census::bytes_of_a_link(kind, false, 3000);
+        assert!(each <= LARGEST_LINK, "{kind}: {each} bytes");
+    }
 }
 
 #[test]

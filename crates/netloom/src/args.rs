@@ -87,6 +87,9 @@ pub struct Arguments {
     /// With `--on linux`: in namespaces of its own, which need no root
     #[arg(long, global = true)]
     pub private: bool,
+    /// Whether the program was called by a tool's name, in whose place it stands
+    #[arg(skip)]
+    pub stands_in: bool,
     /// What to do
     #[command(subcommand)]
     pub verb: Verb,
@@ -260,7 +263,7 @@ impl Arguments {
             _ => return None,
         };
         let words = words.map(|word| word.to_string_lossy().into_owned()).collect();
-        Some(Arguments { on: On::Linux, private: false, verb: verb(ToolWords { words }) })
+        Some(Arguments { on: On::Linux, private: false, stands_in: true, verb: verb(ToolWords { words }) })
     }
 }
 

@@ -23,6 +23,8 @@ pub mod nic;
 mod numbers;
 #[cfg(target_os = "linux")]
 pub mod on_linux;
+#[cfg(target_os = "linux")]
+mod own_tools;
 mod pcap;
 pub mod pcapng;
 mod ping;

@@ -3,7 +3,8 @@
 //! Entering a namespace moves the calling thread, so a host lives in one thread. Channels and opened namespaces stay
 //! where they were made. Mounts change for programs only, never for a command.
 
-use edge::execute::Failure;
+use crate::own_tools::{OwnTools, runs_here};
+use edge::execute::{Failure, Program};
 use edge::netlink::{Netlink, Watch};
 use edge::{execute, multicast, netlink, netns, private, system};
 use iproute::context::{AF_INET, AF_INET6, AF_PACKET};
@@ -43,6 +44,7 @@ struct Visit {
 pub struct LinuxHost {
     /// Whether a program takes the place of this process.
     replaces: bool,
+    own: OwnTools,
     visits: Vec<Visit>,
     opened: BTreeMap<u32, OwnedFd>,
     watches: Vec<Watch>,
@@ -52,26 +54,32 @@ pub struct LinuxHost {
 impl LinuxHost {
     /// A host for many commands: programs run beside this process.
     pub fn new() -> Self {
-        Self::default()
+        LinuxHost { own: OwnTools::new(true), ..Self::default() }
     }
 
     /// A host for one command line of `ip`, without the command's own name. Where the program of `ip netns exec` is
     /// the last thing that happens it takes the place of this process, so that signals and the terminal are its own.
-    pub fn for_command(words: &[String]) -> Self {
+    /// `stands_in` says that this program was called as `ip`; then other programs of that name may be meant.
+    pub fn for_command(words: &[String], stands_in: bool) -> Self {
         let netns = |word: &&String| word.len() > 3 && "netns".starts_with(word.as_str());
         let many = |word: &String| {
             let option = word.strip_prefix("--").or(word.strip_prefix('-')).unwrap_or("");
             !option.is_empty() && ["batch", "all"].iter().any(|long| long.starts_with(option))
         };
-        LinuxHost { replaces: !words.iter().take_while(|word| !netns(word)).any(many), ..Self::default() }
+        let replaces = !words.iter().take_while(|word| !netns(word)).any(many);
+        LinuxHost { replaces, own: OwnTools::new(!stands_in), ..Self::default() }
     }
 
-    fn start(&self, words: &[String]) -> Result<i32, Failure> {
+    fn start(&mut self, words: &[String]) -> Result<i32, Failure> {
         let namespace = self.visits.last().map(|visit| visit.name.as_str());
+        let program = match words.first() {
+            Some(name) if self.own.has(name) => Program::This,
+            _ => Program::Named,
+        };
         if self.replaces {
-            return execute::replace(words, namespace).map(|never| match never {});
+            return execute::replace(words, program, namespace).map(|never| match never {});
         }
-        execute::run(words, namespace).map(execute::status)
+        execute::run(words, program, namespace).map(execute::status)
     }
 }
 
@@ -139,6 +147,11 @@ impl Host for LinuxHost {
     }
 
     fn execute(&mut self, words: &[String]) -> Result<i32, Errno> {
+        if words.first().is_some_and(|name| self.own.has(name)) {
+            if let Some(tool) = runs_here(words) {
+                return Ok(tool(self, &words[1..]));
+            }
+        }
         match self.start(words) {
             Ok(status) => Ok(status),
             Err(Failure::Start(errno)) => Err(errno),
@@ -205,7 +218,7 @@ mod tests {
     fn a_program_replaces_the_process_only_where_it_comes_last() {
         let replaces = |line: &str| {
             let words: Vec<String> = line.split(' ').map(str::to_string).collect();
-            LinuxHost::for_command(&words).replaces
+            LinuxHost::for_command(&words, false).replaces
         };
         assert!(replaces("netns exec blue sh"));
         assert!(replaces("netns exec blue ip -all netns exec true"));

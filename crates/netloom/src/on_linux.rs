@@ -13,9 +13,14 @@ use rtnl::errno::Errno;
 use std::io::{self, Write};
 
 /// Linux as a world of lines.
-#[derive(Default)]
 pub struct LinuxShell {
     host: LinuxHost,
+}
+
+impl Default for LinuxShell {
+    fn default() -> Self {
+        LinuxShell { host: LinuxHost::new() }
+    }
 }
 
 impl World for LinuxShell {

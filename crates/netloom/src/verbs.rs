@@ -41,8 +41,8 @@ pub fn carry_out(arguments: Arguments) -> i32 {
             BAD_INPUT
         }
         (Verb::Shell(arguments), on) => run_shell(arguments, on),
-        (Verb::Ip(words), on) => run_tool(iproute::ip, &words, on),
-        (Verb::Bridge(words), on) => run_tool(iproute::bridge::bridge, &words, on),
+        (Verb::Ip(words), on) => run_tool(iproute::ip, &words, on, arguments.stands_in),
+        (Verb::Bridge(words), on) => run_tool(iproute::bridge::bridge, &words, on, arguments.stands_in),
         (Verb::Completions { shell }, _) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Arguments::command(), "netloom", &mut script);
@@ -249,14 +249,17 @@ impl Tally {
     }
 }
 
-fn run_tool(tool: Tool, arguments: &ToolWords, on: On) -> i32 {
+fn run_tool(tool: Tool, arguments: &ToolWords, on: On, stands_in: bool) -> i32 {
     match on {
         On::Embedded => match machine(&MachineArguments { nics: Vec::new(), seed: 0 }) {
             Ok(mut machine) => tool(&mut machine, &arguments.words),
             Err(what) => refuse(&what),
         },
         #[cfg(target_os = "linux")]
-        On::Linux => tool(&mut crate::linux::LinuxHost::for_command(&arguments.words), &arguments.words),
+        On::Linux => {
+            let mut host = crate::linux::LinuxHost::for_command(&arguments.words, stands_in);
+            tool(&mut host, &arguments.words)
+        }
         #[cfg(not(target_os = "linux"))]
         On::Linux => refuse(NO_LINUX),
     }

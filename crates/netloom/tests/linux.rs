@@ -157,3 +157,20 @@ fn an_existing_name_is_never_touched() {
     assert_eq!(text.matches("status 1\n").count(), 8, "{text}");
     assert!(text.contains("mine\n/nowhere\nsame\n"), "{text}");
 }
+
+#[test]
+fn the_tools_in_a_namespace_are_ours() {
+    // Nothing is in PATH, so that no other `ip` can be meant.
+    let text = "PATH=$PATH; $IP netns add a; $IP netns add b\n\
+        PATH=/nowhere $IP netns exec a ip -br link; echo status $?\n\
+        PATH=/nowhere $IP netns exec a ip link show nosuch; echo status $?\n\
+        PATH=/nowhere $IP netns exec a ip netns identify; echo status $?\n\
+        PATH=/nowhere $IP -all netns exec bridge -j link; echo status $?\n\
+        PATH=/nowhere $IP netns exec a ls; echo status $?\n";
+    let Some(text) = script("tools", text) else { return };
+    let want = "lo               DOWN           00:00:00:00:00:00 <LOOPBACK> \nstatus 0\n\
+        Device \"nosuch\" does not exist.\nstatus 1\na\nstatus 0\n\
+        \nnetns: b\n[]\n\nnetns: a\n[]\nstatus 0\n\
+        exec of \"ls\" failed: No such file or directory\nstatus 1\n";
+    assert!(text.contains(want), "{text}");
+}
