@@ -16,8 +16,8 @@ use nix::unistd::setsid;
 use rtnl::errno::Errno;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-/// What the work may use of a stack. The pages are taken only when they are used.
-const STACK: usize = 256 << 10;
+/// Bytes of stack for the work.
+const STACK: usize = 64 << 10;
 
 /// Does some work in a process of its own and gives what came of it.
 ///
@@ -32,8 +32,7 @@ pub(crate) fn do_apart(work: impl Fn() -> Result<(), Errno>) -> Result<(), Errno
         outcome.store(work().map_or_else(|errno| errno.0, |()| 0), Ordering::Release);
         0
     };
-    let mut stack = Vec::with_capacity(STACK);
-    stack.resize(STACK, 0);
+    let mut stack = vec![0; STACK];
     let flags = CloneFlags::CLONE_VM | CloneFlags::CLONE_VFORK;
     // Safety: the stack and all that the closure borrows live until the new process has ended, because this thread
     // stands still that long (CLONE_VFORK). It allocates and locks nothing that this thread holds. A panic would end

@@ -32,13 +32,22 @@ pub enum Failure {
     Start(Errno),
 }
 
-/// Turns this process into a program, which is looked up in `PATH`; `namespace` is the name of the network namespace
+/// Which program the first word names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// The one of that name in `PATH`.
+    Named,
+    /// This one, called by that name.
+    This,
+}
+
+/// Turns this process into a program; `namespace` is the name of the network namespace
 /// that the calling thread has entered. Comes back only if that fails, and then the process should end.
 ///
 /// # Errors
 /// Why it did not start.
-pub fn replace(words: &[String], namespace: Option<&str>) -> Result<Infallible, Failure> {
-    let mut command = command(words)?;
+pub fn replace(words: &[String], program: Program, namespace: Option<&str>) -> Result<Infallible, Failure> {
+    let mut command = command(words, program)?;
     make_view(namespace)?;
     Err(Failure::Start(system::errno(&command.exec())))
 }
@@ -47,8 +56,8 @@ pub fn replace(words: &[String], namespace: Option<&str>) -> Result<Infallible, 
 ///
 /// # Errors
 /// Why it did not start.
-pub fn run(words: &[String], namespace: Option<&str>) -> Result<ExitStatus, Failure> {
-    let mut command = command(words)?;
+pub fn run(words: &[String], program: Program, namespace: Option<&str>) -> Result<ExitStatus, Failure> {
+    let mut command = command(words, program)?;
     let start = || {
         // The thread has this thread's network namespace; its mounts become its own.
         make_view(namespace)?;
@@ -88,9 +97,13 @@ fn dispose(signal: Signal, handler: SigHandler) -> SigHandler {
     before.map_or(SigHandler::SigDfl, |before| before.handler())
 }
 
-fn command(words: &[String]) -> Result<Command, Failure> {
-    let (program, arguments) = words.split_first().ok_or(Failure::Start(Errno::ENOENT))?;
-    let mut command = Command::new(program);
+fn command(words: &[String], program: Program) -> Result<Command, Failure> {
+    let (name, arguments) = words.split_first().ok_or(Failure::Start(Errno::ENOENT))?;
+    let mut command = match program {
+        Program::Named => Command::new(name),
+        Program::This => Command::new("/proc/self/exe"),
+    };
+    command.arg0(name);
     command.args(arguments);
     Ok(command)
 }
@@ -136,6 +149,10 @@ mod tests {
 
     fn words(text: &str) -> Vec<String> {
         text.split(' ').map(str::to_string).collect()
+    }
+
+    fn run(words: &[String], namespace: Option<&str>) -> Result<ExitStatus, Failure> {
+        super::run(words, Program::Named, namespace)
     }
 
     #[test]

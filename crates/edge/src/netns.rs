@@ -19,6 +19,7 @@ use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
 use nix::sys::stat::Mode;
 use rtnl::errno::Errno;
+use std::cell::Cell;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -228,8 +229,21 @@ fn take_name(path: &Path, source: &Path) -> Result<(), Errno> {
     })
 }
 
-/// Creates the directory if need be and makes it a shared mount.
+/// Has the directory be there and be a shared mount. A thread looks after it once: the system walks all mounts in it
+/// each time, and whoever makes a thousand names would wait for that.
 fn make_directory() -> Result<(), Errno> {
+    thread_local! {
+        static MADE: Cell<bool> = const { Cell::new(false) };
+    }
+    if !MADE.get() {
+        share_directory()?;
+        MADE.set(true);
+    }
+    Ok(())
+}
+
+/// Creates the directory if need be and makes it a shared mount.
+fn share_directory() -> Result<(), Errno> {
     match fs::DirBuilder::new().mode(0o755).create(DIRECTORY) {
         Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => return Err(system::errno(&error)),
         _ => {}

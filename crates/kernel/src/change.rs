@@ -171,17 +171,19 @@ impl World {
 
     /// Asks for frames to an extra unicast address (`dev_uc_add`).
     pub fn add_unicast(&mut self, id: DeviceId, address: Mac) {
-        *self[id].unicast.entry(address).or_insert(0) += 1;
+        *self[id].unicast.users.get_or_insert_with(address, || 0) += 1;
         self.set_rx_mode(id);
     }
 
     /// Asks no longer for them.
     pub fn remove_unicast(&mut self, id: DeviceId, address: Mac) {
         let Some(device) = self.get_mut(id) else { return };
-        if let Some(count) = device.unicast.get_mut(&address) {
-            *count -= 1;
-            if *count == 0 {
-                device.unicast.remove(&address);
+        if let Some(unicast) = device.unicast.own() {
+            if let Some(count) = unicast.users.get_mut(&address) {
+                *count -= 1;
+                if *count == 0 {
+                    unicast.users.remove(&address);
+                }
             }
         }
         self.set_rx_mode(id);
@@ -190,7 +192,7 @@ impl World {
     /// Asks, on what a device stands on, for the extra addresses that are asked of the device (`dev_uc_sync`).
     pub fn sync_unicast(&mut self, upper: DeviceId, lower: DeviceId) {
         let device = &self[upper];
-        let wanted: BTreeSet<Mac> = device.unicast.keys().copied().collect();
+        let wanted: BTreeSet<Mac> = device.unicast.users.keys().copied().collect();
         self.replace_synced(upper, lower, wanted);
         self.sync_groups(upper, lower, true);
     }
@@ -202,7 +204,10 @@ impl World {
     }
 
     fn replace_synced(&mut self, upper: DeviceId, lower: DeviceId, wanted: BTreeSet<Mac>) {
-        let present = std::mem::replace(&mut self[upper].unicast_synced, wanted.clone());
+        if self[upper].unicast.synced == wanted {
+            return;
+        }
+        let present = std::mem::replace(&mut self[upper].unicast.synced, wanted.clone());
         for address in present.difference(&wanted) {
             self.remove_unicast(lower, *address);
         }
@@ -219,7 +224,7 @@ impl World {
             return;
         }
         if !device.abilities.unicast_filter {
-            let wanted = !device.unicast.is_empty();
+            let wanted = !device.unicast.users.is_empty();
             if wanted != device.unicast_promisc {
                 self[id].unicast_promisc = wanted;
                 self.count_promiscuity(id, wanted, false);

@@ -4,17 +4,19 @@
 //! they stand on it or have it as a port, is in `attached`. Both are found by their Rust type.
 
 use crate::features::Features;
+use crate::few::Few;
 use crate::host::inet::Inet;
 use crate::inet6::Inet6;
 use crate::link::Type;
 use crate::netns::NetnsId;
+use crate::rare::{Rare, Usual};
 use rtnl::errno::Errno;
 use rtnl::object::link::{
     ARPHRD_ETHER, IFF_ALLMULTI, IFF_DORMANT, IFF_LOWER_UP, IFF_PROMISC, IFF_RUNNING, IFF_UP, NAME_MAX,
     Operstate,
 };
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A device's handle: a place and the generation of what stands there. A stale one finds nothing.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -159,6 +161,32 @@ pub struct Extras {
     pub parent: Option<(&'static str, &'static str)>,
 }
 
+/// Unicast addresses beside a device's own whose frames it takes.
+#[derive(Default, Debug)]
+pub struct Unicast {
+    /// The addresses and how many asked for each.
+    pub users: Few<Mac, u32>,
+    /// Those of them that the device has asked for on what it stands on.
+    pub synced: BTreeSet<Mac>,
+}
+
+impl Usual for Unicast {
+    const USUAL: &'static Unicast = &Unicast { users: Few::NEW, synced: BTreeSet::new() };
+}
+
+/// What is directly above and below a device.
+#[derive(Default, Debug)]
+pub struct Stack {
+    /// What stands on it, its master among them.
+    pub uppers: Few<DeviceId, ()>,
+    /// What it stands on, its ports among them, each once.
+    pub lowers: Vec<DeviceId>,
+}
+
+impl Usual for Stack {
+    const USUAL: &'static Stack = &Stack { uppers: Few::NEW, lowers: Vec::new() };
+}
+
 /// A device.
 pub struct Device {
     /// Its own handle.
@@ -214,10 +242,8 @@ pub struct Device {
     pub allmulti: u32,
     /// Whether one of `promiscuity` stands for the extra unicast addresses.
     pub unicast_promisc: bool,
-    /// Extra unicast addresses and how many asked for each.
-    pub unicast: BTreeMap<Mac, u32>,
-    /// Those of them that it has asked for on what it stands on.
-    pub unicast_synced: BTreeSet<Mac>,
+    /// Extra unicast addresses.
+    pub unicast: Rare<Unicast>,
     /// Whether the carrier is on.
     pub carrier: bool,
     /// Whether a protocol keeps it down.
@@ -252,10 +278,8 @@ pub struct Device {
     pub extras: Option<Box<Extras>>,
     /// The device it is a port of.
     pub master: Option<DeviceId>,
-    /// What stands on it, its master among them.
-    pub uppers: BTreeSet<DeviceId>,
-    /// What it stands on, its ports among them, each once.
-    pub lowers: Vec<DeviceId>,
+    /// What stands on it, and what it stands on.
+    pub stack: Rare<Stack>,
     /// One more than the height of what stands on it.
     pub upper_level: u8,
     /// One more than the depth of what it stands on.
@@ -263,7 +287,7 @@ pub struct Device {
     /// What its type keeps of it.
     pub private: Option<Box<dyn Any + Send>>,
     /// What other types keep on it.
-    pub attached: Vec<Box<dyn Any + Send>>,
+    pub attached: Box<[Box<dyn Any + Send>]>,
     /// The one type that takes its frames (`rx_handler`).
     pub rx_handler: Option<&'static Type>,
     /// Whether vlans stand on it.
@@ -324,8 +348,7 @@ impl Device {
             promiscuity: 0,
             allmulti: 0,
             unicast_promisc: false,
-            unicast: BTreeMap::new(),
-            unicast_synced: BTreeSet::new(),
+            unicast: Rare::default(),
             carrier: true,
             proto_down: false,
             dormant: false,
@@ -343,12 +366,11 @@ impl Device {
             inet6: None,
             extras: None,
             master: None,
-            uppers: BTreeSet::new(),
-            lowers: Vec::new(),
+            stack: Rare::default(),
             upper_level: 1,
             lower_level: 1,
             private: None,
-            attached: Vec::new(),
+            attached: Box::default(),
             rx_handler: None,
             has_vlans: false,
             wire: None,
@@ -436,13 +458,18 @@ impl Device {
     /// Lets another type keep something on it; what that type kept before is replaced.
     pub fn attach<T: Any + Send>(&mut self, state: T) {
         self.detach::<T>();
-        self.attached.push(Box::new(state));
+        let mut all = std::mem::take(&mut self.attached).into_vec();
+        all.push(Box::new(state));
+        self.attached = all.into();
     }
 
     /// Takes what another type kept on it.
     pub fn detach<T: 'static>(&mut self) -> Option<Box<T>> {
         let at = self.attached.iter().position(|state| state.is::<T>())?;
-        self.attached.remove(at).downcast().ok()
+        let mut all = std::mem::take(&mut self.attached).into_vec();
+        let state = all.remove(at);
+        self.attached = all.into();
+        state.downcast().ok()
     }
 
     /// The alternative names.

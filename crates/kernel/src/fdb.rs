@@ -12,7 +12,7 @@ use crate::device::Mac;
 /// Entries at most.
 pub const ENTRIES: usize = 1 << 20;
 /// Places of a fresh table, as a power of two.
-const FIRST_BITS: u32 = 2;
+const FIRST_BITS: u32 = 1;
 /// Numbers of ports that may stand in a table, plus one.
 const PORTS: usize = 1024;
 const EMPTY: u64 = u64::MAX;
@@ -80,12 +80,12 @@ pub struct Entry {
 /// A table. It has no memory until the first entry comes: most bridges of a large lab never carry a frame.
 #[derive(Default)]
 pub struct Fdb {
-    hot: Vec<Hot>,
-    cold: Vec<Cold>,
+    hot: Box<[Hot]>,
+    cold: Box<[Cold]>,
     /// Entries and graves: places that are not free.
-    filled: usize,
+    filled: u32,
     bits: u32,
-    generations: Vec<u16>,
+    generations: Box<[u16]>,
     numbers: u64,
 }
 
@@ -193,9 +193,7 @@ impl Fdb {
 
     #[cold]
     fn relearn(&mut self, at: usize, port: u16, tick: u32) -> bool {
-        if usize::from(port) >= self.generations.len() {
-            self.generations.resize(usize::from(port).min(PORTS) + 1, 0);
-        }
+        self.know_port(port);
         let live = self.is_live(&self.hot[at]);
         if live && self.cold[at].flags & (flag::LOCAL | flag::STICKY) != 0 {
             return false;
@@ -211,15 +209,22 @@ impl Fdb {
         true
     }
 
+    /// Keeps a generation for a port from now on.
+    fn know_port(&mut self, port: u16) {
+        if usize::from(port) >= self.generations.len() {
+            let mut generations = std::mem::take(&mut self.generations).into_vec();
+            generations.resize(usize::from(port) + 1, 0);
+            self.generations = generations.into();
+        }
+    }
+
     /// Adds an entry in place of one for the same address, or as a new one. False if the table is full.
     pub fn insert(&mut self, key: u64, port: u16, flags: u16, tick: u32) -> bool {
         if key == EMPTY || usize::from(port) >= PORTS {
             return false;
         }
-        if usize::from(port) >= self.generations.len() {
-            self.generations.resize(usize::from(port) + 1, 0);
-        }
-        if (self.filled + 1) * 2 > self.hot.len() && !self.make_room() {
+        self.know_port(port);
+        if (self.filled as usize + 1) * 2 > self.hot.len() && !self.make_room() {
             return false;
         }
         let mask = self.hot.len() - 1;
@@ -228,7 +233,7 @@ impl Fdb {
             at = (at + 1) & mask;
         }
         let known = self.hot[at].key == key && self.is_live(&self.hot[at]);
-        self.filled += usize::from(self.hot[at].key == EMPTY);
+        self.filled += u32::from(self.hot[at].key == EMPTY);
         self.hot[at] = Hot { key, port, generation: self.generations[usize::from(port)], tick };
         if !known {
             self.numbers += 1;
@@ -255,8 +260,8 @@ impl Fdb {
     fn rebuild(&mut self, bits: u32, mut keep: impl FnMut(&Entry, u16) -> bool) {
         let old: Vec<(Hot, Cold)> = self.hot.iter().copied().zip(self.cold.iter().copied()).collect();
         self.bits = bits;
-        self.hot = vec![VACANT; 1 << bits];
-        self.cold = vec![Cold::default(); 1 << bits];
+        self.hot = vec![VACANT; 1 << bits].into();
+        self.cold = vec![Cold::default(); 1 << bits].into();
         self.filled = 0;
         let mask = self.hot.len() - 1;
         for (hot, cold) in old {

@@ -6,21 +6,30 @@
 
 use crate::device::{Device, DeviceId, Mac};
 use crate::link::Event;
+use crate::rare::{Rare, Usual};
 use crate::world::World;
 use rtnl::object::link::ARPHRD_ETHER;
+use std::borrow::Cow;
 
 /// The address of all hosts, 224.0.0.1.
 pub const ALL_HOSTS: Mac = [0x01, 0x00, 0x5e, 0, 0, 0x01];
 /// The address of all nodes, ff02::1.
 pub const ALL_NODES: Mac = [0x33, 0x33, 0, 0, 0, 0x01];
 
+/// What devices listen to, down and up, that nothing special is asked of; that takes no memory.
+static USUAL: [&[(Mac, u32)]; 2] = [&[(ALL_NODES, 1)], &[(ALL_NODES, 1), (ALL_HOSTS, 1)]];
+
 /// The group addresses of a device. There are few, so that a list is both small and quick.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Groups {
     /// The addresses in the order in which they came, and how many asked for each.
-    list: Vec<(Mac, u32)>,
+    list: Cow<'static, [(Mac, u32)]>,
     /// Those of them that the device has asked for on what it stands on.
-    synced: Vec<Mac>,
+    synced: Rare<Vec<Mac>>,
+}
+
+impl Usual for Vec<Mac> {
+    const USUAL: &'static Vec<Mac> = &Vec::new();
 }
 
 impl Groups {
@@ -36,23 +45,35 @@ impl Groups {
 
     /// One more asks for it; says whether it is the first.
     pub fn insert(&mut self, group: Mac) -> bool {
-        if let Some(at) = self.find(&group) {
-            self.list[at].1 += 1;
-            return false;
+        let known = self.find(&group);
+        let list = self.list.to_mut();
+        match known {
+            Some(at) => list[at].1 += 1,
+            None => {
+                list.reserve_exact(1);
+                list.push((group, 1));
+            }
         }
-        self.list.reserve_exact(1);
-        self.list.push((group, 1));
-        true
+        self.share();
+        known.is_none()
     }
 
     /// One less asks for it; says whether it was there.
     pub fn remove(&mut self, group: &Mac) -> bool {
         let Some(at) = self.find(group) else { return false };
-        self.list[at].1 -= 1;
-        if self.list[at].1 == 0 {
-            self.list.remove(at);
+        let list = self.list.to_mut();
+        list[at].1 -= 1;
+        if list[at].1 == 0 {
+            list.remove(at);
         }
+        self.share();
         true
+    }
+
+    fn share(&mut self) {
+        if let Some(usual) = USUAL.iter().find(|usual| ***usual == *self.list) {
+            self.list = Cow::Borrowed(usual);
+        }
     }
 
     /// Whether it was asked for on what the device stands on as well.
@@ -62,8 +83,8 @@ impl Groups {
 
     /// Nobody asks for anything any more.
     pub fn clear(&mut self) {
-        self.list.clear();
-        self.synced.clear();
+        self.list = Cow::default();
+        self.synced = Rare::default();
     }
 
     /// The addresses and how many asked for each, in the order in which they came.
@@ -97,7 +118,10 @@ impl World {
             true => groups.in_order().iter().map(|(mac, _)| *mac).collect(),
             false => Vec::new(),
         };
-        let present = std::mem::replace(&mut groups.synced, wanted.clone());
+        if *groups.synced == wanted {
+            return;
+        }
+        let present = std::mem::replace(&mut *groups.synced, wanted.clone());
         for group in present.iter().filter(|group| !wanted.contains(group)) {
             self.remove_group(lower, group);
         }

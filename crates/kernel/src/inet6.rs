@@ -8,7 +8,7 @@
 //! **Left out**: what router advertisements say (prefixes, routes, MTU), temporary and stable private addresses.
 
 use crate::device::DeviceId;
-use crate::host::conf::{IPV6, NEIGHBOUR, Values, v6};
+use crate::host::conf::{IPV6, Values, v6};
 use crate::host::duplicates::{begin_search, run_search};
 use crate::host::fib6::{self, ADDRESS_METRIC, kernel_route, key};
 use crate::host::joined::{Joined, join_solicited, join6 as join, leave_solicited, leave6 as leave};
@@ -82,7 +82,6 @@ impl Address {
 #[derive(Clone, Debug)]
 pub(crate) struct Inet6 {
     pub conf: Values,
-    pub neighbours: Values,
     /// Widest scope first, the latest first among equals.
     pub addresses: Vec<Address>,
     /// Groups that are joined.
@@ -134,18 +133,14 @@ fn init(world: &mut World, id: DeviceId) {
     let (loopback, noarp) = (device.flags & IFF_LOOPBACK != 0, device.flags & IFF_NOARP != 0);
     let Ok(space) = world.space(device.netns) else { return };
     let mut conf = space.stack.default6.of_device(IPV6, loopback);
-    let neighbours = space.stack.neigh6.of_device(NEIGHBOUR, loopback);
     if noarp && !loopback {
         conf.set(v6::ACCEPT_DAD, -1);
     }
     let forwards = conf.is(v6::FORWARDING);
     let (addresses, groups) = (Vec::new(), Joined::default());
-    let inet6 = Inet6 { conf, neighbours, addresses, groups, ready: false, solicitations: 0 };
+    let inet6 = Inet6 { conf, addresses, groups, ready: false, solicitations: 0 };
     world[id].inet6 = Some(Box::new(inet6));
     netconf::announce_device(world, id, AF_INET6);
-    for group in ALL_NODES {
-        join(world, id, group);
-    }
     if forwards {
         join(world, id, ALL_ROUTERS[0]);
     }

@@ -7,15 +7,28 @@
 
 use crate::device::{DeviceId, Name};
 use rtnl::errno::Errno;
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A namespace's number. It is never used again, and it is what stands in `IFLA_NET_NS_FD`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct NetnsId(pub u32);
 
-/// A place in a listing.
-pub(crate) type ListKey = (u8, Reverse<u64>);
+/// A place in a listing: the bucket above the order of arrival, the latest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct ListKey(u64);
+
+impl ListKey {
+    /// Bits of the order of arrival.
+    const ARRIVAL: u64 = (1 << 56) - 1;
+
+    fn new(ifindex: u32, arrival: u64) -> ListKey {
+        ListKey(u64::from(ifindex as u8) << 56 | !arrival & ListKey::ARRIVAL)
+    }
+
+    fn arrival(self) -> u64 {
+        !self.0 & ListKey::ARRIVAL
+    }
+}
 
 /// The largest number that a template of names is filled with, plus one (`8 * PAGE_SIZE`).
 const TEMPLATE_NUMBERS: u32 = 32_768;
@@ -134,7 +147,7 @@ impl Netns {
 
     /// The devices in the order in which they came.
     pub fn in_order_of_arrival(&self) -> Vec<DeviceId> {
-        let mut all: Vec<_> = self.listing.iter().map(|(key, device)| (key.1.0, *device)).collect();
+        let mut all: Vec<_> = self.listing.iter().map(|(key, device)| (key.arrival(), *device)).collect();
         all.sort_unstable_by_key(|(arrival, _)| *arrival);
         all.into_iter().map(|(_, device)| device).collect()
     }
@@ -158,7 +171,7 @@ impl Netns {
     pub(crate) fn enter(&mut self, device: DeviceId, ifindex: u32, name: Name, arrival: u64) {
         self.sequence += 1;
         self.by_index.insert(ifindex, device);
-        self.listing.insert((ifindex as u8, Reverse(arrival)), device);
+        self.listing.insert(ListKey::new(ifindex, arrival), device);
         self.enter_name(device, name);
     }
 
@@ -166,7 +179,7 @@ impl Netns {
     pub(crate) fn leave(&mut self, ifindex: u32, name: Name, arrival: u64) {
         self.sequence += 1;
         self.by_index.remove(&ifindex);
-        self.listing.remove(&(ifindex as u8, Reverse(arrival)));
+        self.listing.remove(&ListKey::new(ifindex, arrival));
         self.leave_name(name);
     }
 

@@ -122,7 +122,7 @@ impl World {
         self[id].qdisc = Qdisc::Noop;
         self.tell(id, Event::Unregister);
         self.announce_link_gone(id, None);
-        self[id].unicast.clear();
+        self[id].unicast.own().into_iter().for_each(|unicast| unicast.users.clear());
         self.uninit(id);
         self.sever(id);
         self.release(id);
@@ -130,8 +130,8 @@ impl World {
 
     /// Cuts whatever links to others are left.
     fn sever(&mut self, id: DeviceId) {
-        let uppers: Vec<_> = self[id].uppers.iter().copied().collect();
-        let lowers = self[id].lowers.clone();
+        let uppers: Vec<_> = self[id].stack.uppers.keys().copied().collect();
+        let lowers = self[id].stack.lowers.clone();
         for upper in uppers {
             self.unlink_upper(id, upper);
         }
@@ -209,7 +209,7 @@ impl World {
         let arrival = self.arrivals;
         let altnames: Vec<Box<[u8]>> = self[id].altnames().to_vec();
         let device = &mut self[id];
-        device.unicast.clear();
+        device.unicast.own().into_iter().for_each(|unicast| unicast.users.clear());
         device.netns = to;
         device.ifindex = ifindex;
         device.name = name;

@@ -27,7 +27,7 @@ impl World {
         if self[lower].lower_level + self[upper].upper_level > MAX_NEST {
             return Err(Errno::EMLINK.into());
         }
-        if !master && self[lower].uppers.contains(&upper) {
+        if !master && self[lower].stack.uppers.contains_key(&upper) {
             return Err(Errno::EEXIST.into());
         }
         match self[lower].master {
@@ -36,8 +36,12 @@ impl World {
             }
             _ => {}
         }
-        self[lower].uppers.insert(upper);
-        self[upper].lowers.push(lower);
+        self[lower].stack.uppers.insert(upper, ());
+        let lowers = &mut self[upper].stack.lowers;
+        if lowers.is_empty() {
+            lowers.reserve_exact(1);
+        }
+        lowers.push(lower);
         if master {
             self[lower].master = Some(upper);
         }
@@ -50,13 +54,13 @@ impl World {
     pub fn unlink_upper(&mut self, lower: DeviceId, upper: DeviceId) {
         let mut was_linked = false;
         if let Some(device) = self.get_mut(lower) {
-            was_linked = device.uppers.remove(&upper);
+            was_linked = device.stack.own().is_some_and(|stack| stack.uppers.remove(&upper).is_some());
             if device.master == Some(upper) {
                 device.master = None;
             }
         }
-        if let Some(device) = self.get_mut(upper) {
-            device.lowers.retain(|below| *below != lower);
+        if let Some(stack) = self.get_mut(upper).and_then(|device| device.stack.own()) {
+            stack.lowers.retain(|below| *below != lower);
         }
         self.settle_upper_level(lower);
         self.settle_lower_level(upper);
@@ -70,7 +74,7 @@ impl World {
         let mut level = vec![device];
         for _ in 0..MAX_NEST {
             let mut below = Vec::new();
-            for lower in level.iter().filter_map(|id| self.get(*id)).flat_map(|device| &device.lowers) {
+            for lower in level.iter().filter_map(|id| self.get(*id)).flat_map(|device| &device.stack.lowers) {
                 if *lower == base {
                     return true;
                 }
@@ -98,8 +102,8 @@ impl World {
             match device.kind.speed {
                 Speed::Unknown => {}
                 Speed::Mbit(mbit) => speed = speed.max(Some(mbit)),
-                Speed::OfLower => waiting.extend(&device.lowers),
-                Speed::OfPorts => waiting.extend(device.lowers.iter().filter(|lower| is_open(lower))),
+                Speed::OfLower => waiting.extend(&device.stack.lowers),
+                Speed::OfPorts => waiting.extend(device.stack.lowers.iter().filter(|lower| is_open(lower))),
             }
         }
         speed
@@ -111,14 +115,14 @@ impl World {
         while let Some((id, level)) = above.pop() {
             if self[id].lower_level < level {
                 self[id].lower_level = level;
-                above.extend(self[id].uppers.iter().map(|next| (*next, level + 1)));
+                above.extend(self[id].stack.uppers.keys().map(|next| (*next, level + 1)));
             }
         }
         let mut below = vec![(lower, self[upper].upper_level + 1)];
         while let Some((id, level)) = below.pop() {
             if self[id].upper_level < level {
                 self[id].upper_level = level;
-                below.extend(self[id].lowers.iter().map(|next| (*next, level + 1)));
+                below.extend(self[id].stack.lowers.iter().map(|next| (*next, level + 1)));
             }
         }
     }
@@ -131,14 +135,14 @@ impl World {
             // One upper of the right height is enough: most devices keep their level.
             let (level, want) = (device.upper_level, device.upper_level.saturating_sub(1));
             let mut highest = 0;
-            for upper in device.uppers.iter().filter_map(|upper| self.get(*upper)) {
+            for upper in device.stack.uppers.keys().filter_map(|upper| self.get(*upper)) {
                 highest = highest.max(upper.upper_level);
                 if highest >= want {
                     break;
                 }
             }
             if highest + 1 < level {
-                queue.extend(device.lowers.iter().copied());
+                queue.extend(device.stack.lowers.iter().copied());
                 self[id].upper_level = highest + 1;
             }
         }
@@ -151,14 +155,14 @@ impl World {
             let Some(device) = self.get(id) else { continue };
             let (level, want) = (device.lower_level, device.lower_level.saturating_sub(1));
             let mut deepest = 0;
-            for lower in device.lowers.iter().filter_map(|lower| self.get(*lower)) {
+            for lower in device.stack.lowers.iter().filter_map(|lower| self.get(*lower)) {
                 deepest = deepest.max(lower.lower_level);
                 if deepest >= want {
                     break;
                 }
             }
             if deepest + 1 < level {
-                queue.extend(device.uppers.iter().copied());
+                queue.extend(device.stack.uppers.keys().copied());
                 self[id].lower_level = deepest + 1;
             }
         }

@@ -12,23 +12,11 @@ use crate::rtnl::netconf::{self, Whose};
 use crate::world::World;
 use rtnl::errno::Errno;
 
-/// Which family's which settings.
+/// Which family's settings.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Room {
-    Conf4,
-    Conf6,
-    Neigh4,
-    Neigh6,
-}
-
-impl Room {
-    fn table(self) -> &'static [Setting] {
-        match self {
-            Room::Conf4 => conf::IPV4,
-            Room::Conf6 => conf::IPV6,
-            Room::Neigh4 | Room::Neigh6 => conf::NEIGHBOUR,
-        }
-    }
+enum Family {
+    Four,
+    Six,
 }
 
 /// Where a value is kept.
@@ -37,79 +25,69 @@ enum Place {
     /// A setting of the namespace.
     Netns(usize),
     /// One of a device, or of all.
-    Of(Room, Whose, usize),
+    Of(Family, Whose, usize),
 }
 
-const ROOMS: &[(&str, Room)] = &[
-    ("net.ipv4.conf.", Room::Conf4),
-    ("net.ipv6.conf.", Room::Conf6),
-    ("net.ipv4.neigh.", Room::Neigh4),
-    ("net.ipv6.neigh.", Room::Neigh6),
+/// Where settings of devices are, which they are, and what their first place is.
+const ROOMS: &[(&str, Family, &[Setting], usize)] = &[
+    ("net.ipv4.conf.", Family::Four, conf::IPV4, 0),
+    ("net.ipv6.conf.", Family::Six, conf::IPV6, 0),
+    ("net.ipv4.neigh.", Family::Four, conf::NEIGHBOUR, conf::NEIGHBOURS),
+    ("net.ipv6.neigh.", Family::Six, conf::NEIGHBOUR, conf::NEIGHBOURS),
 ];
 
 /// Finds a setting by its name; ENOENT if there is no such setting.
 fn find(world: &World, netns: NetnsId, name: &str) -> Result<Place, Errno> {
     if name == "net.ipv4.ip_forward" {
-        return Ok(Place::Of(Room::Conf4, Whose::All, v4::FORWARDING));
+        return Ok(Place::Of(Family::Four, Whose::All, v4::FORWARDING));
     }
     if let Some(place) = conf::find(conf::NETNS, name) {
         return Ok(Place::Netns(place));
     }
-    let found = ROOMS.iter().find_map(|(prefix, room)| Some((name.strip_prefix(prefix)?, *room)));
-    let (rest, room) = found.ok_or(Errno::ENOENT)?;
-    let (device, setting) = rest.rsplit_once('.').ok_or(Errno::ENOENT)?;
-    let place = conf::find(room.table(), setting).ok_or(Errno::ENOENT)?;
-    let neighbours = matches!(room, Room::Neigh4 | Room::Neigh6);
+    let is_in = |(prefix, ..): &&(&str, _, _, _)| name.starts_with(prefix);
+    let (prefix, family, table, first) = *ROOMS.iter().find(is_in).ok_or(Errno::ENOENT)?;
+    let (device, setting) = name[prefix.len()..].rsplit_once('.').ok_or(Errno::ENOENT)?;
+    let place = first + conf::find(table, setting).ok_or(Errno::ENOENT)?;
     let whose = match device {
         // The defaults of neighbours are the first namespace's alone, and commands do not run in that one.
-        "all" | "default" if neighbours => return Err(Errno::ENOENT),
+        "all" | "default" if first == conf::NEIGHBOURS => return Err(Errno::ENOENT),
         "all" => Whose::All,
         "default" => Whose::Default,
         name => Whose::Device(world.by_name(netns, name.as_bytes()).ok_or(Errno::ENOENT)?),
     };
-    let place = Place::Of(room, whose, place);
+    let place = Place::Of(family, whose, place);
     values(world, netns, place).map(|_| place)
 }
 
 /// The values among which a setting is; ENOENT if the device has not this family.
 fn values(world: &World, netns: NetnsId, place: Place) -> Result<&Values, Errno> {
     let stack = &world.space(netns)?.stack;
-    let Place::Of(room, whose, _) = place else { return Ok(&stack.conf) };
-    Ok(match (room, whose) {
-        (Room::Conf4, Whose::All) => &stack.all4,
-        (Room::Conf4, Whose::Default) => &stack.default4,
-        (Room::Conf6, Whose::All) => &stack.all6,
-        (Room::Conf6, Whose::Default) => &stack.default6,
-        (Room::Neigh4, Whose::All | Whose::Default) => &stack.neigh4,
-        (Room::Neigh6, Whose::All | Whose::Default) => &stack.neigh6,
-        (Room::Conf4, Whose::Device(id)) => &world[id].inet.as_ref().ok_or(Errno::ENOENT)?.conf,
-        (Room::Neigh4, Whose::Device(id)) => &world[id].inet.as_ref().ok_or(Errno::ENOENT)?.neighbours,
-        (Room::Conf6, Whose::Device(id)) => &world[id].inet6.as_ref().ok_or(Errno::ENOENT)?.conf,
-        (Room::Neigh6, Whose::Device(id)) => &world[id].inet6.as_ref().ok_or(Errno::ENOENT)?.neighbours,
+    let Place::Of(family, whose, _) = place else { return Ok(&stack.conf) };
+    Ok(match (family, whose) {
+        (Family::Four, Whose::All) => &stack.all4,
+        (Family::Four, Whose::Default) => &stack.default4,
+        (Family::Six, Whose::All) => &stack.all6,
+        (Family::Six, Whose::Default) => &stack.default6,
+        (Family::Four, Whose::Device(id)) => &world[id].inet.as_ref().ok_or(Errno::ENOENT)?.conf,
+        (Family::Six, Whose::Device(id)) => &world[id].inet6.as_ref().ok_or(Errno::ENOENT)?.conf,
     })
 }
 
 fn values_mut(world: &mut World, netns: NetnsId, place: Place) -> Result<&mut Values, Errno> {
-    if let Place::Of(room, Whose::Device(id), _) = place {
+    if let Place::Of(family, Whose::Device(id), _) = place {
         let device = world.get_mut(id).ok_or(Errno::ENOENT)?;
-        let of4 = device.inet.as_mut().ok_or(Errno::ENOENT);
-        let of6 = device.inet6.as_mut().ok_or(Errno::ENOENT);
-        return Ok(match room {
-            Room::Conf4 => &mut of4?.conf,
-            Room::Neigh4 => &mut of4?.neighbours,
-            Room::Conf6 => &mut of6?.conf,
-            Room::Neigh6 => &mut of6?.neighbours,
+        return Ok(match family {
+            Family::Four => &mut device.inet.as_mut().ok_or(Errno::ENOENT)?.conf,
+            Family::Six => &mut device.inet6.as_mut().ok_or(Errno::ENOENT)?.conf,
         });
     }
     let stack = &mut world.space_mut(netns)?.stack;
-    let Place::Of(room, whose, _) = place else { return Ok(&mut stack.conf) };
-    Ok(match (room, whose) {
-        (Room::Conf4, Whose::All) => &mut stack.all4,
-        (Room::Conf4, _) => &mut stack.default4,
-        (Room::Conf6, Whose::All) => &mut stack.all6,
-        (Room::Conf6, _) => &mut stack.default6,
-        (Room::Neigh4, _) => &mut stack.neigh4,
-        (Room::Neigh6, _) => &mut stack.neigh6,
+    let Place::Of(family, whose, _) = place else { return Ok(&mut stack.conf) };
+    Ok(match (family, whose) {
+        (Family::Four, Whose::All) => &mut stack.all4,
+        (Family::Four, _) => &mut stack.default4,
+        (Family::Six, Whose::All) => &mut stack.all6,
+        (Family::Six, _) => &mut stack.default6,
     })
 }
 
@@ -131,7 +109,9 @@ fn parse(text: &str) -> Option<i32> {
 fn limits(place: Place) -> (i32, i32) {
     match place {
         Place::Netns(at) => conf::NETNS[at].limits,
-        Place::Of(room, _, at) => room.table()[at].limits,
+        Place::Of(_, _, at) if at >= conf::NEIGHBOURS => conf::NEIGHBOUR[at - conf::NEIGHBOURS].limits,
+        Place::Of(Family::Four, _, at) => conf::IPV4[at].limits,
+        Place::Of(Family::Six, _, at) => conf::IPV6[at].limits,
     }
 }
 
@@ -143,28 +123,34 @@ pub(crate) fn set(world: &mut World, netns: NetnsId, name: &str, value: &str) ->
         return Err(Errno::EACCES);
     }
     let value = parse(value).filter(|value| (least..=most).contains(value)).ok_or(Errno::EINVAL)?;
-    let old = values(world, netns, place)?.get(number(place));
-    if let Place::Of(Room::Conf6, _, v6::ADDR_GEN_MODE) = place {
+    let before = values(world, netns, place)?.clone();
+    let old = before.get(number(place));
+    if let Place::Of(Family::Six, _, v6::ADDR_GEN_MODE) = place {
         // 2 needs a secret that nobody has set.
         if value == 2 {
             return Err(Errno::EINVAL);
         }
     }
-    values_mut(world, netns, place)?.set(number(place), value);
-    let Place::Of(room, whose, at) = place else { return Ok(()) };
-    match (room, at) {
-        (Room::Conf4, v4::FORWARDING) if old != value => forwarding4(world, netns, whose, value),
-        (Room::Conf4, v4::FORWARDING) => {}
-        (Room::Conf6, v6::DISABLE_IPV6 | v6::FORWARDING | v6::ADDR_GEN_MODE) => {
+    let values = values_mut(world, netns, place)?;
+    match place {
+        Place::Of(_, Whose::Device(_), at) => values.set(at, value),
+        _ => values.put(number(place), value),
+    }
+    let Place::Of(family, whose, at) = place else { return Ok(()) };
+    let is_news = old != value && at < conf::NEIGHBOURS;
+    match (family, at) {
+        (Family::Four, v4::FORWARDING) if is_news => forwarding4(world, netns, whose, value),
+        (Family::Four, v4::FORWARDING) => {}
+        (Family::Six, v6::DISABLE_IPV6 | v6::FORWARDING | v6::ADDR_GEN_MODE) => {
             spread6(world, netns, whose, at, old, value);
         }
-        (Room::Conf6, v6::IGNORE_ROUTES_WITH_LINKDOWN) => linkdown6(world, netns, whose, old, value),
-        (Room::Conf6, _) if old != value => netconf::announce(world, netns, AF_INET6, whose, at),
-        (Room::Conf4 | Room::Neigh4, _) => {
+        (Family::Six, v6::IGNORE_ROUTES_WITH_LINKDOWN) => linkdown6(world, netns, whose, old, value),
+        (Family::Six, _) if is_news => netconf::announce(world, netns, AF_INET6, whose, at),
+        (Family::Four, _) => {
             if whose == Whose::Default {
-                inherit4(world, netns, room, at, value);
+                inherit4(world, netns, at, &before)?;
             }
-            if room == Room::Conf4 && old != value {
+            if is_news {
                 netconf::announce(world, netns, AF_INET, whose, at);
             }
         }
@@ -186,13 +172,14 @@ fn devices(world: &World, netns: NetnsId) -> Vec<DeviceId> {
 }
 
 /// Devices on which nobody has set a value take over the new default (`devinet_copy_dflt_conf`).
-fn inherit4(world: &mut World, netns: NetnsId, room: Room, at: usize, value: i32) {
+fn inherit4(world: &mut World, netns: NetnsId, at: usize, before: &Values) -> Result<(), Errno> {
+    let after = world.space(netns)?.stack.default4.clone();
     for id in devices(world, netns) {
         if let Some(inet) = world[id].inet.as_mut() {
-            let values = if room == Room::Conf4 { &mut inet.conf } else { &mut inet.neighbours };
-            values.inherit(at, value);
+            inet.conf.inherit(at, before, &after);
         }
     }
+    Ok(())
 }
 
 /// Forwarding for all is forwarding by default and on every device, and then no redirects are taken
@@ -204,8 +191,8 @@ fn forwarding4(world: &mut World, netns: NetnsId, whose: Whose, value: i32) {
         return;
     }
     if let Ok(space) = world.space_mut(netns) {
-        space.stack.all4.set(v4::ACCEPT_REDIRECTS, i32::from(value == 0));
-        space.stack.default4.set(v4::FORWARDING, value);
+        space.stack.all4.put(v4::ACCEPT_REDIRECTS, i32::from(value == 0));
+        space.stack.default4.put(v4::FORWARDING, value);
     }
     told(world, Whose::Default);
     for id in devices(world, netns) {
@@ -226,16 +213,17 @@ fn spread6(world: &mut World, netns: NetnsId, whose: Whose, at: usize, old: i32,
         Whose::Default => {}
         Whose::All => {
             let Ok(space) = world.space_mut(netns) else { return };
-            let before = space.stack.default6.get(at);
-            space.stack.default6.set(at, value);
-            if is_news(before) {
+            let before = space.stack.default6.clone();
+            space.stack.default6.put(at, value);
+            let after = space.stack.default6.clone();
+            if is_news(before.get(at)) {
                 told(world, Whose::Default);
             }
             for id in devices(world, netns) {
                 let Some(inet6) = world[id].inet6.as_mut() else { continue };
-                let before = inet6.conf.get(at);
-                inet6.conf.set(at, value);
-                crate::inet6::setting_changed(world, id, at, before);
+                let old = inet6.conf.get(at);
+                inet6.conf.set_with_default(at, &before, &after);
+                crate::inet6::setting_changed(world, id, at, old);
             }
             if is_news(old) {
                 told(world, whose);
@@ -250,14 +238,15 @@ fn linkdown6(world: &mut World, netns: NetnsId, whose: Whose, old: i32, value: i
     let at = v6::IGNORE_ROUTES_WITH_LINKDOWN;
     let is_news = |old: i32| (old != 0) != (value != 0);
     if whose == Whose::All {
-        if let Ok(space) = world.space_mut(netns) {
-            space.stack.default6.set(at, value);
-        }
+        let Ok(space) = world.space_mut(netns) else { return };
+        let before = space.stack.default6.clone();
+        space.stack.default6.put(at, value);
+        let after = space.stack.default6.clone();
         for id in devices(world, netns) {
             let Some(inet6) = world[id].inet6.as_mut() else { continue };
-            let before = inet6.conf.get(at);
-            inet6.conf.set(at, value);
-            if is_news(before) {
+            let old = inet6.conf.get(at);
+            inet6.conf.set_with_default(at, &before, &after);
+            if is_news(old) {
                 netconf::announce(world, netns, AF_INET6, Whose::Device(id), at);
             }
         }

@@ -219,34 +219,58 @@ pub(crate) fn find(table: &[Setting], name: &str) -> Option<usize> {
     table.iter().position(|row| row.name == name)
 }
 
-/// The values of one table.
+/// The first place of neighbours' settings, behind a device's own.
+pub(crate) const NEIGHBOURS: usize = 34;
+/// Places of a device's settings of one family.
+const ROWS: usize = 48;
+/// No row.
+const NOWHERE: u8 = u8::MAX;
+
+/// The values of one family, for many devices that have the same, or for one.
 #[derive(Clone, Debug)]
-pub(crate) struct Values {
-    /// Shared with whoever has the same, until one of them is changed: most devices are as the default is.
-    values: Arc<[i32]>,
-    /// Which of them somebody has set.
+struct Shared {
+    values: [i32; ROWS],
+    /// Which of them somebody has set; none as long as they are the default's.
     set: u64,
 }
 
+/// The values of one family, of a device and its neighbours or of a namespace. A device shares those of the default
+/// until they differ in more than one place.
+#[derive(Clone, Debug)]
+pub(crate) struct Values {
+    shared: Arc<Shared>,
+    /// The one value of a device that somebody has set, and its place.
+    own: i32,
+    place: u8,
+    /// No new default is taken over any more.
+    settled: bool,
+}
+
 impl Values {
+    fn new(table: &[Setting], value: impl Fn(&Setting) -> i32) -> Values {
+        let mut shared = Shared { values: [0; ROWS], set: 0 };
+        shared.values.iter_mut().zip(table).for_each(|(slot, row)| *slot = value(row));
+        let neighbours = &mut shared.values[NEIGHBOURS..];
+        neighbours.iter_mut().zip(NEIGHBOUR).for_each(|(slot, row)| *slot = row.default);
+        Values { shared: Arc::new(shared), own: 0, place: NOWHERE, settled: false }
+    }
+
     /// What `default` is at first.
     pub(crate) fn defaults(table: &[Setting]) -> Values {
-        Values { values: table.iter().map(|row| row.default).collect(), set: 0 }
+        Values::new(table, |row| row.default)
     }
 
     /// What `all` is at first.
     pub(crate) fn all(table: &[Setting]) -> Values {
-        Values { values: table.iter().map(|row| row.all).collect(), set: 0 }
+        Values::new(table, |row| row.all)
     }
 
     /// A device's own: a copy of these, a loopback's in its own way.
     pub(crate) fn of_device(&self, table: &[Setting], loopback: bool) -> Values {
-        let mut values = Values { values: self.values.clone(), set: 0 };
+        let mut values = self.clone();
         if loopback {
-            for (value, row) in Arc::make_mut(&mut values.values).iter_mut().zip(table) {
-                if row.loopback != row.default {
-                    *value = row.loopback;
-                }
+            for (place, row) in table.iter().enumerate().filter(|(_, row)| row.loopback != row.default) {
+                values.put(place, row.loopback);
             }
         }
         values
@@ -254,7 +278,16 @@ impl Values {
 
     #[inline]
     pub(crate) fn get(&self, place: usize) -> i32 {
-        self.values.get(place).copied().unwrap_or(0)
+        if place == usize::from(self.place) {
+            return self.own;
+        }
+        self.shared.values.get(place).copied().unwrap_or(0)
+    }
+
+    /// One of the neighbours' settings ([`neigh`]).
+    #[inline]
+    pub(crate) fn neighbour(&self, place: usize) -> i32 {
+        self.get(NEIGHBOURS + place)
     }
 
     /// Whether a value is not zero.
@@ -263,25 +296,49 @@ impl Values {
         self.get(place) != 0
     }
 
+    /// Sets a value of a device.
     pub(crate) fn set(&mut self, place: usize, value: i32) {
-        if let Some(slot) = Arc::make_mut(&mut self.values).get_mut(place) {
-            *slot = value;
-            self.set |= 1 << place;
+        if place < ROWS && [NOWHERE, place as u8].contains(&self.place) {
+            (self.own, self.place) = (value, place as u8);
+        } else {
+            self.put(place, value);
+            Arc::make_mut(&mut self.shared).set |= 1 << place;
         }
     }
 
-    /// Takes over a new default, unless the value was set.
-    pub(crate) fn inherit(&mut self, place: usize, value: i32) {
-        if self.set & (1 << place) == 0 && self.get(place) != value {
-            if let Some(slot) = Arc::make_mut(&mut self.values).get_mut(place) {
+    /// Changes a value without anybody having set it: that of a namespace, which no default reaches.
+    pub(crate) fn put(&mut self, place: usize, value: i32) {
+        if self.shared.values.get(place) != Some(&value) {
+            if let Some(slot) = Arc::make_mut(&mut self.shared).values.get_mut(place) {
                 *slot = value;
             }
         }
     }
 
+    /// Takes over a changed default, unless the value was set: who had the old one's values shares the new one's.
+    pub(crate) fn inherit(&mut self, place: usize, before: &Values, after: &Values) {
+        if self.settled {
+            return;
+        }
+        if Arc::ptr_eq(&self.shared, &before.shared) {
+            self.shared = after.shared.clone();
+        } else if self.shared.set & (1 << place) == 0 {
+            self.put(place, after.get(place));
+        }
+    }
+
+    /// Sets a value that the default has been set to as well.
+    pub(crate) fn set_with_default(&mut self, place: usize, before: &Values, after: &Values) {
+        if place != usize::from(self.place) && Arc::ptr_eq(&self.shared, &before.shared) {
+            self.shared = after.shared.clone();
+        } else {
+            self.set(place, after.get(place));
+        }
+    }
+
     /// From here on no new default is taken over.
     pub(crate) fn settle(&mut self) {
-        self.set = u64::MAX;
+        self.settled = true;
     }
 }
 
@@ -319,6 +376,34 @@ mod tests {
         for (table, place, name) in rows {
             assert_eq!(table[place].name, name);
         }
-        assert!([IPV4, IPV6, NEIGHBOUR, NETNS].iter().all(|table| table.len() <= 64));
+        assert!([IPV4, IPV6, NETNS].iter().all(|table| table.len() <= NEIGHBOURS));
+        assert!(NEIGHBOURS + NEIGHBOUR.len() <= ROWS && ROWS <= 64);
+    }
+
+    #[test]
+    fn devices_share_what_is_the_same() {
+        let mut default = Values::defaults(IPV4);
+        let [mut plain, mut odd, mut odder] = [(); 3].map(|()| default.of_device(IPV4, false));
+        odd.set(v4::RP_FILTER, 2);
+        odder.set(v4::RP_FILTER, 2);
+        odder.set(v4::ARP_IGNORE, 1);
+        assert!(Arc::ptr_eq(&default.shared, &odd.shared));
+        assert!(!Arc::ptr_eq(&default.shared, &odder.shared));
+        assert_eq!((odder.get(v4::RP_FILTER), odder.get(v4::ARP_IGNORE)), (2, 1));
+        for (place, value) in [(v4::RP_FILTER, 1), (v4::ARP_IGNORE, 8), (v4::ARP_NOTIFY, 1)] {
+            let before = default.clone();
+            default.put(place, value);
+            for own in [&mut plain, &mut odd, &mut odder] {
+                own.inherit(place, &before, &default);
+            }
+        }
+        let seen = |own: &Values| [v4::RP_FILTER, v4::ARP_IGNORE, v4::ARP_NOTIFY].map(|place| own.get(place));
+        assert_eq!([&plain, &odd, &odder].map(seen), [[1, 8, 1], [2, 8, 1], [2, 1, 1]]);
+        assert!(Arc::ptr_eq(&default.shared, &plain.shared) && Arc::ptr_eq(&default.shared, &odd.shared));
+        plain.settle();
+        let before = default.clone();
+        default.put(v4::RP_FILTER, 0);
+        plain.inherit(v4::RP_FILTER, &before, &default);
+        assert_eq!(plain.get(v4::RP_FILTER), 1);
     }
 }

@@ -56,7 +56,7 @@ pub(crate) fn look_for_duplicates(world: &mut World, id: DeviceId, address: Ipv6
     let retransmit = world[id]
         .inet6
         .as_ref()
-        .map_or(1000, |inet6| inet6.neighbours.get(super::conf::neigh::RETRANS_TIME_MS).max(10));
+        .map_or(1000, |inet6| inet6.conf.neighbour(super::conf::neigh::RETRANS_TIME_MS).max(10));
     let netns = world[id].netns;
     let Some(own) = find_mut(world, id, address).filter(|own| own.is(IFA_F_TENTATIVE)) else { return };
     if own.probes == 0 {

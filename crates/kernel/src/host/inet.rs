@@ -4,7 +4,7 @@
 //! route of their own, and die with it unless `promote_secondaries` is set. Primaries stand in front, ordered by
 //! scope, widest last among equals; secondaries behind. What routes addresses bring is in `fib4_sync`.
 
-use super::conf::{IPV4, NEIGHBOUR, Values, v4};
+use super::conf::{IPV4, Values, v4};
 use super::joined::{ALL_HOSTS, Joined, join, leave};
 use super::{AF_INET, HostTimer, arp, fib4, fib4_sync, igmp, neighbour};
 use crate::device::{Device, DeviceId};
@@ -71,7 +71,6 @@ impl Address {
 #[derive(Clone, Debug)]
 pub(crate) struct Inet {
     pub conf: Values,
-    pub neighbours: Values,
     pub addresses: Vec<Address>,
     /// Groups that are joined.
     pub groups: Joined<Ipv4Addr>,
@@ -114,9 +113,8 @@ fn init(world: &mut World, id: DeviceId) {
     let (loopback, netns) = (device.flags & IFF_LOOPBACK != 0, device.netns);
     let Ok(space) = world.space(netns) else { return };
     let conf = space.stack.default4.of_device(IPV4, loopback);
-    let neighbours = space.stack.neigh4.of_device(NEIGHBOUR, loopback);
     let (addresses, groups) = (Vec::new(), Joined::default());
-    let inet = Inet { conf, neighbours, addresses, groups, igmp: None, noarp: false };
+    let inet = Inet { conf, addresses, groups, igmp: None, noarp: false };
     let device = &mut world[id];
     device.inet = Some(Box::new(inet));
     note_noarp(device);

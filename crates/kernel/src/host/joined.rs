@@ -6,44 +6,70 @@ use crate::device::DeviceId;
 use crate::inet6::{ALL_NODES, part};
 use crate::world::World;
 use rtnl::object::link::{ARPHRD_ETHER, IFF_LOOPBACK, IFF_NOARP};
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// All hosts of a link.
 pub(crate) const ALL_HOSTS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
 const SECOND: u64 = 1_000_000;
 
-/// Groups and how often each was joined, the latest first.
-#[derive(Clone, Debug)]
-pub(crate) struct Joined<A>(Vec<(A, u32)>);
+/// A family's groups.
+pub(crate) trait Group: Copy + PartialEq + 'static {
+    /// What most devices have joined: it takes no memory.
+    const USUAL: &'static [&'static [(Self, u32)]];
+}
 
-impl<A> Default for Joined<A> {
+impl Group for Ipv4Addr {
+    const USUAL: &'static [&'static [(Ipv4Addr, u32)]] = &[&[], &[(ALL_HOSTS, 1)]];
+}
+
+impl Group for Ipv6Addr {
+    const USUAL: &'static [&'static [(Ipv6Addr, u32)]] = &[&[(ALL_NODES[1], 1), (ALL_NODES[0], 1)]];
+}
+
+/// Groups and how often each was joined, the latest first; at first those that every device is in.
+#[derive(Clone, Debug)]
+pub(crate) struct Joined<A: Group>(Cow<'static, [(A, u32)]>);
+
+impl<A: Group> Default for Joined<A> {
     fn default() -> Self {
-        Joined(Vec::new())
+        Joined(Cow::Borrowed(A::USUAL[0]))
     }
 }
 
-impl<A: Copy + PartialEq> Joined<A> {
+impl<A: Group> Joined<A> {
     /// Joins once more; says whether it is the first time.
     fn join(&mut self, group: A) -> bool {
-        match self.0.iter_mut().find(|(known, _)| *known == group) {
-            Some((_, users)) => *users += 1,
+        let known = self.0.iter().position(|(known, _)| *known == group);
+        let list = self.0.to_mut();
+        match known {
+            Some(at) => list[at].1 += 1,
             None => {
-                self.0.insert(0, (group, 1));
-                return true;
+                list.reserve_exact(1);
+                list.insert(0, (group, 1));
             }
         }
-        false
+        self.share();
+        known.is_none()
     }
 
     /// Leaves once; says whether nobody is left.
     fn leave(&mut self, group: &A) -> bool {
         let Some(at) = self.0.iter().position(|(known, _)| known == group) else { return false };
-        self.0[at].1 -= 1;
-        let last = self.0[at].1 == 0;
+        let list = self.0.to_mut();
+        list[at].1 -= 1;
+        let last = list[at].1 == 0;
         if last {
-            self.0.remove(at);
+            list.remove(at);
         }
+        self.share();
         last
+    }
+
+    fn share(&mut self) {
+        if let Some(usual) = A::USUAL.iter().find(|usual| ***usual == *self.0) {
+            self.0 = Cow::Borrowed(usual);
+        }
     }
 
     /// Whether it was joined.

@@ -89,10 +89,8 @@ pub(crate) enum HostTimer {
 pub(crate) struct Stack {
     pub all4: Values,
     pub default4: Values,
-    pub neigh4: Values,
     pub all6: Values,
     pub default6: Values,
-    pub neigh6: Values,
     pub conf: Values,
     pub fib4: fib4::Fib,
     pub rules4: rule::Rules,
@@ -115,10 +113,8 @@ impl Default for Stack {
         Stack {
             all4: Values::all(conf::IPV4),
             default4: Values::defaults(conf::IPV4),
-            neigh4: Values::defaults(conf::NEIGHBOUR),
             all6: Values::all(conf::IPV6),
             default6: Values::defaults(conf::IPV6),
-            neigh6: Values::defaults(conf::NEIGHBOUR),
             conf: Values::defaults(conf::NETNS),
             fib4: fib4::Fib::default(),
             rules4: rule::Rules::inet(),

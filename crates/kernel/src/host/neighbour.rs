@@ -100,13 +100,13 @@ pub(crate) fn find(world: &World, key: Key) -> Option<&Neighbour> {
 fn parameters(world: &World, key: Key) -> Option<&Values> {
     let device = world.get(key.0)?;
     match key.1 {
-        IpAddr::V4(_) => device.inet.as_ref().map(|inet| &inet.neighbours),
-        IpAddr::V6(_) => device.inet6.as_ref().map(|inet6| &inet6.neighbours),
+        IpAddr::V4(_) => device.inet.as_ref().map(|inet| &inet.conf),
+        IpAddr::V6(_) => device.inet6.as_ref().map(|inet6| &inet6.conf),
     }
 }
 
 fn parameter(world: &World, key: Key, place: usize) -> u64 {
-    parameters(world, key).map_or(0, |values| values.get(place).max(0) as u64)
+    parameters(world, key).map_or(0, |values| values.neighbour(place).max(0) as u64)
 }
 
 /// Makes an entry (`neigh_create`): what needs no resolution has its address at once.

@@ -303,7 +303,7 @@ fn dropped_below(world: &World, device: DeviceId) -> u64 {
     for _ in 0..crate::stack::MAX_NEST {
         let Some(device) = next.and_then(|id| world.get(id)) else { break };
         total += device.counters.tx_dropped;
-        next = device.lowers.first().copied().filter(|_| device.lowers.len() == 1);
+        next = device.stack.lowers.first().copied().filter(|_| device.stack.lowers.len() == 1);
     }
     total
 }

@@ -15,6 +15,8 @@ use super::{Event, NewLink, Speed, Type};
 use crate::device::{AddressOrigin, Device, DeviceId, Mac, Registration, is_valid_ether_addr};
 use crate::fdb::Fdb;
 use crate::features::Features;
+use crate::few::Few;
+use crate::rare::{Rare, Usual};
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::kind::{bridge as words, bridge_slave};
@@ -98,7 +100,7 @@ pub struct Bridge {
     /// A user set the MTU.
     mtu_set: bool,
     fdb: Fdb,
-    tree: stp::Tree,
+    tree: Rare<stp::Tree>,
     /// How long a learned address stays, in force and as it was set.
     ageing_time: u64,
     bridge_ageing_time: u64,
@@ -116,15 +118,16 @@ pub struct Bridge {
     /// The tags that the bridge itself receives.
     vlans: vlans::Members,
     /// Options of each identifier that the bridge or a port has.
-    globals: BTreeMap<u16, vlan_options::Global>,
-    multicast: Multicast,
-    snooping: multicast::Snooping,
+    globals: Few<u16, vlan_options::Global>,
+    multicast: Rare<Multicast>,
+    snooping: Rare<multicast::Snooping>,
     nf_call_iptables: bool,
     nf_call_ip6tables: bool,
     nf_call_arptables: bool,
 }
 
 /// Settings of snooping.
+#[derive(Clone, Copy)]
 struct Multicast {
     router: u8,
     snooping: bool,
@@ -144,26 +147,30 @@ struct Multicast {
     startup_query_interval: u64,
 }
 
+impl Usual for Multicast {
+    const USUAL: &'static Multicast = &Multicast {
+        router: 1,
+        snooping: true,
+        query_use_ifaddr: false,
+        querier: false,
+        stats_enabled: false,
+        hash_max: 4096,
+        last_member_count: 2,
+        startup_query_count: 2,
+        igmp_version: 2,
+        mld_version: 1,
+        last_member_interval: 100,
+        membership_interval: 26000,
+        querier_interval: 25500,
+        query_interval: 12500,
+        query_response_interval: 1000,
+        startup_query_interval: 3125,
+    };
+}
+
 impl Default for Multicast {
     fn default() -> Multicast {
-        Multicast {
-            router: 1,
-            snooping: true,
-            query_use_ifaddr: false,
-            querier: false,
-            stats_enabled: false,
-            hash_max: 4096,
-            last_member_count: 2,
-            startup_query_count: 2,
-            igmp_version: 2,
-            mld_version: 1,
-            last_member_interval: 100,
-            membership_interval: 26000,
-            querier_interval: 25500,
-            query_interval: 12500,
-            query_response_interval: 1000,
-            startup_query_interval: 3125,
-        }
+        *Multicast::USUAL
     }
 }
 
@@ -175,7 +182,7 @@ impl Default for Bridge {
             auto_ports: 0,
             mtu_set: false,
             fdb: Fdb::default(),
-            tree: stp::Tree::default(),
+            tree: Rare::default(),
             ageing_time: 30000,
             bridge_ageing_time: 30000,
             group_fwd_mask: 0,
@@ -188,9 +195,9 @@ impl Default for Bridge {
             vlan_stats_enabled: 0,
             vlan_stats_per_port: 0,
             vlans: vlans::Members::with_pvid(1),
-            globals: BTreeMap::new(),
-            multicast: Multicast::default(),
-            snooping: multicast::Snooping::default(),
+            globals: Few::default(),
+            multicast: Rare::default(),
+            snooping: Rare::default(),
             nf_call_iptables: false,
             nf_call_ip6tables: false,
             nf_call_arptables: false,

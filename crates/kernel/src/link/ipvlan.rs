@@ -9,6 +9,7 @@
 use super::{Event, NewLink, Type};
 use crate::device::{Device, DeviceId, Registration};
 use crate::features::Features;
+use crate::few::Few;
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -16,7 +17,6 @@ use rtnl::kind::ipvlan::*;
 use rtnl::message::Refusal;
 use rtnl::object::link::{ARPHRD_ETHER, IFF_ALLMULTI, IFF_LOOPBACK, IFF_NOARP, IFLA_LINK, IFLA_MTU};
 use rtnl::table::Tb;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// One more than the largest number that tells the devices of a port apart.
@@ -70,13 +70,13 @@ pub(super) struct Port {
     pub flags: u16,
     /// How many there are, those among them that are just being made.
     count: u32,
-    members: BTreeMap<u64, DeviceId>,
+    members: Few<u64, DeviceId>,
     places: u64,
     /// The numbers that are taken, and the one from which on the next is looked for.
-    numbers: BTreeSet<u16>,
+    numbers: Few<u16, ()>,
     next_number: u16,
     /// Their IP addresses.
-    pub addresses: BTreeMap<IpAddr, DeviceId>,
+    pub addresses: Few<IpAddr, DeviceId>,
 }
 
 fn state(world: &World, id: DeviceId) -> Option<&Ipvlan> {
@@ -168,8 +168,8 @@ impl Port {
             self.next_number = 1;
         }
         let mut candidates = (self.next_number..NUMBERS).chain(1..self.next_number);
-        let number = candidates.find(|number| !self.numbers.contains(number))?;
-        self.numbers.insert(number);
+        let number = candidates.find(|number| !self.numbers.contains_key(number))?;
+        self.numbers.insert(number, ());
         self.next_number = number + 1;
         Some(number)
     }
@@ -206,11 +206,11 @@ pub(super) fn init(world: &mut World, id: DeviceId) -> Result<(), Refusal> {
             mode: IPVLAN_MODE_L3,
             flags: 0,
             count: 0,
-            members: BTreeMap::new(),
+            members: Few::NEW,
             places: 0,
-            numbers: BTreeSet::new(),
+            numbers: Few::NEW,
             next_number: 1,
-            addresses: BTreeMap::new(),
+            addresses: Few::NEW,
         });
     }
     if let Some(port) = port_mut(world, below) {
@@ -348,7 +348,7 @@ fn address_event(world: &mut World, id: DeviceId, below: DeviceId, event: Event)
             return Err(Refusal::said(Errno::EADDRINUSE, "Address already assigned to an ipvlan device"));
         }
         Event::IpAddress(address, true) => {
-            port.addresses.entry(address).or_insert(id);
+            port.addresses.get_or_insert_with(address, || id);
         }
         Event::IpAddress(address, false) => port.forget(&address, id),
         _ => {}

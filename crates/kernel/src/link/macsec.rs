@@ -9,6 +9,7 @@
 use super::{Event, NewLink, Type};
 use crate::device::{DeviceId, Mac, is_valid_ether_addr};
 use crate::features::Features;
+use crate::few::Few;
 use crate::run::{Batch, Drop};
 use crate::world::World;
 use rtnl::attr::Builder;
@@ -17,7 +18,6 @@ use rtnl::kind::macsec::*;
 use rtnl::message::Refusal;
 use rtnl::object::link::{ARPHRD_ETHER, IFF_ALLMULTI, IFF_PROMISC, IFLA_LINK};
 use rtnl::table::Tb;
-use std::collections::BTreeMap;
 
 /// Bytes of the check value, unless a request says otherwise.
 const ICV_LENGTH: u8 = 16;
@@ -87,7 +87,7 @@ struct Macsec {
 /// What a device keeps of the macsecs on it.
 #[derive(Default)]
 struct Port {
-    members: BTreeMap<u64, DeviceId>,
+    members: Few<u64, DeviceId>,
     places: u64,
 }
 

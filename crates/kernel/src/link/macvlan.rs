@@ -9,6 +9,7 @@ pub(super) mod frames;
 use super::{Event, NewLink, Type, validate_address};
 use crate::device::{Device, DeviceId, Mac, Registration, is_valid_ether_addr};
 use crate::features::Features;
+use crate::few::Few;
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -82,14 +83,14 @@ struct Port {
     own_address: Mac,
     /// How many there are, those among them that are just being made.
     count: u32,
-    members: BTreeMap<u64, DeviceId>,
+    members: Few<u64, DeviceId>,
     places: u64,
     /// Those that are up, by address.
-    by_address: BTreeMap<Mac, DeviceId>,
+    by_address: Few<Mac, DeviceId>,
     /// How many are in source mode.
     source_mode: u32,
     /// The queue lengths asked for, and by how many.
-    queue_lengths: BTreeMap<u32, u32>,
+    queue_lengths: Few<u32, u32>,
 }
 
 fn state(world: &World, id: DeviceId) -> Option<&Macvlan> {
@@ -198,11 +199,11 @@ fn create_port(world: &mut World, below: DeviceId) -> Result<(), Refusal> {
         changing_address: false,
         own_address,
         count: 0,
-        members: BTreeMap::new(),
+        members: Few::NEW,
         places: 0,
-        by_address: BTreeMap::new(),
+        by_address: Few::NEW,
         source_mode: 0,
-        queue_lengths: BTreeMap::new(),
+        queue_lengths: Few::NEW,
     });
     Ok(())
 }
@@ -253,7 +254,7 @@ fn join_port(world: &mut World, new: &NewLink<'_>, below: DeviceId) -> Result<()
         let place = port.places;
         port.places += 1;
         port.members.insert(place, new.device);
-        *port.queue_lengths.entry(queue_length).or_insert(0) += 1;
+        *port.queue_lengths.get_or_insert_with(queue_length, || 0) += 1;
         port.source_mode += u32::from(mode == MACVLAN_MODE_SOURCE);
         state_mut(world, new.device)?.place = Some(place);
     }
@@ -323,7 +324,7 @@ fn change_queue_length(world: &mut World, id: DeviceId, below: DeviceId, length:
     let old = std::mem::replace(&mut state_mut(world, id)?.queue_length, length);
     if let Some(port) = port_mut(world, below) {
         port.forget_queue_length(old);
-        *port.queue_lengths.entry(length).or_insert(0) += 1;
+        *port.queue_lengths.get_or_insert_with(length, || 0) += 1;
     }
     Ok(())
 }

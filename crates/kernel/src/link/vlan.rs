@@ -6,7 +6,9 @@
 use super::{Event, NewLink, Type, validate_address};
 use crate::device::{AddressOrigin, Device, DeviceId, Mac, Registration};
 use crate::features::Features;
+use crate::few::Few;
 use crate::frame::{FrameId, PacketKind, Tag};
+use crate::rare::{Rare, Usual};
 use crate::run::{Batch, Drop, Step};
 use crate::world::World;
 use rtnl::attr::Builder;
@@ -17,7 +19,6 @@ use rtnl::object::link::{
     ARPHRD_ETHER, IFF_ALLMULTI, IFF_MASTER, IFF_PROMISC, IFF_SLAVE, IFF_UP, IFLA_LINK, IFLA_MTU,
 };
 use rtnl::table::Tb;
-use std::collections::BTreeMap;
 
 const ETH_P_8021Q: u16 = 0x8100;
 const ETH_P_8021AD: u16 = 0x88a8;
@@ -71,15 +72,22 @@ pub struct Vlan {
     pub flags: u32,
     /// The lower device's address as the vlan knows it.
     lower_address: Mac,
-    /// Priority code point → priority; 0 is no mapping.
-    ingress: [u32; 8],
+    ingress: Rare<Ingress>,
     /// Priority → priority code point, the newest first.
     egress: Vec<(u32, u8)>,
 }
 
+/// Priority code point → priority; 0 is no mapping.
+#[derive(Default)]
+struct Ingress([u32; 8]);
+
+impl Usual for Ingress {
+    const USUAL: &'static Ingress = &Ingress([0; 8]);
+}
+
 /// What a device keeps of the vlans on it: protocol and identifier → vlan.
 #[derive(Default)]
-pub struct Group(BTreeMap<(u16, u16), DeviceId>);
+pub struct Group(Few<(u16, u16), DeviceId>);
 
 fn state(world: &World, id: DeviceId) -> Option<&Vlan> {
     world.get(id)?.private()
@@ -145,7 +153,7 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
         id,
         flags: VLAN_FLAG_REORDER_HDR,
         lower_address: [0; 6],
-        ingress: [0; 8],
+        ingress: Rare::default(),
         egress: Vec::new(),
     }));
     changelink(world, new.device, new.tb, new.data)?;
@@ -207,7 +215,7 @@ fn changelink(world: &mut World, id: DeviceId, _: &Tb<'_>, data: &Tb<'_>) -> Res
     }
     if let Some(map) = data.get(IFLA_VLAN_INGRESS_QOS) {
         for (from, to) in map.attrs().map(|attr| attr.u32_pair()) {
-            vlan.ingress[from as usize & 7] = to;
+            vlan.ingress.0[from as usize & 7] = to;
         }
     }
     if let Some(map) = data.get(IFLA_VLAN_EGRESS_QOS) {
@@ -242,7 +250,7 @@ fn fill(world: &World, id: DeviceId, out: &mut Builder) {
     if vlan.flags != 0 {
         out.u32_pair(IFLA_VLAN_FLAGS, vlan.flags, u32::MAX);
     }
-    let ingress = vlan.ingress.iter().zip(0u32..).map(|(to, from)| (from, *to));
+    let ingress = vlan.ingress.0.iter().zip(0u32..).map(|(to, from)| (from, *to));
     fill_map(out, IFLA_VLAN_INGRESS_QOS, ingress);
     // The kernel keeps them in 16 rows by the low bits of the priority.
     let mut egress: Vec<(u32, u32)> = vlan.egress.iter().map(|(from, to)| (*from, u32::from(*to))).collect();
@@ -495,7 +503,7 @@ impl Train {
     /// None if there is no vlan of that tag.
     fn begin(world: &World, below: DeviceId, tag: Tag) -> Option<Train> {
         let id = find(world, below, tag.protocol, tag.id())?;
-        let priority = state(world, id).map_or(0, |vlan| vlan.ingress[usize::from(tag.tci >> 13)]);
+        let priority = state(world, id).map_or(0, |vlan| vlan.ingress.0[usize::from(tag.tci >> 13)]);
         Some(Train { tag, id, up: world[id].is_up(), priority, packets: 0, bytes: 0, multicast: 0 })
     }
 

@@ -86,7 +86,7 @@ fn fill(world: &World, id: DeviceId, out: &mut Builder, attribute: u16) {
 }
 
 fn dellink(world: &mut World, id: DeviceId, dying: &mut Vec<DeviceId>) {
-    for port in world[id].lowers.clone() {
+    for port in world[id].stack.lowers.clone() {
         let _ = del_port(world, id, port);
     }
     dying.push(id);

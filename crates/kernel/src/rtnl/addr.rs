@@ -98,7 +98,6 @@ fn new4(world: &mut World, asker: Asker, message: &Message<'_>, info: &Ifaddr) -
     let (id, address) = read4(world, asker.netns, message, info)?;
     if let Some(inet) = world[id].inet.as_mut() {
         inet.conf.settle();
-        inet.neighbours.settle();
     }
     let same = |other: &Address| other.shares_network(&address) && other.local == address.local;
     let Some(at) = inet::addresses(world, id).iter().position(same) else {

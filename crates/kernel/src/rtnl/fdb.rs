@@ -99,7 +99,7 @@ fn add_own(world: &mut World, id: DeviceId, wanted: &entries::Wanted, more_flags
         return Err(Errno::EOPNOTSUPP.into());
     }
     if is_unicast_or_link_local(&wanted.mac) {
-        if !world[id].unicast.contains_key(&wanted.mac) {
+        if !world[id].unicast.users.contains_key(&wanted.mac) {
             world.add_unicast(id, wanted.mac);
             return Ok(());
         }
@@ -154,7 +154,7 @@ fn delete_own(world: &mut World, id: DeviceId, mac: &Mac, state: u16) -> Result 
         return Err(Errno::EINVAL.into());
     }
     let there = if is_unicast_or_link_local(mac) {
-        let there = world[id].unicast.contains_key(mac);
+        let there = world[id].unicast.users.contains_key(mac);
         if there {
             world.remove_unicast(id, *mac);
         }
@@ -249,7 +249,7 @@ pub(crate) fn start_dump(world: &mut World, asker: Asker, message: &Message<'_>)
 pub(crate) fn own_addresses(world: &World, id: DeviceId, header: Header, out: &mut Builder) {
     let device = &world[id];
     let groups = device.multicast.in_order();
-    for mac in device.unicast.keys().chain(groups.iter().map(|(mac, _)| mac)) {
+    for mac in device.unicast.users.keys().chain(groups.iter().map(|(mac, _)| mac)) {
         own_address(device.ifindex, mac, 0, NUD_PERMANENT, header, out);
     }
 }

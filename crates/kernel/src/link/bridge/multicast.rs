@@ -15,13 +15,14 @@ use super::stp::TICK;
 use super::timers::{self, of_port as port_timer};
 use super::{mdb, of, of_mut, ports, snooping};
 use crate::device::{DeviceId, Mac};
+use crate::few::Few;
 use crate::frame::FrameId;
 use crate::host::joined;
+use crate::rare::{Rare, Usual};
 use crate::run::Drop;
 use crate::world::World;
 use rtnl::kind::bridge_slave::BR_STATE_DISABLED;
 use rtnl::object::mdb::*;
-use std::collections::BTreeMap;
 
 /// Members of one group at most.
 const MEMBERS: usize = 1 << 14;
@@ -106,12 +107,22 @@ pub(super) struct Querier {
 /// What a bridge knows of groups.
 #[derive(Default)]
 pub(super) struct Snooping {
-    groups: BTreeMap<GroupId, Entry>,
+    groups: Few<GroupId, Entry>,
     count: u64,
     /// Of IPv4 and of IPv6.
     pub(super) queriers: [Querier; 2],
     startup_sent: u32,
-    pub(super) counters: snooping::Counters,
+    pub(super) counters: Rare<snooping::Counters>,
+}
+
+impl Usual for Snooping {
+    const USUAL: &'static Snooping = &Snooping {
+        groups: Few::NEW,
+        count: 0,
+        queriers: [Querier { address: [0; 16], delay: 0 }; 2],
+        startup_sent: 0,
+        counters: Rare::NEW,
+    };
 }
 
 impl Snooping {
@@ -135,7 +146,7 @@ impl Snooping {
 #[derive(Default)]
 pub(super) struct OfPort {
     startup_sent: u32,
-    pub(super) counters: snooping::Counters,
+    pub(super) counters: Rare<snooping::Counters>,
 }
 
 /// The time in ticks.

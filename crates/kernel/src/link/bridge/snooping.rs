@@ -11,6 +11,7 @@ use super::timers::{self, of_port as port_timer};
 use super::{of, of_mut, routers};
 use crate::device::{DeviceId, Mac};
 use crate::frame::FrameId;
+use crate::rare::Usual;
 use crate::run::Step;
 use crate::world::World;
 use rtnl::kind::bridge_slave::BR_STATE_DISABLED;
@@ -36,6 +37,10 @@ const TENTH: u64 = 10;
 /// `struct br_mcast_stats`: queries, reports and leaves of each version, received and sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Counters(pub(super) [u64; 30]);
+
+impl Usual for Counters {
+    const USUAL: &'static Counters = &Counters([0; 30]);
+}
 
 /// Places in [`Counters`]; what is sent comes behind what is received.
 mod count {

@@ -11,6 +11,7 @@ use super::port::{Port, flag, is_operating, of_port, of_port_mut};
 use super::timers::{self, of_port as port_timer};
 use super::{bpdu, fill, multicast, of, of_mut, ports, promiscuity, table};
 use crate::device::{DeviceId, Mac};
+use crate::rare::Usual;
 use crate::world::World;
 use rtnl::kind::bridge_slave::*;
 use rtnl::message::Refusal;
@@ -51,6 +52,7 @@ impl BridgeId {
 }
 
 /// A bridge's place in its tree. Times are in hundredths of a second.
+#[derive(Clone, Copy)]
 pub(super) struct Tree {
     pub(super) enabled: bool,
     pub(super) id: BridgeId,
@@ -70,24 +72,29 @@ pub(super) struct Tree {
     pub(super) bridge_forward_delay: u64,
 }
 
+const FIRST_ID: BridgeId = BridgeId([0x80, 0, 0, 0, 0, 0, 0, 0]);
+
+impl Usual for Tree {
+    const USUAL: &'static Tree = &Tree {
+        enabled: false,
+        id: FIRST_ID,
+        designated_root: FIRST_ID,
+        root_port: 0,
+        root_path_cost: 0,
+        topology_change: false,
+        topology_change_detected: false,
+        max_age: 2000,
+        hello_time: 200,
+        forward_delay: 1500,
+        bridge_max_age: 2000,
+        bridge_hello_time: 200,
+        bridge_forward_delay: 1500,
+    };
+}
+
 impl Default for Tree {
     fn default() -> Tree {
-        let id = BridgeId([0x80, 0, 0, 0, 0, 0, 0, 0]);
-        Tree {
-            enabled: false,
-            id,
-            designated_root: id,
-            root_port: 0,
-            root_path_cost: 0,
-            topology_change: false,
-            topology_change_detected: false,
-            max_age: 2000,
-            hello_time: 200,
-            forward_delay: 1500,
-            bridge_max_age: 2000,
-            bridge_hello_time: 200,
-            bridge_forward_delay: 1500,
-        }
+        *Tree::USUAL
     }
 }
 

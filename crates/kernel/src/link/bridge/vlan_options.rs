@@ -8,6 +8,7 @@ use super::port::of_port;
 use super::vlans::{self, Member, Members};
 use super::{Multicast, of, of_mut, vlan_requests};
 use crate::device::DeviceId;
+use crate::rare::Rare;
 use crate::world::World;
 use rtnl::attr::{Attr, Builder, NESTED};
 use rtnl::errno::Errno;
@@ -30,14 +31,14 @@ const LARGEST_MSTI: u16 = 4094;
 
 /// What a bridge keeps of an identifier for all ports.
 pub(super) struct Global {
-    multicast: Multicast,
+    multicast: Rare<Multicast>,
     msti: u16,
 }
 
 /// Keeps options for an identifier that is used from now on.
 pub(super) fn keep(world: &mut World, bridge: DeviceId, vid: u16) {
-    let fresh = || Global { multicast: Multicast::default(), msti: 0 };
-    of_mut(world, bridge).globals.entry(vid).or_insert_with(fresh);
+    let fresh = || Global { multicast: Rare::default(), msti: 0 };
+    of_mut(world, bridge).globals.get_or_insert_with(vid, fresh);
 }
 
 /// Forgets those of one that neither the bridge nor a port has any more.
@@ -165,7 +166,7 @@ impl Global {
     /// Whether both say the same, so that they may stand as a range.
     fn same(&self, other: &Global) -> bool {
         let numbers = |global: &Global| -> ([u64; 7], Vec<u64>) {
-            let m = &global.multicast;
+            let m = &*global.multicast;
             let small = [
                 m.snooping.into(),
                 m.querier.into(),
@@ -330,7 +331,7 @@ fn notify_global(world: &mut World, bridge: DeviceId, first: u16, last: u16) {
 
 impl Global {
     fn change(&mut self, tb: &Tb<'_>) -> Result {
-        let m = &mut self.multicast;
+        let m = &mut *self.multicast;
         let flags = [
             (BRIDGE_VLANDB_GOPTS_MCAST_SNOOPING, &mut m.snooping),
             (BRIDGE_VLANDB_GOPTS_MCAST_QUERIER, &mut m.querier),

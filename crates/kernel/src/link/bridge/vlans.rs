@@ -7,13 +7,13 @@
 use super::port::{is_operating, of_port, of_port_mut};
 use super::{ETH_P_8021AD, of, of_mut, ports, table, vlan_options};
 use crate::device::DeviceId;
+use crate::few::Few;
 use crate::link::Event;
 use crate::world::World;
 use rtnl::kind::bridge::BR_BOOLOPT_MCAST_VLAN_SNOOPING;
 use rtnl::kind::bridge_slave::BR_STATE_FORWARDING;
 use rtnl::object::brlink::*;
 use rtnl::object::brvlan::{RTM_DELVLAN, RTM_NEWVLAN};
-use std::collections::BTreeMap;
 
 /// The largest identifier; 4095 means something else in a tag.
 pub(super) const LARGEST: u16 = 4094;
@@ -36,11 +36,11 @@ impl Member {
 }
 
 /// The identifiers of the bridge or a port.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Members {
     /// The identifier that untagged frames get; 0: none.
     pub(super) pvid: u16,
-    pub(super) list: BTreeMap<u16, Member>,
+    pub(super) list: Few<u16, Member>,
 }
 
 impl Members {
@@ -75,7 +75,8 @@ impl Members {
     /// Adds an identifier or changes its flags; says whether that changed anything.
     fn set(&mut self, vid: u16, flags: u16) -> bool {
         let before = (self.pvid, self.list.get(&vid).copied());
-        self.list.entry(vid).or_insert(Member::new(false)).untagged = flags & BRIDGE_VLAN_INFO_UNTAGGED != 0;
+        let member = self.list.get_or_insert_with(vid, || Member::new(false));
+        member.untagged = flags & BRIDGE_VLAN_INFO_UNTAGGED != 0;
         if flags & BRIDGE_VLAN_INFO_PVID != 0 {
             self.pvid = vid;
         } else if self.pvid == vid {
