@@ -146,6 +146,8 @@ pub struct Counters {
     pub rx_dropped: u64,
     pub tx_dropped: u64,
     pub multicast: u64,
+    pub rx_errors: u64,
+    pub tx_errors: u64,
 }
 
 /// The rarely used parts, kept apart so that a link stays small.

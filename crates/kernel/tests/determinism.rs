@@ -89,7 +89,8 @@ impl Scene {
 fn creation(dice: &mut Dice) -> Vec<u8> {
     let lower = dice.below(20) as u32 + 1;
     let name = format!("n{}", dice.below(60));
-    match dice.below(9) {
+    let vrf = |out: &mut Builder| out.u32(rtnl::kind::vrf::IFLA_VRF_TABLE, 10);
+    match dice.below(17) {
         0 => new_link("veth", |_| (), |_| ()),
         1 => pair(&name, &format!("p{}", dice.below(40))),
         2 => on_top("vlan", &name, lower),
@@ -98,6 +99,14 @@ fn creation(dice: &mut Dice) -> Vec<u8> {
         5 => named("bridge", &name),
         6 => named("ifb", &name),
         7 => new_link("dummy", |_| (), |_| ()),
+        8 => on_top("ipvlan", &name, lower),
+        9 => on_top("ipvtap", &name, lower),
+        10 => on_top("macsec", &name, lower),
+        11 => named("vcan", &name),
+        12 => named("vxcan", &name),
+        13 => named("nlmon", &name),
+        14 => named("netkit", &name),
+        15 => new_link("vrf", |out| out.string(IFLA_IFNAME, name.as_bytes()), vrf),
         _ => named("dummy", &name),
     }
 }

@@ -16,13 +16,28 @@ use rtnl::object::netns::*;
 /// A rig with a few links, so that requests find something.
 fn populated() -> Rig {
     let mut rig = Rig::new();
-    for request in
-        [named("dummy", "d0"), named("bridge", "br0"), pair("veth0", "veth1"), named("ifb", "ifb0")]
-    {
+    let vrf = |out: &mut Builder| out.u32(rtnl::kind::vrf::IFLA_VRF_TABLE, 10);
+    for request in [
+        named("dummy", "d0"),
+        named("bridge", "br0"),
+        pair("veth0", "veth1"),
+        named("ifb", "ifb0"),
+        named("dummy", "d1"),
+        named("dummy", "d2"),
+        named("vcan", "can0"),
+        named("vxcan", "can1"),
+        named("nlmon", "mon0"),
+        named("netkit", "kit0"),
+        new_link("vrf", |out| out.string(IFLA_IFNAME, b"vrf0"), vrf),
+    ] {
         rig.talk(&request).expect("a link");
     }
     let lower = rig.index("d0");
     for kind in ["vlan", "macvlan", "macvtap"] {
+        rig.talk(&on_top(kind, &format!("{kind}0"), lower)).expect("a link");
+    }
+    for (kind, lower) in [("ipvlan", "d1"), ("ipvtap", "d1"), ("macsec", "d2")] {
+        let lower = rig.index(lower);
         rig.talk(&on_top(kind, &format!("{kind}0"), lower)).expect("a link");
     }
     let (bridge, port) = (rig.index("br0"), rig.index("veth0"));
@@ -36,6 +51,7 @@ fn populated() -> Rig {
 /// One real request of every sort.
 fn requests() -> Vec<Vec<u8>> {
     let bridge = |out: &mut Builder| out.u32(rtnl::kind::bridge::IFLA_BR_FORWARD_DELAY, 400);
+    let vrf = |out: &mut Builder| out.u32(rtnl::kind::vrf::IFLA_VRF_TABLE, 11);
     let altname = |out: &mut Builder| {
         let list = out.nest(IFLA_PROP_LIST | NESTED);
         out.string(IFLA_ALT_IFNAME, b"another-name");
@@ -55,6 +71,15 @@ fn requests() -> Vec<Vec<u8>> {
         on_top("vlan", "x", 2),
         on_top("macvlan", "y", 2),
         on_top("macvtap", "z", 2),
+        on_top("ipvlan", "i", 7),
+        on_top("ipvtap", "t", 7),
+        on_top("macsec", "s", 8),
+        named("vcan", "can9"),
+        named("vxcan", "can8"),
+        named("nlmon", "mon9"),
+        named("netkit", "kit9"),
+        new_link("vrf", |out| out.string(IFLA_IFNAME, b"vrf1"), vrf),
+        change(7, |out| out.u32(IFLA_MASTER, 15)),
         new_link("bridge", |out| out.string(IFLA_IFNAME, b"br1"), bridge),
         change(2, |out| out.u32(IFLA_MTU, 1400)),
         change(2, |out| out.put(IFLA_ADDRESS, &[2, 0, 0, 0, 0, 1])),

@@ -215,6 +215,8 @@ pub(crate) struct Flow {
     pub scope: u8,
     /// Links without carrier count as well.
     pub any_carrier: bool,
+    /// The source need not be the host's own.
+    pub any_source: bool,
 }
 
 impl Flow {
@@ -229,6 +231,7 @@ impl Flow {
             tos: 0,
             scope: RT_SCOPE_UNIVERSE,
             any_carrier: false,
+            any_source: false,
         }
     }
 
@@ -374,13 +377,17 @@ fn suppressed(world: &World, rule: &Rule, found: &Found) -> bool {
 }
 
 /// What kind of address it is (`inet_addr_type`): the type of the route to it in the host's own table, else unicast.
-/// With a device only routes through that count.
+/// With a device only routes through that count. A host that never had an address has no such table, and takes every
+/// address for a broadcast address, as Linux does.
 pub(crate) fn address_type(world: &World, netns: NetnsId, address: Ipv4Addr, device: Option<DeviceId>) -> u8 {
     if address.is_unspecified() || address.is_broadcast() {
         return RTN_BROADCAST;
     }
     if address.is_multicast() {
         return RTN_MULTICAST;
+    }
+    if !world.space(netns).is_ok_and(|space| space.stack.fib4.tables.contains_key(&RT_TABLE_LOCAL)) {
+        return RTN_BROADCAST;
     }
     match lookup_table(world, netns, RT_TABLE_LOCAL, &Flow::to(address)) {
         Ok(found) if device.is_none() || found.nexthop.device == device => found.kind,

@@ -133,6 +133,41 @@ pub(crate) fn link_failed(world: &mut World, id: DeviceId, frame: FrameId) {
     icmp::send_error(world, netns, None, &bytes, icmp::Error::Unreachable { code: HOST, mtu: 0 });
 }
 
+/// Sends a packet that lies in a frame of another namespace's device over the routes through a device, as if it were
+/// the host's own, whatever its source (`ipvlan_process_v4_outbound`). Says whether there was a way.
+pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> bool {
+    let (netns, oif) = (world[below].netns, world[below].ifindex);
+    let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
+    let route = Ipv4View::new(bytes).ok().and_then(|view| {
+        let tos = view.tos() & 0x1c;
+        let flow = Flow { source: view.source(), oif, tos, any_source: true, ..Flow::to(view.destination()) };
+        route4::outgoing(world, netns, &flow).ok()
+    });
+    let Some(route) = route.filter(|route| matches!(route.kind, RTN_UNICAST | RTN_LOCAL)) else {
+        world.discard(Some(below), frame, Drop::NoRoute);
+        return false;
+    };
+    let Some(bytes) = world.run.pool.bytes_mut(frame) else {
+        world.discard(Some(below), frame, Drop::NoPool);
+        return false;
+    };
+    // What is behind the packet becomes part of it, as in Linux.
+    let packet = &mut bytes[ETHERNET..];
+    let length = packet.len().min(usize::from(u16::MAX));
+    packet[2..4].copy_from_slice(&(length as u16).to_be_bytes());
+    wire::ipv4::fill_checksum(packet);
+    let meta = world.run.pool.meta_mut(frame);
+    meta.tag = crate::frame::Tag::NONE;
+    meta.kind = PacketKind::Auto;
+    let to = route.gateway.unwrap_or(IpAddr::V4(route.destination));
+    if length > route.mtu as usize {
+        cut(world, below, frame, route.device, to, route.mtu);
+    } else {
+        super::output(world, route.device, to, frame);
+    }
+    true
+}
+
 /// Takes a frame of IPv4 that came in through a device (`ip_rcv`).
 pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For) {
     let reason = match kind {
@@ -145,6 +180,17 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
     let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
     let Ok(view) = Ipv4View::new(bytes) else { return };
     let (source, destination, tos) = (view.source(), view.destination(), view.tos());
+    if let Some(other) = super::claimed(world, id, frame) {
+        let way = route4::incoming(world, other, source, destination, tos & 0x1c, 0, false);
+        if let Ok(Incoming::Local { kind, .. }) = way {
+            let bytes = view.bytes().to_vec();
+            super::count_claimed(world, other, frame);
+            if let Ok(view) = Ipv4View::new(&bytes) {
+                deliver(world, other, &view, kind);
+            }
+            return super::consume(world, other, frame, Drop::Consumed);
+        }
+    }
     match route4::incoming(world, id, source, destination, tos & 0x1c, 0, false) {
         Ok(Incoming::Local { kind, .. }) => {
             let bytes = view.bytes().to_vec();

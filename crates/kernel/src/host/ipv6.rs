@@ -129,6 +129,27 @@ pub(crate) fn link_failed(world: &mut World, id: DeviceId, frame: FrameId) {
     icmp6::send_error(world, netns, None, &bytes, Error::Unreachable { code });
 }
 
+/// Sends a packet that lies in a frame of another namespace's device over the routes through a device, as if it were
+/// the host's own (`ipvlan_process_v6_outbound`). Says whether there was a way.
+pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> bool {
+    let (netns, oif) = (world[below].netns, world[below].ifindex);
+    let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
+    let route = Ipv6View::new(bytes).ok().and_then(|view| {
+        let flow = Flow { source: view.source(), oif, ..Flow::to(view.destination()) };
+        fib6::outgoing(world, netns, &flow).ok()
+    });
+    let Some(route) = route else {
+        world.discard(Some(below), frame, Drop::NoRoute);
+        return false;
+    };
+    let meta = world.run.pool.meta_mut(frame);
+    meta.tag = Tag::NONE;
+    meta.kind = PacketKind::Auto;
+    let to = route.gateway.unwrap_or(route.destination);
+    super::output(world, route.device, IpAddr::V6(to), frame);
+    true
+}
+
 /// Takes a frame of IPv6 that came in through a device (`ipv6_rcv`).
 pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: For) {
     let reason = match whose {
@@ -148,6 +169,16 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
             deliver(world, id, &packet);
         }
         return super::consume(world, id, frame, if member { Drop::Consumed } else { Drop::OtherHost });
+    }
+    if let Some(other) = super::claimed(world, id, frame) {
+        let flow = Flow { source, iif: world[other].ifindex, ..Flow::to(destination) };
+        let found = fib6::lookup(world, world[other].netns, &flow, false);
+        if found.is_ok_and(|found| matches!(found.kind, RTN_LOCAL | RTN_ANYCAST)) {
+            let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
+            super::count_claimed(world, other, frame);
+            deliver(world, other, &packet);
+            return super::consume(world, other, frame, Drop::Consumed);
+        }
     }
     let netns = world[id].netns;
     let iif = world[id].ifindex;

@@ -225,6 +225,19 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, batch: &mut Batch) {
     }
 }
 
+/// The device that a packet is for although it came in through another.
+pub(crate) fn claimed(world: &World, id: DeviceId, frame: FrameId) -> Option<DeviceId> {
+    world[id].rx_handler?.claim?(world, id, frame)
+}
+
+/// Counts a packet at the device that claimed it.
+pub(crate) fn count_claimed(world: &mut World, id: DeviceId, frame: FrameId) {
+    let length = world.run.pool.length(frame) as u64;
+    let counters = &mut world[id].counters;
+    counters.rx_packets += 1;
+    counters.rx_bytes += length;
+}
+
 /// The host stack is done with a frame.
 pub(crate) fn consume(world: &mut World, id: DeviceId, frame: FrameId, reason: Drop) {
     if reason == Drop::Consumed {

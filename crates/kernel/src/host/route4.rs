@@ -61,7 +61,7 @@ pub(crate) fn loopback(world: &World, netns: NetnsId) -> Option<DeviceId> {
 pub(crate) fn outgoing(world: &World, netns: NetnsId, flow: &Flow) -> Result<Outgoing, Errno> {
     let mut flow = *flow;
     let (unset, destination) = (Ipv4Addr::UNSPECIFIED, flow.destination);
-    if flow.source != unset {
+    if flow.source != unset && !flow.any_source {
         let source = flow.source;
         if source.is_multicast() || source.is_broadcast() || is_zeronet(source) {
             return Err(Errno::EINVAL);

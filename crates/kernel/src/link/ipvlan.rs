@@ -6,6 +6,8 @@
 //! lower device. No two ipvlans of a port have the same IP address. `ipvtap` is the same with a character device on
 //! top.
 
+pub(super) mod frames;
+
 use super::{Event, NewLink, Type};
 use crate::device::{Device, DeviceId, Registration};
 use crate::features::Features;
@@ -49,6 +51,9 @@ pub static TYPE: Type = Type {
             world.sync_unicast(id, below);
         }
     }),
+    transmit: Some(frames::transmit),
+    receive: Some(frames::receive),
+    claim: Some(frames::claim),
     event: Some(event),
     speed: super::Speed::OfLower,
     ..Type::DEFAULT

@@ -20,6 +20,8 @@ pub static TYPE: Type = Type {
     },
     newlink,
     dellink: Some(dellink),
+    receive: None,
+    claim: None,
     event: None,
     ..ipvlan::TYPE
 };

@@ -5,6 +5,7 @@
 //! A function that a type leaves out has the meaning that is said at its field.
 
 use crate::device::{Device, DeviceId, Mac};
+use crate::frame::FrameId;
 use crate::netns::NetnsId;
 use crate::run::Batch;
 use crate::timer::TimerId;
@@ -195,6 +196,9 @@ pub struct Type {
     /// Takes frames that a device received on which this type is the `rx_handler`; what stays in the batch goes on to
     /// the host stack.
     pub receive: Option<fn(&mut World, DeviceId, &mut Batch)>,
+    /// The device that a packet is for which a device received on which this type is the `rx_handler`, although the
+    /// packet has come to that device's own host stack; none: it is the host's (`l3mdev_l3_rcv`).
+    pub claim: Option<fn(&World, DeviceId, FrameId) -> Option<DeviceId>>,
     /// An event on a device to which this type has attached something, or on a device of this type itself.
     pub event: Option<fn(&mut World, DeviceId, Event) -> Result>,
 }
@@ -233,6 +237,7 @@ impl Type {
         routing_table: None,
         transmit: None,
         receive: None,
+        claim: None,
         event: None,
     };
 }

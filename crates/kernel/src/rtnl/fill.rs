@@ -153,6 +153,7 @@ fn statistics(device: &Device, out: &mut Builder) {
     let c = &device.counters;
     let mut all = [0u64; 25];
     all[..4].copy_from_slice(&[c.rx_packets, c.tx_packets, c.rx_bytes, c.tx_bytes]);
+    all[4..6].copy_from_slice(&[c.rx_errors, c.tx_errors]);
     all[6..9].copy_from_slice(&[c.rx_dropped, c.tx_dropped, c.multicast]);
     let mut wide = [0u8; 200];
     let mut narrow = [0u8; 96];

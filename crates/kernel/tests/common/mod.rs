@@ -47,6 +47,8 @@ pub fn on_top(kind: &str, name: &str, lower: u32) -> Vec<u8> {
     };
     new_link(kind, attrs, |out| match kind {
         "vlan" => out.u16(rtnl::kind::vlan::IFLA_VLAN_ID, 7),
+        "ipvlan" | "ipvtap" => out.u16(rtnl::kind::ipvlan::IFLA_IPVLAN_MODE, 0),
+        "macsec" => out.u8(rtnl::kind::macsec::IFLA_MACSEC_ENCRYPT, 1),
         _ => out.u32(rtnl::kind::macvlan::IFLA_MACVLAN_MODE, 4),
     })
 }
