@@ -1,7 +1,7 @@
 //! A town of links for tests of frames: most ways that a frame can take, and most that can happen to them meanwhile.
 //!
 //! Six cables with ports at their far ends. Four go into a bridge that filters, with a macvlan and a vlan on it; one is
-//! a trunk with a vlan and two macvlans, one of them in a namespace of its own; one is a router's other leg.
+//! a trunk with a vlan and two macvlans, one of them in a namespace of its own; one is a router's other leg, with an ipvlan on it.
 
 use super::*;
 use kernel::run::{PortId, PortKind};
@@ -69,9 +69,13 @@ impl Town {
     /// Builds it, with addresses, as a router between four networks.
     pub fn new() -> Town {
         let mut town = Town::of_links();
-        for (name, local) in
-            [("br", HOST), ("t7", [10, 0, 7, 1]), ("m0", [10, 0, 8, 1]), ("v5", [10, 0, 5, 1])]
-        {
+        for (name, local) in [
+            ("br", HOST),
+            ("t7", [10, 0, 7, 1]),
+            ("m0", [10, 0, 8, 1]),
+            ("v5", [10, 0, 5, 1]),
+            ("i5", [10, 0, 9, 1]),
+        ] {
             let ifindex = town.index(name);
             town.must(&address(RTM_NEWADDR, ifindex, local));
         }
@@ -110,11 +114,12 @@ impl Town {
             ("macvlan", "m0", "br"),
             ("macvlan", "m1", "t7"),
             ("macvlan", "m2", "t7"),
+            ("ipvlan", "i5", "v5"),
         ] {
             let lower = town.index(lower);
             town.must(&on_top(kind, name, lower));
         }
-        for name in ["lo", "br", "t7", "b7", "m0", "m1", "m2"] {
+        for name in ["lo", "br", "t7", "b7", "m0", "m1", "m2", "i5"] {
             town.set_up(name);
         }
         town
