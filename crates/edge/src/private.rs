@@ -46,6 +46,11 @@ const SWITCHES: &[(&str, &str, &str)] = &[
     ("/proc/sys/user/max_net_namespaces", "0", "sysctl user.max_net_namespaces=10000"),
 ];
 
+/// Whether the user is root, here.
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
 /// Moves this process into namespaces of its own, in which it is root. `lo` is there, and down.
 ///
 /// # Errors

@@ -44,11 +44,13 @@ pub fn run(
             continue;
         }
         ctx.options.family = family;
+        ctx.refusal = None;
         match command(ctx, &words) {
             Err(stop) if stop.process => return Err(stop),
             Err(stop) if stop.status != 0 => {
                 ctx.print_stop(&stop);
                 ctx.host.err(&format!("Command failed {name}:{}\n", lines.number));
+                ctx.explain(&stop, &words);
                 failed = true;
                 if !ctx.options.force {
                     break;

@@ -75,6 +75,8 @@ pub struct Context<'h> {
     pub options: Options,
     /// The conversation with the kernel in the current namespace, and the names of its links.
     pub session: Session,
+    /// The last refusal in the command that runs, for the host to explain.
+    pub refusal: Option<Refusal>,
     /// Names of namespaces by their identifiers here; read once, when first asked.
     nsid_names: Option<Vec<(i32, String)>>,
 }
@@ -88,7 +90,7 @@ impl<'h> Context<'h> {
         let channel = channel(host, &options)
             .map_err(|errno| Stop::exit_with(1, format!("Cannot open netlink socket: {errno}\n")))?;
         let session = Session::new(channel);
-        Ok(Context { host, sink: Sink::new(format), options, session, nsid_names: None })
+        Ok(Context { host, sink: Sink::new(format), options, session, refusal: None, nsid_names: None })
     }
 
     /// Opens another channel in the host's current namespace, as the options have it.
@@ -121,7 +123,7 @@ impl<'h> Context<'h> {
         for warning in self.session.take_warnings() {
             self.host.err(&said("Warning", &warning));
         }
-        answer
+        answer.inspect_err(|refusal| self.refusal = Some(refusal.clone()))
     }
 
     /// Sends a request whose payload is `body` and waits for its acknowledgement.
@@ -154,7 +156,8 @@ impl<'h> Context<'h> {
     /// # Errors
     /// The kernel's refusal.
     pub fn dump_partly(&mut self, kind: u16, body: &[u8]) -> Result<Vec<Vec<u8>>, RefusedDump> {
-        let dump = self.session.client(|client| client.dump(kind, body))?;
+        let dump = self.session.client(|client| client.dump(kind, body));
+        let dump = dump.inspect_err(|refused| self.refusal = Some(refused.refusal.clone()))?;
         if dump.interrupted {
             self.host.err("Dump was interrupted and may be inconsistent.\n");
         }
@@ -215,6 +218,13 @@ impl<'h> Context<'h> {
         let message = rtnl::message::Messages(&answer).next()?;
         let nsid = Tb::read(message.attrs(RTGENMSG)).i32(NETNSA_NSID)?;
         (nsid >= 0).then_some(nsid)
+    }
+
+    /// Has the host explain why a command of these words was refused, if it was.
+    pub fn explain(&mut self, stop: &Stop, words: &[String]) {
+        if let Some(refusal) = self.refusal.take().filter(|_| stop.status != 0) {
+            self.host.explain(words, &refusal);
+        }
     }
 
     /// Prints what a command ended with: its complaint at once, what goes to standard output with the rest of that.

@@ -3,6 +3,7 @@
 
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
+use rtnl::message::Refusal;
 
 /// The world that the commands run in. There are two: the embedded kernel's and Linux's.
 ///
@@ -99,6 +100,10 @@ pub trait Host {
     fn set_membership(&mut self, _link: &str, _address: [u8; 6], _join: bool) -> Result<(), Errno> {
         Err(Errno::EOPNOTSUPP)
     }
+
+    /// Is told of a command that was refused, behind the tool's own words, and may say on standard error what this
+    /// world lacks.
+    fn explain(&mut self, _words: &[String], _refusal: &Refusal) {}
 
     /// The time of day in microseconds since 1970, for `-t` and `-ts`.
     fn time_of_day(&mut self) -> u64;

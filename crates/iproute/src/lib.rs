@@ -112,6 +112,7 @@ fn run(host: &mut dyn Host, parsed: Parsed<'_>) -> i32 {
         Ok(()) => 0,
         Err(stop) => {
             ctx.print_stop(&stop);
+            ctx.explain(&stop, words);
             stop.status
         }
     };

@@ -18,6 +18,8 @@ pub mod frames;
 pub mod linux;
 pub mod machine;
 pub mod masks;
+#[cfg(target_os = "linux")]
+mod missing;
 mod monitor;
 pub mod nic;
 mod numbers;

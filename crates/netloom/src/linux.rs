@@ -3,6 +3,7 @@
 //! Entering a namespace moves the calling thread, so a host lives in one thread. Channels and opened namespaces stay
 //! where they were made. Mounts change for programs only, never for a command.
 
+use crate::missing::{missing, on_this_system};
 use crate::own_tools::{OwnTools, runs_here};
 use edge::execute::{Failure, Program};
 use edge::netlink::{Netlink, Watch};
@@ -11,6 +12,7 @@ use iproute::context::{AF_INET, AF_INET6, AF_PACKET};
 use iproute::host::{Entered, Host, Membership, NameChange};
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
+use rtnl::message::Refusal;
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -182,6 +184,15 @@ impl Host for LinuxHost {
 
     fn set_membership(&mut self, link: &str, address: [u8; 6], join: bool) -> Result<(), Errno> {
         multicast::set(link, address, join)
+    }
+
+    fn explain(&mut self, words: &[String], refusal: &Refusal) {
+        if self.own.stand_in() {
+            return;
+        }
+        if let Some(text) = on_this_system(|system| missing(words, refusal, system)) {
+            self.err(&format!("netloom: {text}\n"));
+        }
     }
 
     fn time_of_day(&mut self) -> u64 {

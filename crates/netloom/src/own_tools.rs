@@ -29,6 +29,11 @@ impl OwnTools {
         OwnTools { always, found: BTreeMap::new() }
     }
 
+    /// Whether this program stands in for another `ip`, and says no more than that.
+    pub(crate) fn stand_in(&self) -> bool {
+        !self.always
+    }
+
     /// Whether the program that has this name is this one.
     pub(crate) fn has(&mut self, name: &str) -> bool {
         if tool(name).is_none() {

@@ -174,3 +174,24 @@ fn the_tools_in_a_namespace_are_ours() {
         exec of \"ls\" failed: No such file or directory\nstatus 1\n";
     assert!(text.contains(want), "{text}");
 }
+
+#[test]
+fn what_is_missing_is_named_behind_the_tools_words() {
+    let text = format!(
+        "$IP link add d0 type nosuch; echo status $?\n\
+         echo link add d0 type nosuch | $IP -batch -; echo status $?\n\
+         ln -s {PROGRAM} /run/ip; /run/ip link add d0 type nosuch; echo status $?\n"
+    );
+    let Some(text) = script("missing", &text) else { return };
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("# ")).collect();
+    let is_hint = |line: &str| {
+        line.starts_with("netloom: this kernel (")
+            && line.contains(") has no link type \"nosuch\"")
+            && line.contains("`modprobe nosuch`")
+    };
+    assert_eq!(lines[0], "Error: Unknown device type.", "{text}");
+    assert!(is_hint(lines[1]), "{text}");
+    assert_eq!(lines[2..5], ["status 2", "Error: Unknown device type.", "Command failed -:1"], "{text}");
+    assert!(is_hint(lines[5]), "{text}");
+    assert_eq!(lines[6..9], ["status 1", "Error: Unknown device type.", "status 2"], "{text}");
+}

@@ -13,6 +13,7 @@ use crate::context::Context;
 use crate::host::NameChange;
 use crate::options::not_entered;
 use rtnl::errno::Errno;
+use rtnl::message::Refusal;
 use rtnl::words::{Stop, Words, integer, matches};
 
 pub use ids::show_nsid;
@@ -117,7 +118,10 @@ fn list(ctx: &mut Context<'_>, _: &mut Words<'_>) -> Result<(), Stop> {
 /// `add NAME`. Whatever stands behind it is passed over.
 fn add(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
     let name = words.take().ok_or_else(no_name)?;
-    ctx.host.netns_add(name).map_err(|errno| fail(not_added(name, errno)))
+    ctx.host.netns_add(name).map_err(|errno| {
+        ctx.refusal = Some(Refusal::new(errno));
+        fail(not_added(name, errno))
+    })
 }
 
 fn not_added(name: &str, errno: Errno) -> String {
