@@ -235,11 +235,15 @@ impl World {
             }
         }
         let mut dying = Vec::new();
-        for id in devices.into_iter().rev() {
-            match self.get(id).filter(|device| device.netns == netns).map(|device| device.kind.dellink) {
-                Some(Some(dellink)) => dellink(self, id, &mut dying),
+        // Tunnels whose packets travel in it die with it, wherever they are.
+        let tunnels = self.space(netns).map(|space| space.stack.tunnels.devices.clone()).unwrap_or_default();
+        for id in devices.into_iter().rev().chain(tunnels.iter().copied()) {
+            let belongs =
+                |device: &&crate::device::Device| device.netns == netns || tunnels.contains(&device.id);
+            match self.get(id).filter(belongs).map(|device| device.kind.dellink) {
+                Some(Some(dellink)) if !dying.contains(&id) => dellink(self, id, &mut dying),
                 Some(None) => dying.push(id),
-                None => {}
+                _ => {}
             }
         }
         self.unregister(&dying);

@@ -79,6 +79,14 @@ pub trait Links {
     fn index(&mut self, name: &str) -> Option<u32>;
     /// The name of an index in the current namespace; `if7` if there is none.
     fn name(&mut self, ifindex: u32) -> String;
+    /// Whether the command at hand makes a link; else it changes one.
+    fn creates(&self) -> bool {
+        true
+    }
+    /// The address family that the command's options ask for; `AF_UNSPEC` if none.
+    fn family(&self) -> u8 {
+        crate::family::AF_UNSPEC
+    }
     /// Reads words of the general grammar of links up to the end of the line and writes `struct ifinfomsg` and
     /// attributes: for the types whose own grammar holds that of a second link (`peer …`).
     ///

@@ -63,6 +63,14 @@ impl Links for Job<'_, '_> {
         self.ctx.links().name(ifindex)
     }
 
+    fn creates(&self) -> bool {
+        self.create
+    }
+
+    fn family(&self) -> u8 {
+        self.ctx.options.family
+    }
+
     /// The other end of a pair. It cannot have a type, so this does not nest any deeper.
     fn link_words(&mut self, words: &mut Words<'_>, out: &mut Builder) -> Result<(), Stop> {
         match parse(self, words, 0, out)?.kind {

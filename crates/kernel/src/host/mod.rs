@@ -38,6 +38,7 @@ pub mod packet;
 pub(crate) mod route4;
 pub(crate) mod rule;
 pub mod socket;
+pub(crate) mod tunnel;
 pub(crate) mod udp;
 
 use crate::device::{DeviceId, Mac};
@@ -104,6 +105,8 @@ pub(crate) struct Stack {
     pub locals: BTreeMap<Ipv4Addr, u32>,
     pub errors: limit::Limits,
     pub redirects: limit::Redirects,
+    /// UDP ports of devices, and those devices.
+    pub tunnels: tunnel::Tunnels,
     /// The last identification of a packet.
     pub identification: u16,
 }
@@ -126,6 +129,7 @@ impl Default for Stack {
             locals: BTreeMap::new(),
             errors: limit::Limits::default(),
             redirects: limit::Redirects::default(),
+            tunnels: tunnel::Tunnels::default(),
             identification: 0,
         }
     }

@@ -238,7 +238,8 @@ impl World {
                         && !apart
                 })
             };
-            if self.sockets.slots.iter().enumerate().any(clash) {
+            let device = self.space(netns)?.stack.tunnels.is_taken((protocol.is_v6(), options.port));
+            if device || self.sockets.slots.iter().enumerate().any(clash) {
                 return Err(Errno::EADDRINUSE);
             }
         }
@@ -294,6 +295,12 @@ impl World {
         // A device that drops what it is given says so, and the sender hears of it.
         if lost(self) > before { Err(Errno::ENOBUFS) } else { Ok(()) }
     }
+}
+
+/// Whether a UDP socket of a namespace has that port: whether over IPv6, and the number.
+pub(crate) fn is_port_taken(world: &mut World, netns: NetnsId, (v6, port): (bool, u16)) -> bool {
+    let spoken = if v6 { Protocol::Udp6 } else { Protocol::Udp };
+    world.sockets.of(netns, spoken).any(|socket| socket.options.port == port)
 }
 
 /// What a device and those it stands on have dropped on their way out.

@@ -11,12 +11,13 @@ use crate::run::Batch;
 use crate::timer::TimerId;
 use crate::world::World;
 use rtnl::attr::Builder;
-use rtnl::message::Refusal;
+use rtnl::message::{Header, Refusal};
 use rtnl::table::{Table, Tb};
 use std::net::IpAddr;
 
 pub mod bridge;
 pub mod dummy;
+pub mod geneve;
 pub mod ifb;
 pub mod ipvlan;
 pub mod ipvtap;
@@ -33,6 +34,7 @@ pub mod veth;
 pub mod vlan;
 pub mod vrf;
 pub mod vxcan;
+pub mod vxlan;
 
 /// Every link type that requests can name, in the order in which events reach them.
 pub static TYPES: &[&Type] = &[
@@ -51,6 +53,8 @@ pub static TYPES: &[&Type] = &[
     &vrf::TYPE,
     &netkit::TYPE,
     &macsec::TYPE,
+    &vxlan::TYPE,
+    &geneve::TYPE,
 ];
 
 /// The type of that kind.
@@ -124,6 +128,33 @@ pub struct NewLink<'r> {
 }
 
 type Result<T = (), E = Refusal> = std::result::Result<T, E>;
+
+/// An address that a request is about, and what it says of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Found {
+    /// The address.
+    pub mac: Mac,
+    /// `NUD_*`.
+    pub state: u16,
+    /// `NTF_*`.
+    pub flags: u8,
+}
+
+/// A table of addresses that a type keeps of its own, where others have a list of extra addresses: what requests of
+/// the family of bridges do with it (`ndo_fdb_add` and its sisters). The attributes are those of neighbours.
+pub struct Addresses {
+    /// Adds an entry or changes it; the number is the request's flags (`NLM_F_*`).
+    pub add: fn(&mut World, DeviceId, &Found, u16, &Tb<'_>) -> Result,
+    /// Removes one.
+    pub delete: fn(&mut World, DeviceId, &Mac, &Tb<'_>) -> Result,
+    /// Writes the one that is asked for.
+    pub get: fn(&World, DeviceId, &Mac, &Tb<'_>, Header, &mut Builder) -> Result,
+    /// Names all in the order of a listing: the address, and a number that tells it from others with the same.
+    pub list: fn(&World, DeviceId) -> Vec<(Mac, u32)>,
+    /// Writes one of those; nothing if it is gone.
+    pub fill: fn(&World, DeviceId, (Mac, u32), Header, &mut Builder),
+}
+
 /// Changes a device by a request's attributes and those of its type's nest.
 pub type Change = fn(&mut World, DeviceId, &Tb<'_>, &Tb<'_>) -> Result;
 /// The same for a port; the master comes first.
@@ -190,6 +221,8 @@ pub struct Type {
     /// The table of the routing domain that the device is the master of (`l3mdev_fib_table`); none: it is no such
     /// master.
     pub routing_table: Option<fn(&World, DeviceId) -> u32>,
+    /// The table of addresses that it keeps of its own; none: it has a list of extra addresses.
+    pub addresses: Option<&'static Addresses>,
     /// Sends frames: takes them out of the batch, counts them and forwards them; none: there is no way out
     /// (`ndo_start_xmit`).
     pub transmit: Option<fn(&mut World, DeviceId, &mut Batch)>,
@@ -235,6 +268,7 @@ impl Type {
         speed: Speed::Unknown,
         takes_addresses: None,
         routing_table: None,
+        addresses: None,
         transmit: None,
         receive: None,
         claim: None,

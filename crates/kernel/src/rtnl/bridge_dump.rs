@@ -3,7 +3,7 @@
 //! The devices are noted at the start; one that is gone when its turn comes is passed over.
 
 use crate::client::DumpKind;
-use crate::device::DeviceId;
+use crate::device::{DeviceId, Mac};
 use crate::fdb::Entry;
 use crate::link::bridge;
 use crate::netns::NetnsId;
@@ -27,6 +27,8 @@ pub(crate) struct BridgeDump {
     devices: VecDeque<DeviceId>,
     /// Entries of the device at hand that are still to be told, the last first.
     entries: Vec<Entry>,
+    /// The same of a table that the device's type keeps.
+    own_entries: Vec<(Mac, u32)>,
     /// The device at hand.
     device: Option<DeviceId>,
     /// Its own addresses come behind its entries.
@@ -63,7 +65,8 @@ impl BridgeDump {
 
     /// A list over these devices.
     pub(crate) fn over(devices: VecDeque<DeviceId>, what: What) -> DumpKind {
-        let dump = BridgeDump { what, devices, entries: Vec::new(), device: None, own_behind: false };
+        let (entries, own_entries) = (Vec::new(), Vec::new());
+        let dump = BridgeDump { what, devices, entries, own_entries, device: None, own_behind: false };
         DumpKind::Bridge(Box::new(dump))
     }
 
@@ -82,8 +85,14 @@ impl BridgeDump {
                 }
                 continue;
             }
-            if let Some(id) = self.device.take().filter(|_| std::mem::take(&mut self.own_behind)) {
-                super::fdb::own_addresses(world, id, header(RTM_NEWNEIGH), out);
+            if let Some(id) = self.device.filter(|_| std::mem::take(&mut self.own_behind)) {
+                self.own(world, id, header(RTM_NEWNEIGH), out);
+                continue;
+            }
+            if let (Some(found), Some(id)) = (self.own_entries.pop(), self.device) {
+                if let Some(table) = world.get(id).and_then(|device| device.kind.addresses) {
+                    (table.fill)(world, id, found, header(RTM_NEWNEIGH), out);
+                }
                 continue;
             }
             let Some(id) = self.devices.pop_front() else { return false };
@@ -126,13 +135,25 @@ impl BridgeDump {
         header: Header,
         out: &mut Builder,
     ) {
+        self.device = Some(id);
         if !is_port && world[id].hardware_type == ARPHRD_ETHER {
-            super::fdb::own_addresses(world, id, header, out);
+            self.own(world, id, header, out);
         }
         if is_bridge || is_port {
             self.entries = bridge::entries::at(world, id);
-            self.device = Some(id);
             self.own_behind = is_port;
+        }
+    }
+
+    /// The device's own addresses: those of its type's table, or the extra ones.
+    fn own(&mut self, world: &World, id: DeviceId, header: Header, out: &mut Builder) {
+        match world.get(id).map(|device| device.kind.addresses) {
+            Some(Some(table)) => {
+                self.own_entries = (table.list)(world, id);
+                self.own_entries.reverse();
+            }
+            Some(None) => super::fdb::own_addresses(world, id, header, out),
+            None => {}
         }
     }
 }

@@ -137,12 +137,14 @@ fn finish(
 /// # Errors
 /// What refuses to go up.
 pub(crate) fn configure(world: &mut World, id: DeviceId, info: &Ifinfo) -> Result<(), Refusal> {
-    let old = world[id].flags;
+    let (old, introduced) = (world[id].flags, world[id].introduced);
     if info.flags != 0 || info.change != 0 {
         let flags = setlink::combine_flags(world, id, info);
         world.raw_change_flags(id, flags)?;
     }
     world[id].introduced = true;
-    world.notify_flags(id, old, u32::MAX);
+    // A type may have told of it already.
+    let announced = if introduced { old ^ world[id].flags } else { u32::MAX };
+    world.notify_flags(id, old, announced);
     Ok(())
 }

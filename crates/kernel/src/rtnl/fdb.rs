@@ -2,11 +2,13 @@
 //! addresses of devices themselves (`rtnl_fdb_add` and its sisters in `net/core/rtnetlink.c`).
 //!
 //! A request is for the device's master, for the device itself, or for both; without a flag it is for the master if
-//! that is a bridge.
+//! that is a bridge. A type may keep a table of its own, which then stands for the list of extra addresses
+//! (`link::Addresses`).
 
 use super::bridge_dump::{BridgeDump, What};
 use super::{Asker, reply, start};
 use crate::device::{DeviceId, Mac};
+use crate::link::Found;
 use crate::link::bridge::{self, entries};
 use crate::world::World;
 use rtnl::attr::Builder;
@@ -69,16 +71,20 @@ pub(crate) fn add(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
     }
     let vid = parse_vid(&tb)?;
     let keep_age = tb.nest(NDA_FDB_EXT_ATTRS).has(NFEA_DONT_REFRESH);
-    let (state, flags, mode) = (ndm.state, ndm.flags, message.header.flags);
+    let (state, mut flags, mode) = (ndm.state, ndm.flags, message.header.flags);
     let wanted = entries::Wanted { mac, vid, state, flags, mode, keep_age };
     let mut result = Err(Errno::EOPNOTSUPP.into());
     if is_for_master(world, id, ndm.flags) {
         entries::add(world, id, &wanted)?;
         result = Ok(());
+        // What is left of the request is for the device itself.
+        flags &= !NTF_MASTER;
     }
     if ndm.flags & NTF_SELF != 0 {
         if bridge::is_bridge(world, id) {
             entries::add(world, id, &wanted)?;
+        } else if let Some(table) = world[id].kind.addresses {
+            (table.add)(world, id, &Found { mac, state, flags }, mode, &tb)?;
         } else {
             add_own(world, id, &wanted, tb.has(NDA_FLAGS_EXT))?;
         }
@@ -140,7 +146,10 @@ pub(crate) fn delete(world: &mut World, asker: Asker, message: &Message<'_>) -> 
             (true, true) => return flush(world, id, &ndm, vid, &tb),
             (true, false) => return Err(Errno::EOPNOTSUPP.into()),
             (false, true) => entries::delete(world, id, &mac, vid)?,
-            (false, false) => delete_own(world, id, &mac, ndm.state)?,
+            (false, false) => match world[id].kind.addresses {
+                Some(table) => (table.delete)(world, id, &mac, &tb)?,
+                None => delete_own(world, id, &mac, ndm.state)?,
+            },
         }
         notify_own(world, id, &mac, vid, ndm.state, RTM_DELNEIGH);
         result = Ok(());
@@ -177,7 +186,7 @@ fn flush(world: &mut World, id: DeviceId, ndm: &Ndmsg, vid: u16, tb: &Tb<'_>) ->
     entries::flush(world, id, &wanted)
 }
 
-/// Answers with one entry of a bridge (`rtnl_fdb_get`).
+/// Answers with one entry (`rtnl_fdb_get`).
 pub(crate) fn get(world: &mut World, asker: Asker, message: &Message<'_>) -> Result {
     let ndm = Ndmsg::decode(message).ok_or(invalid("Invalid header for fdb get request"))?;
     if ndm.state != 0 || ndm.kind != 0 {
@@ -192,18 +201,22 @@ pub(crate) fn get(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
     }
     let vid = parse_vid(&tb)?;
     let mac = tb.get(NDA_LLADDR).ok_or(invalid("Missing lookup address for fdb get request"))?.first();
-    let bridge = asked_bridge(world, asker, &ndm, &tb)?;
-    let not_found = Refusal::said(Errno::ENOENT, "Fdb entry not found");
-    let found = entries::find(world, bridge, &mac, vid).ok_or(not_found)?;
+    let asked = asked_table(world, asker, &ndm, &tb)?;
     let mut out = Builder::new();
     let header = Header { kind: RTM_NEWNEIGH, flags: 0, seq: message.header.seq, pid: asker.pid };
-    bridge::table::fill(world, bridge, &found, header, &mut out);
+    if let Some(table) = world[asked].kind.addresses {
+        (table.get)(world, asked, &mac, &tb, header, &mut out)?;
+    } else {
+        let not_found = Refusal::said(Errno::ENOENT, "Fdb entry not found");
+        let found = entries::find(world, asked, &mac, vid).ok_or(not_found)?;
+        bridge::table::fill(world, asked, &found, header, &mut out);
+    }
     reply(world, asker, out);
     Ok(())
 }
 
-/// The bridge that a question is about.
-fn asked_bridge(world: &World, asker: Asker, ndm: &Ndmsg, tb: &Tb<'_>) -> Result<DeviceId> {
+/// The bridge, or other device with a table, that a question is about.
+fn asked_table(world: &World, asker: Asker, ndm: &Ndmsg, tb: &Tb<'_>) -> Result<DeviceId> {
     let unsupported = Refusal::said(Errno::EOPNOTSUPP, "Fdb get operation not supported by device");
     let device = match ndm.ifindex {
         0 => None,
@@ -223,7 +236,8 @@ fn asked_bridge(world: &World, asker: Asker, ndm: &Ndmsg, tb: &Tb<'_>) -> Result
     if ndm.flags == 0 || ndm.flags & NTF_MASTER != 0 {
         return bridge::bridge_of(world, device).ok_or(invalid("Device is not a bridge port"));
     }
-    if bridge::is_bridge(world, device) { Ok(device) } else { Err(unsupported) }
+    let has_table = bridge::is_bridge(world, device) || world[device].kind.addresses.is_some();
+    if has_table { Ok(device) } else { Err(unsupported) }
 }
 
 /// Begins to list addresses. The request's fixed part is that of neighbours or, from older clients, that of links.

@@ -105,7 +105,11 @@ fn apply_all(
         return Err(Errno::EOPNOTSUPP.into());
     }
     if let Some(attr) = tb.get(IFLA_ADDRESS) {
-        world.set_address(id, attr.first())?;
+        // So many bytes as the link's address has; the rest is none of it.
+        let mut address: crate::device::Mac = attr.first();
+        let length = usize::from(world[id].address_length).min(address.len());
+        address[length..].fill(0);
+        world.set_address(id, address)?;
         status.modified = true;
     }
     if let Some(mtu) = tb.u32(IFLA_MTU) {

@@ -20,6 +20,11 @@ fn example(kind: &str, name: &str, lower: u32) -> Vec<u8> {
     new_link(kind, attrs, |out| match kind {
         "vlan" => out.u16(rtnl::kind::vlan::IFLA_VLAN_ID, 7),
         "vrf" => out.u32(rtnl::kind::vrf::IFLA_VRF_TABLE, lower),
+        "vxlan" => out.u32(rtnl::kind::vxlan::IFLA_VXLAN_ID, lower),
+        "geneve" => {
+            out.u32(rtnl::kind::geneve::IFLA_GENEVE_ID, lower);
+            out.put(rtnl::kind::geneve::IFLA_GENEVE_REMOTE, &[192, 0, 2, 1]);
+        }
         _ => {}
     })
 }

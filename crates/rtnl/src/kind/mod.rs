@@ -14,6 +14,7 @@ use crate::words::{Stop, Words};
 pub mod bridge;
 pub mod bridge_slave;
 pub mod dummy;
+pub mod geneve;
 pub mod ifb;
 pub mod ipvlan;
 pub mod ipvtap;
@@ -22,12 +23,14 @@ pub mod macvlan;
 pub mod macvtap;
 pub mod netkit;
 pub mod nlmon;
+mod tunnel;
 pub mod vcan;
 pub mod veth;
 pub mod vlan;
 pub mod vrf;
 pub mod vrf_slave;
 pub mod vxcan;
+pub mod vxlan;
 
 /// What the tool knows of one link type.
 pub struct Kind {
@@ -54,6 +57,7 @@ pub static KINDS: &[&Kind] = &[
     &bridge::KIND,
     &bridge_slave::KIND,
     &dummy::KIND,
+    &geneve::KIND,
     &ifb::KIND,
     &ipvlan::KIND,
     &ipvtap::KIND,
@@ -68,6 +72,7 @@ pub static KINDS: &[&Kind] = &[
     &vrf::KIND,
     &vrf_slave::KIND,
     &vxcan::KIND,
+    &vxlan::KIND,
 ];
 
 /// The kind of that name.

@@ -295,6 +295,8 @@ pub const ARPHRD_CAN: u16 = 280;
 pub const ARPHRD_LOOPBACK: u16 = 772;
 /// `ifi_type` of a netlink monitor.
 pub const ARPHRD_NETLINK: u16 = 824;
+/// `ifi_type` of links without header and address.
+pub const ARPHRD_NONE: u16 = 0xfffe;
 
 /// The operational states of RFC 2863, as the kernel numbers them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
