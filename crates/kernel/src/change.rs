@@ -87,7 +87,7 @@ impl World {
     /// Changes the name (`dev_change_name`).
     ///
     /// # Errors
-    /// EBUSY while the device is up; those of [`crate::netns::Netns::free_name`].
+    /// EBUSY while the device is up; those of [`crate::names::Names::free`].
     pub fn rename(&mut self, id: DeviceId, wanted: &[u8]) -> Result<(), Refusal> {
         let device = &self[id];
         if device.is_up() && !device.abilities.live_rename {
@@ -97,10 +97,10 @@ impl World {
             return Ok(());
         }
         let (netns, old) = (device.netns, device.name);
-        let name = self.space_mut(netns)?.free_name(wanted)?;
+        let name = self.space_mut(netns)?.names.free(wanted)?;
         self.take_name(id, name)?;
         // That is found out only when all have heard of it.
-        if crate::netns::is_reserved_name(wanted) {
+        if crate::names::is_reserved_name(wanted) {
             self.take_name(id, old)?;
             return Err(Errno::EINVAL.into());
         }
@@ -110,8 +110,8 @@ impl World {
     fn take_name(&mut self, id: DeviceId, name: Name) -> Result<(), Refusal> {
         let (netns, old) = (self[id].netns, self[id].name);
         let space = self.space_mut(netns)?;
-        space.leave_name(old);
-        space.enter_name(id, name);
+        space.names.leave(old);
+        space.names.enter(id, name);
         self[id].name = name;
         self.tell(id, Event::ChangeName);
         Ok(())

@@ -8,6 +8,8 @@
 
 pub mod change;
 mod client;
+#[cfg(test)]
+mod cost_tests;
 pub mod device;
 pub mod drop;
 pub mod fdb;
@@ -17,7 +19,9 @@ pub mod frame;
 pub mod groups;
 pub mod host;
 mod inet6;
+mod least;
 pub mod link;
+mod names;
 pub mod netns;
 pub mod rare;
 mod register;
@@ -27,6 +31,7 @@ pub mod stack;
 pub mod state;
 mod sysctl;
 pub mod timer;
+mod work;
 pub mod world;
 
 use ::rtnl::attr::Builder;
@@ -90,14 +95,14 @@ impl Kernel {
         if !device::is_valid_ether_addr(&mac) {
             return Err(Errno::EADDRNOTAVAIL);
         }
-        if !netns::is_valid_name(name.as_bytes()) {
+        if !names::is_valid_name(name.as_bytes()) {
             return Err(Errno::EINVAL);
         }
         let name = Name::new(name.as_bytes());
         let id = self.world.allocate(&link::nic::TYPE, netns, name).map_err(|refusal| refusal.errno)?;
         self.world[id].address = mac;
         // It comes as a device that moves in: with an index of its own, which the namespace does not count.
-        self.world[id].ifindex = self.world.space(netns)?.free_index();
+        self.world[id].ifindex = self.world.space_mut(netns)?.free_index();
         if let Err(refusal) = self.world.register(id) {
             self.world.release(id);
             return Err(refusal.errno);

@@ -19,7 +19,7 @@ impl World {
     /// The name's, EBUSY for an index that is taken, the type's `init`, an event receiver's.
     pub fn register(&mut self, id: DeviceId) -> Result<(), Refusal> {
         let (netns, wanted) = (self[id].netns, self[id].name);
-        let name = self.space_mut(netns)?.free_name(wanted.bytes())?;
+        let name = self.space_mut(netns)?.names.free(wanted.bytes())?;
         self[id].name = name;
         if let Some(init) = self[id].kind.init {
             init(self, id)?;
@@ -29,7 +29,7 @@ impl World {
             return Err(refusal);
         }
         // That is found out only when the device is seen, and its index has been drawn.
-        if crate::netns::is_reserved_name(name.bytes()) {
+        if crate::names::is_reserved_name(name.bytes()) {
             self.leave(id);
             self.uninit(id);
             return Err(Errno::EINVAL.into());
@@ -80,7 +80,7 @@ impl World {
         let altnames: Vec<Box<[u8]>> = device.altnames().to_vec();
         let Ok(space) = self.space_mut(netns) else { return };
         for altname in altnames {
-            space.leave_altname(&altname);
+            space.names.leave_altname(&altname);
         }
         space.leave(ifindex, name, arrival);
     }
@@ -195,7 +195,7 @@ impl World {
         let space = self.space_mut(to)?;
         let name = match space.by_name(present.bytes()) {
             None => present,
-            Some(_) => space.free_name(fallback.ok_or(Errno::EEXIST)?)?,
+            Some(_) => space.names.free(fallback.ok_or(Errno::EEXIST)?)?,
         };
         if altnames.iter().any(|altname| space.by_name(altname).is_some()) {
             return Err(Errno::EEXIST.into());
@@ -217,7 +217,7 @@ impl World {
         if let Ok(space) = self.space_mut(to) {
             space.enter(id, ifindex, name, arrival);
             for altname in altnames {
-                space.enter_altname(id, &altname);
+                space.names.enter_altname(id, &altname);
             }
         }
         self.tell(id, Event::Register);
@@ -260,7 +260,7 @@ impl World {
             let names = std::mem::take(&mut self[id].extras_mut().altnames);
             let netns = self[id].netns;
             if let Ok(space) = self.space_mut(netns) {
-                names.iter().for_each(|name| space.leave_altname(name));
+                names.iter().for_each(|name| space.names.leave_altname(name));
             }
             let _ = self.change_netns(id, home, Some(spare.as_bytes()), None);
         }

@@ -107,7 +107,7 @@ pub(crate) fn continue_dump(world: &World, pid: u32, dump: &mut Dump, out: &mut 
     let Dump { request, what: DumpKind::NetnsIds { viewed, current, from } } = dump else { return false };
     let Ok(space) = world.space(*viewed) else { return false };
     let header = Header { kind: RTM_NEWNSID, flags: NLM_F_MULTI, seq: request.seq, pid };
-    for (written, (id, peer)) in space.peers().filter(|(id, _)| *id >= *from).enumerate() {
+    for (written, (id, peer)) in space.peers_from(*from).enumerate() {
         if written == PIECE {
             *from = id;
             return true;

@@ -47,7 +47,7 @@ fn add_name(world: &mut World, id: DeviceId, name: &[u8]) -> Result<(), Refusal>
     if world.by_name(netns, name).is_some() {
         return Err(Errno::EEXIST.into());
     }
-    world.space_mut(netns)?.enter_altname(id, name);
+    world.space_mut(netns)?.names.enter_altname(id, name);
     world[id].extras_mut().altnames.push(name.into());
     Ok(())
 }
@@ -57,7 +57,7 @@ fn remove_name(world: &mut World, id: DeviceId, name: &[u8]) -> Result<(), Refus
     let owner = world.by_name(netns, name).ok_or(Errno::ENOENT)?;
     let place = world[id].altnames().iter().position(|known| **known == *name);
     let place = place.filter(|_| owner == id).ok_or(Errno::EINVAL)?;
-    world.space_mut(netns)?.leave_altname(name);
+    world.space_mut(netns)?.names.leave_altname(name);
     world[id].extras_mut().altnames.remove(place);
     Ok(())
 }
