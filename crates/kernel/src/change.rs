@@ -71,6 +71,16 @@ impl World {
         Ok(())
     }
 
+    /// Changes the MTU of a device that is about to go: nobody is asked or told (`__dev_set_mtu`).
+    pub(crate) fn set_mtu_quietly(&mut self, id: DeviceId, mtu: u32) {
+        match self[id].kind.change_mtu {
+            Some(change) => {
+                let _ = change(self, id, mtu);
+            }
+            None => self[id].mtu = mtu,
+        }
+    }
+
     /// Changes the address as a user or a device below asks (`dev_set_mac_address`).
     ///
     /// # Errors

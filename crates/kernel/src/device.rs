@@ -150,6 +150,31 @@ pub struct Counters {
     pub tx_errors: u64,
 }
 
+impl Counters {
+    /// The fields, to count with.
+    fn each(&mut self) -> [&mut u64; 7] {
+        let Counters { rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, multicast } = self;
+        [rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, multicast]
+    }
+
+    /// Adds what another counted.
+    pub(crate) fn add(&mut self, other: &Counters) {
+        let mut other = *other;
+        for (own, more) in self.each().into_iter().zip(other.each()) {
+            *own = own.wrapping_add(*more);
+        }
+    }
+
+    /// What was counted since then.
+    pub(crate) fn since(mut self, before: &Counters) -> Counters {
+        let mut before = *before;
+        for (own, less) in self.each().into_iter().zip(before.each()) {
+            *own = own.saturating_sub(*less);
+        }
+        self
+    }
+}
+
 /// The rarely used parts, kept apart so that a link stays small.
 #[derive(Clone, Debug, Default)]
 pub struct Extras {

@@ -46,6 +46,19 @@ impl Features {
         Features { own: SCATTER | ROBUST | lower.own & GENERIC, tagged: SCATTER }
     }
 
+    /// A bond over slaves of these: what one of them can do, it can (`bond_fix_features`, `bond_compute_features`).
+    pub fn of_bond(slaves: impl Iterator<Item = Features>) -> Features {
+        let sums =
+            |sum: (u8, u8, u8), slave: Features| (sum.0 | slave.own, sum.1 & slave.own, sum.2 | slave.tagged);
+        let all = slaves.map(|slave| (slave.own, slave.own, slave.tagged));
+        let Some((one, all, tagged)) =
+            all.reduce(|sum, (own, _, tagged)| sums(sum, Features { own, tagged }))
+        else {
+            return Features { own: FIBRE, tagged: SCATTER };
+        };
+        Features { own: with_generic(one & SCATTER | all & FIBRE), tagged: tagged & SCATTER }
+    }
+
     /// A bridge over ports of these: what one of them can do, it can (`br_features_recompute`).
     pub fn of_bridge(ports: impl Iterator<Item = Features>) -> Features {
         let own = ports.map(|port| (port.own, port.own));

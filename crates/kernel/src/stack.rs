@@ -104,9 +104,25 @@ impl World {
                 Speed::Mbit(mbit) => speed = speed.max(Some(mbit)),
                 Speed::OfLower => waiting.extend(&device.stack.lowers),
                 Speed::OfPorts => waiting.extend(device.stack.lowers.iter().filter(|lower| is_open(lower))),
+                Speed::Told(told) => speed = speed.max(told(self, id)),
             }
         }
         speed
+    }
+
+    /// The speed of a device that is known to send and receive at once; of one over a bridge that is not known.
+    pub(crate) fn full_duplex_speed(&self, device: DeviceId) -> Option<u32> {
+        let mut id = device;
+        for _ in 0..=MAX_NEST {
+            let device = self.get(id)?;
+            match device.kind.speed {
+                Speed::Unknown | Speed::OfPorts => return None,
+                Speed::Mbit(mbit) => return Some(mbit),
+                Speed::Told(told) => return told(self, id),
+                Speed::OfLower => id = *device.lowers.first()?,
+            }
+        }
+        None
     }
 
     /// After a link: levels can only have grown.

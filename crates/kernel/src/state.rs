@@ -11,7 +11,8 @@ use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use rtnl::object::link::{
     IFF_ALLMULTI, IFF_AUTOMEDIA, IFF_DEBUG, IFF_DORMANT, IFF_DYNAMIC, IFF_ECHO, IFF_LOWER_UP, IFF_MULTICAST,
-    IFF_NOARP, IFF_NOTRAILERS, IFF_PORTSEL, IFF_PROMISC, IFF_RUNNING, IFF_UP, IFLA_EVENT_FEATURES, Operstate,
+    IFF_NOARP, IFF_NOTRAILERS, IFF_PORTSEL, IFF_PROMISC, IFF_RUNNING, IFF_UP, IFLA_EVENT_BONDING_FAILOVER,
+    IFLA_EVENT_FEATURES, IFLA_EVENT_IGMP_RESEND, IFLA_EVENT_NOTIFY_PEERS, Operstate,
 };
 
 /// Flags that users set as they please.
@@ -288,8 +289,15 @@ impl World {
         if matches!(event, Event::ChangeMtu | Event::ChangeAddress | Event::ChangeName) {
             self.announce_link(id);
         }
-        if event == Event::ChangeFeatures {
-            self.announce_link_event(id, IFLA_EVENT_FEATURES);
+        let number = match event {
+            Event::ChangeFeatures => Some(IFLA_EVENT_FEATURES),
+            Event::Failover => Some(IFLA_EVENT_BONDING_FAILOVER),
+            Event::NotifyPeers => Some(IFLA_EVENT_NOTIFY_PEERS),
+            Event::ReportGroups => Some(IFLA_EVENT_IGMP_RESEND),
+            _ => None,
+        };
+        if let Some(number) = number {
+            self.announce_link_event(id, number);
         }
         for kind in crate::link::TYPES {
             if let Some(receive) = kind.event.filter(|_| self.get(id).is_some()) {

@@ -4,7 +4,7 @@
 //! Indexing (`world[device]`) is for handles that are known to live, within one request.
 
 use crate::client::Clients;
-use crate::device::{Device, DeviceId, Mac, Name};
+use crate::device::{Counters, Device, DeviceId, Mac, Name};
 use crate::host::packet::PacketSockets;
 use crate::host::socket::Sockets;
 use crate::link::Type;
@@ -135,6 +135,14 @@ impl World {
         slot.device = None;
         slot.generation = slot.generation.wrapping_add(1);
         self.free.push(id.slot);
+    }
+
+    /// What a device counted, and what its type counts for it (`dev_get_stats`).
+    ///
+    /// # Panics
+    /// If the device is gone.
+    pub fn counters(&self, id: DeviceId) -> Counters {
+        self[id].kind.counters.map_or(self[id].counters, |counters| counters(self, id))
     }
 
     // Namespaces.

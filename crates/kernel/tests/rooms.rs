@@ -35,7 +35,7 @@ fn every_type_has_words() {
         assert!(rtnl::kind::find(deeds.kind).is_some_and(|kind| !kind.port), "{}: no words", deeds.kind);
         let of_ports = rtnl::kind::find(&format!("{}_slave", deeds.kind));
         let told = deeds.port_table.is_some() || deeds.fill_port.is_some() || deeds.change_port.is_some();
-        assert_eq!(told, of_ports.is_some(), "{}: its ports have words or deeds, but not both", deeds.kind);
+        assert!(!told || of_ports.is_some(), "{}: its ports have deeds without words", deeds.kind);
     }
 }
 

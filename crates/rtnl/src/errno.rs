@@ -42,6 +42,7 @@ errnos! {
     ERANGE 34 "Numerical result out of range"
     ENAMETOOLONG 36 "File name too long"
     ENOSYS 38 "Function not implemented"
+    ENOTEMPTY 39 "Directory not empty"
     ELOOP 40 "Too many levels of symbolic links"
     EXFULL 54 "Exchange full"
     ENODATA 61 "No data available"

@@ -14,6 +14,7 @@ pub static TYPE: Type = Type {
     init: Some(World::init_random_address),
     change_carrier: true,
     transmit: Some(transmit),
+    tells_link: false,
     ..Type::DEFAULT
 };
 

@@ -4,7 +4,7 @@
 //! A new type is one file here and one line in [`TYPES`]; its words are one file and one line in `rtnl`.
 //! A function that a type leaves out has the meaning that is said at its field.
 
-use crate::device::{Device, DeviceId, Mac};
+use crate::device::{Counters, Device, DeviceId, Mac};
 use crate::frame::FrameId;
 use crate::netns::NetnsId;
 use crate::run::Batch;
@@ -15,6 +15,7 @@ use rtnl::message::{Header, Refusal};
 use rtnl::table::{Table, Tb};
 use std::net::IpAddr;
 
+pub mod bond;
 pub mod bridge;
 pub mod dummy;
 pub mod geneve;
@@ -29,6 +30,7 @@ pub mod netkit;
 pub mod nic;
 pub mod nlmon;
 mod pair;
+pub mod team;
 pub mod vcan;
 pub mod veth;
 pub mod vlan;
@@ -42,6 +44,8 @@ pub static TYPES: &[&Type] = &[
     &vlan::TYPE,
     &macvlan::TYPE,
     &macvtap::TYPE,
+    &bond::TYPE,
+    &team::TYPE,
     &ipvlan::TYPE,
     &ipvtap::TYPE,
     &veth::TYPE,
@@ -88,6 +92,12 @@ pub enum Event {
     ChangeName,
     /// What it can do for those that stand on it changed.
     ChangeFeatures,
+    /// Another device below it is in use now: its neighbours may find it elsewhere.
+    Failover,
+    /// Its neighbours are to be told where it is.
+    NotifyPeers,
+    /// The groups that it listens to are to be reported.
+    ReportGroups,
     /// It is a bridge, and a port of it came, left, went up or down, or carries other tags.
     Ports,
     /// It came into a routing domain or left one.
@@ -103,7 +113,7 @@ pub enum Event {
 }
 
 /// The speed of a type's devices, as `ethtool` tells it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Speed {
     /// It is not known.
     Unknown,
@@ -113,6 +123,8 @@ pub enum Speed {
     OfLower,
     /// The largest of the ports that are up.
     OfPorts,
+    /// What the type says of the device.
+    Told(fn(&World, DeviceId) -> Option<u32>),
 }
 
 /// A link that a request makes.
@@ -216,6 +228,10 @@ pub struct Type {
     pub timer: Option<fn(&mut World, DeviceId, TimerId)>,
     /// How fast it is; see `World::speed`.
     pub speed: Speed,
+    /// Whether `ethtool` tells its link; of one of which it does not, a bond that asks it believes that it is up.
+    pub tells_link: bool,
+    /// What it counted; none: what `Device::counters` says.
+    pub counters: Option<fn(&World, DeviceId) -> Counters>,
     /// Whether users may ask for extra unicast addresses on it; none: they may (`ndo_fdb_add`).
     pub takes_addresses: Option<fn(&World, DeviceId) -> bool>,
     /// The table of the routing domain that the device is the master of (`l3mdev_fib_table`); none: it is no such
@@ -266,6 +282,8 @@ impl Type {
         change_carrier: false,
         timer: None,
         speed: Speed::Unknown,
+        tells_link: true,
+        counters: None,
         takes_addresses: None,
         routing_table: None,
         addresses: None,

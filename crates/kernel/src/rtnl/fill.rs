@@ -1,6 +1,6 @@
 //! Writes a link as a message (`rtnl_fill_ifinfo`), attribute by attribute in Linux's order.
 
-use crate::device::{Device, DeviceId, segmentation::*};
+use crate::device::{Counters, Device, DeviceId, segmentation::*};
 use crate::netns::NetnsId;
 use crate::world::World;
 use rtnl::attr::Builder;
@@ -78,7 +78,7 @@ pub(crate) fn link(world: &World, id: DeviceId, out: &mut Builder, fill: &Fill) 
     }
     addresses(device, out);
     if !fill.skip_statistics {
-        statistics(device, out);
+        statistics(&world.counters(id), out);
     }
     let xdp = out.nest(IFLA_XDP);
     out.u8(IFLA_XDP_ATTACHED, 0);
@@ -149,8 +149,7 @@ fn addresses(device: &Device, out: &mut Builder) {
 }
 
 /// `struct rtnl_link_stats64` (25 numbers of 64 bits) and `struct rtnl_link_stats` (24 of 32 bits).
-fn statistics(device: &Device, out: &mut Builder) {
-    let c = &device.counters;
+fn statistics(c: &Counters, out: &mut Builder) {
     let mut all = [0u64; 25];
     all[..4].copy_from_slice(&[c.rx_packets, c.tx_packets, c.rx_bytes, c.tx_bytes]);
     all[4..6].copy_from_slice(&[c.rx_errors, c.tx_errors]);

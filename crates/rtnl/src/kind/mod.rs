@@ -11,6 +11,8 @@ use crate::show::Scene;
 use crate::table::{Table, Tb};
 use crate::words::{Stop, Words};
 
+pub mod bond;
+pub mod bond_slave;
 pub mod bridge;
 pub mod bridge_slave;
 pub mod dummy;
@@ -23,6 +25,8 @@ pub mod macvlan;
 pub mod macvtap;
 pub mod netkit;
 pub mod nlmon;
+pub mod team;
+pub mod team_slave;
 mod tunnel;
 pub mod vcan;
 pub mod veth;
@@ -54,6 +58,8 @@ pub type Parse = fn(&mut Words<'_>, &mut Builder, &mut dyn Links) -> Result<(), 
 
 /// Every link type that the tool has words for.
 pub static KINDS: &[&Kind] = &[
+    &bond::KIND,
+    &bond_slave::KIND,
     &bridge::KIND,
     &bridge_slave::KIND,
     &dummy::KIND,
@@ -66,6 +72,8 @@ pub static KINDS: &[&Kind] = &[
     &macvtap::KIND,
     &netkit::KIND,
     &nlmon::KIND,
+    &team::KIND,
+    &team_slave::KIND,
     &vcan::KIND,
     &veth::KIND,
     &vlan::KIND,

@@ -118,6 +118,12 @@ pub const IFLA_XDP: u16 = 43;
 pub const IFLA_EVENT: u16 = 44;
 /// In `IFLA_EVENT`: what the device can do has changed.
 pub const IFLA_EVENT_FEATURES: u32 = 2;
+/// In `IFLA_EVENT`: another slave of a bond is in use.
+pub const IFLA_EVENT_BONDING_FAILOVER: u32 = 3;
+/// In `IFLA_EVENT`: neighbours are told where the device is.
+pub const IFLA_EVENT_NOTIFY_PEERS: u32 = 4;
+/// In `IFLA_EVENT`: memberships of groups are reported again.
+pub const IFLA_EVENT_IGMP_RESEND: u32 = 5;
 #[allow(missing_docs)]
 pub const IFLA_NEW_NETNSID: u16 = 45;
 #[allow(missing_docs)]
