@@ -15,11 +15,11 @@ impl World {
     /// The extra addresses that are asked of a device.
     pub(crate) fn extra_addresses(&self, id: DeviceId) -> Asked {
         let groups = self[id].multicast.in_order().iter().map(|(group, _)| *group);
-        Asked { unicast: self[id].unicast.keys().copied().collect(), groups: groups.collect() }
+        Asked { unicast: self[id].unicast.users.keys().copied().collect(), groups: groups.collect() }
     }
 
-    /// Asks a device for these extra addresses, and no longer for those of before that are not among them.
-    pub(crate) fn ask_for_addresses(&mut self, id: DeviceId, before: &Asked, now: &Asked) {
+    /// A device asks one below it for these extra addresses, and no longer for those of before that are not among them.
+    pub(crate) fn ask_for_addresses(&mut self, upper: DeviceId, id: DeviceId, before: &Asked, now: &Asked) {
         for mac in before.unicast.iter().filter(|mac| !now.unicast.contains(mac)) {
             self.remove_unicast(id, *mac);
         }
@@ -27,9 +27,11 @@ impl World {
             self.add_unicast(id, *mac);
         }
         for group in before.groups.iter().filter(|group| !now.groups.contains(group)) {
+            self[upper].multicast.set_synced(group, false);
             self.remove_group(id, group);
         }
         for group in now.groups.iter().filter(|group| !before.groups.contains(group)) {
+            self[upper].multicast.set_synced(group, true);
             self.add_group(id, *group);
         }
     }

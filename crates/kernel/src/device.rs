@@ -152,9 +152,10 @@ pub struct Counters {
 
 impl Counters {
     /// The fields, to count with.
-    fn each(&mut self) -> [&mut u64; 7] {
-        let Counters { rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, multicast } = self;
-        [rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, multicast]
+    fn each(&mut self) -> [&mut u64; 9] {
+        let Counters { rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, .. } = self;
+        let Counters { multicast, rx_errors, tx_errors, .. } = self;
+        [rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, multicast, rx_errors, tx_errors]
     }
 
     /// Adds what another counted.

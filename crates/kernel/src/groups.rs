@@ -24,7 +24,7 @@ static USUAL: [&[(Mac, u32)]; 2] = [&[(ALL_NODES, 1)], &[(ALL_NODES, 1), (ALL_HO
 pub struct Groups {
     /// The addresses in the order in which they came, and how many asked for each.
     list: Cow<'static, [(Mac, u32)]>,
-    /// Those of them that the device has asked for on what it stands on.
+    /// Those of them that the device has asked for on what it stands on, once for each that was asked.
     synced: Rare<Vec<Mac>>,
 }
 
@@ -76,9 +76,18 @@ impl Groups {
         }
     }
 
-    /// Whether it was asked for on what the device stands on as well.
-    pub fn is_synced(&self, group: &Mac) -> bool {
-        self.synced.contains(group)
+    /// On how many that the device stands on it was asked for as well.
+    pub fn synced(&self, group: &Mac) -> u32 {
+        self.synced.iter().filter(|known| *known == group).count() as u32
+    }
+
+    /// It was asked for on one more of those that the device stands on, or on one less.
+    pub(crate) fn set_synced(&mut self, group: &Mac, on: bool) {
+        match self.synced.iter().position(|known| known == group) {
+            _ if on => self.synced.push(*group),
+            Some(at) => drop(self.synced.remove(at)),
+            None => {}
+        }
     }
 
     /// Nobody asks for anything any more.

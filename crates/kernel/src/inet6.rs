@@ -20,7 +20,7 @@ use crate::world::{Instant, World};
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use rtnl::object::addr::*;
-use rtnl::object::link::{ARPHRD_ETHER, IFF_LOOPBACK, IFF_NOARP};
+use rtnl::object::link::{ARPHRD_ETHER, IFF_LOOPBACK, IFF_NOARP, IFF_SLAVE};
 use rtnl::object::route::*;
 use std::net::Ipv6Addr;
 
@@ -166,7 +166,8 @@ fn up(world: &mut World, id: DeviceId, came_up: bool) {
     if came_up {
         init(world, id);
     }
-    if !is_enabled(world, id) || !world[id].is_up() {
+    // The slaves of a bond have no addresses of their own.
+    if !is_enabled(world, id) || !world[id].is_up() || world[id].flags & IFF_SLAVE != 0 {
         return;
     }
     if came_up {

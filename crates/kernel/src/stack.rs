@@ -119,7 +119,7 @@ impl World {
                 Speed::Unknown | Speed::OfPorts => return None,
                 Speed::Mbit(mbit) => return Some(mbit),
                 Speed::Told(told) => return told(self, id),
-                Speed::OfLower => id = *device.lowers.first()?,
+                Speed::OfLower => id = *device.stack.lowers.first()?,
             }
         }
         None

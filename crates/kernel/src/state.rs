@@ -304,8 +304,8 @@ impl World {
                 let _ = receive(self, id, event);
             }
         }
-        crate::host::event(self, id, event);
         crate::groups::event(self, id, event);
+        crate::host::event(self, id, event);
     }
 
     /// Asks the same whether it may be.

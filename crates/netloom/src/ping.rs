@@ -424,6 +424,10 @@ impl<C: Console> Ping<'_, C> {
         let socket = self.socket;
         while let Some(received) = self.kernel(|kernel, _| kernel.receive_from(socket)) {
             self.answer(&received);
+            // With nothing under way, more is read only after the next round's questions were asked.
+            if self.counts.in_flight() == 0 {
+                break;
+            }
         }
         self.hear_faults();
         before != self.counts.received + self.counts.errors + self.counts.repeats

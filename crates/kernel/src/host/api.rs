@@ -153,7 +153,7 @@ impl Kernel {
             let groups: Vec<(Vec<u8>, u32)> = match family {
                 AF_PACKET => {
                     // What is asked for below counts as one more.
-                    let users = |mac: &Mac, users: u32| users + u32::from(device.multicast.is_synced(mac));
+                    let users = |mac: &Mac, users: u32| users + device.multicast.synced(mac);
                     let all = device.multicast.in_order().iter();
                     all.map(|(mac, count)| (mac.to_vec(), users(mac, *count))).collect()
                 }

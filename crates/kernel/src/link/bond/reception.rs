@@ -110,6 +110,6 @@ pub(super) fn unsync(world: &mut World, id: DeviceId) {
 
 fn ask(world: &mut World, id: DeviceId, wanted: Asked) {
     let Some(slave) = of_slave(world, id) else { return };
-    let before = std::mem::replace(&mut slave.asked, wanted.clone());
-    world.ask_for_addresses(id, &before, &wanted);
+    let (bond, before) = (slave.bond, std::mem::replace(&mut slave.asked, wanted.clone()));
+    world.ask_for_addresses(bond, id, &before, &wanted);
 }

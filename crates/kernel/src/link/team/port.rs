@@ -214,6 +214,6 @@ pub(super) fn unsync(world: &mut World, id: DeviceId) {
 
 fn ask(world: &mut World, id: DeviceId, wanted: Asked) {
     let Some(port) = of_port_mut(world, id) else { return };
-    let before = std::mem::replace(&mut port.asked, wanted.clone());
-    world.ask_for_addresses(id, &before, &wanted);
+    let (team, before) = (port.team, std::mem::replace(&mut port.asked, wanted.clone()));
+    world.ask_for_addresses(team, id, &before, &wanted);
 }
