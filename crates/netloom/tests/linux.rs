@@ -180,7 +180,7 @@ fn what_is_missing_is_named_behind_the_tools_words() {
     let text = format!(
         "$IP link add d0 type nosuch; echo status $?\n\
          echo link add d0 type nosuch | $IP -batch -; echo status $?\n\
-         ln -s {PROGRAM} /run/ip; /run/ip link add d0 type nosuch; echo status $?\n"
+         dir=$(mktemp -d); ln -s {PROGRAM} $dir/ip; $dir/ip link add d0 type nosuch; echo status $?; rm -r $dir\n"
     );
     let Some(text) = script("missing", &text) else { return };
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with("# ")).collect();
