@@ -1,23 +1,23 @@
 //! The group addresses that a device listens to, and who asked for each (`net/core/dev_addr_lists.c`).
 //!
-//! Addresses come once however many ask, and are listed in the order in which they came. Every Ethernet device
-//! listens to all nodes of IPv6 from its registration on, and to all hosts of IPv4 while it is up; both hold also
-//! where no IP is used.
+//! Addresses come once however many ask, and are listed in the order in which they came. Whoever is in a group of IP
+//! asks for its address (`host::joined`).
 
-use crate::device::{Device, DeviceId, Mac};
+use crate::device::{DeviceId, Mac};
 use crate::link::Event;
 use crate::rare::{Rare, Usual};
 use crate::world::World;
-use rtnl::object::link::ARPHRD_ETHER;
 use std::borrow::Cow;
 
 /// The address of all hosts, 224.0.0.1.
-pub const ALL_HOSTS: Mac = [0x01, 0x00, 0x5e, 0, 0, 0x01];
+const ALL_HOSTS: Mac = [0x01, 0x00, 0x5e, 0, 0, 0x01];
 /// The address of all nodes, ff02::1.
-pub const ALL_NODES: Mac = [0x33, 0x33, 0, 0, 0, 0x01];
+const ALL_NODES: Mac = [0x33, 0x33, 0, 0, 0, 0x01];
 
-/// What devices listen to, down and up, that nothing special is asked of; that takes no memory.
-static USUAL: [&[(Mac, u32)]; 2] = [&[(ALL_NODES, 1)], &[(ALL_NODES, 1), (ALL_HOSTS, 1)]];
+/// What devices listen to that nothing special is asked of, before they were ever up, up, down and up again; that
+/// takes no memory.
+static USUAL: [&[(Mac, u32)]; 4] =
+    [&[(ALL_NODES, 1)], &[(ALL_NODES, 1), (ALL_HOSTS, 1)], &[], &[(ALL_HOSTS, 1), (ALL_NODES, 1)]];
 
 /// The group addresses of a device. There are few, so that a list is both small and quick.
 #[derive(Debug, Default)]
@@ -140,22 +140,12 @@ impl World {
     }
 }
 
-/// The groups that every device is in.
+/// A device that leaves its namespace listens to nothing any more (`dev_mc_flush`).
 pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
-    let is_ethernet = |device: &&Device| device.hardware_type == ARPHRD_ETHER;
-    if world.get(id).filter(is_ethernet).is_none() {
-        return;
-    }
-    match event {
-        Event::Register => world[id].multicast.clear(),
-        Event::Up => world.add_group(id, ALL_HOSTS),
-        Event::Down => {
-            world.remove_group(id, &ALL_HOSTS);
-        }
-        _ => {}
-    }
-    if event == Event::Register {
-        world.add_group(id, ALL_NODES);
+    if event == Event::Unregister
+        && let Some(device) = world.get_mut(id)
+    {
+        device.multicast.clear();
     }
 }
 

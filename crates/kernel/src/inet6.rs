@@ -11,7 +11,8 @@ use crate::device::DeviceId;
 use crate::host::conf::{IPV6, Values, v6};
 use crate::host::duplicates::{begin_search, run_search};
 use crate::host::fib6::{self, ADDRESS_METRIC, kernel_route, key};
-use crate::host::joined::{Joined, join_solicited, join6 as join, leave_solicited, leave6 as leave};
+use crate::host::joined::{self, Joined, join_solicited, join6 as join, leave_solicited, leave6 as leave};
+use crate::host::reports::Reports;
 use crate::host::{AF_INET6, HostTimer, neighbour};
 use crate::link::Event;
 use crate::netns::NetnsId;
@@ -61,11 +62,17 @@ pub(crate) struct Address {
 impl Address {
     /// `RT_SCOPE_*`.
     pub(crate) fn scope(&self) -> u8 {
-        match () {
-            () if self.address.is_loopback() => RT_SCOPE_HOST,
-            () if is_link_local(self.address) => RT_SCOPE_LINK,
-            () if self.address.segments()[0] & 0xffc0 == 0xfec0 => RT_SCOPE_SITE,
-            () => RT_SCOPE_UNIVERSE,
+        match self.address.octets() {
+            [0xff, scope, ..] => match scope & 15 {
+                1 => RT_SCOPE_HOST,
+                2 => RT_SCOPE_LINK,
+                5 => RT_SCOPE_SITE,
+                _ => RT_SCOPE_UNIVERSE,
+            },
+            _ if self.address.is_loopback() => RT_SCOPE_HOST,
+            _ if is_link_local(self.address) => RT_SCOPE_LINK,
+            _ if self.address.segments()[0] & 0xffc0 == 0xfec0 => RT_SCOPE_SITE,
+            _ => RT_SCOPE_UNIVERSE,
         }
     }
 
@@ -86,6 +93,8 @@ pub(crate) struct Inet6 {
     pub addresses: Vec<Address>,
     /// Groups that are joined.
     pub groups: Joined<Ipv6Addr>,
+    /// What is still to be said of them.
+    pub reports: Option<Box<Reports<Ipv6Addr>>>,
     /// Whether the link was found ready (`IF_READY`).
     pub ready: bool,
     /// Questions for routers since then.
@@ -138,9 +147,10 @@ fn init(world: &mut World, id: DeviceId) {
     }
     let forwards = conf.is(v6::FORWARDING);
     let (addresses, groups) = (Vec::new(), Joined::default());
-    let inet6 = Inet6 { conf, addresses, groups, ready: false, solicitations: 0 };
+    let inet6 = Inet6 { conf, addresses, groups, reports: None, ready: false, solicitations: 0 };
     world[id].inet6 = Some(Box::new(inet6));
     netconf::announce_device(world, id, AF_INET6);
+    joined::begin6(world, id);
     if forwards {
         join(world, id, ALL_ROUTERS[0]);
     }
@@ -184,9 +194,12 @@ fn up(world: &mut World, id: DeviceId, came_up: bool) {
     let (loopback, ethernet) = (device.flags & IFF_LOOPBACK != 0, device.hardware_type == ARPHRD_ETHER);
     let Some(inet6) = part(world, id) else { return };
     if std::mem::replace(&mut inet6.ready, true) && !came_up {
+        // It may be on another network now.
+        joined::link_up6(world, id);
         return fib6::carrier(world, id, true);
     }
     inet6.solicitations = 0;
+    joined::link_up6(world, id);
     if loopback {
         let _ = insert(world, id, fixed(world.now, Ipv6Addr::LOCALHOST, 128, 1));
     } else if ethernet {
@@ -364,17 +377,13 @@ fn down(world: &mut World, id: DeviceId, for_good: bool) {
             remove(world, id, address.address);
         }
     }
-    for timer in [HostTimer::Routers(id), HostTimer::Groups(id)] {
-        world.cancel_host_timer(netns, timer);
-    }
-    if let Some(inet6) = part(world, id) {
-        inet6.ready = false;
+    world.cancel_host_timer(netns, HostTimer::Routers(id));
+    if part(world, id).is_some_and(|inet6| std::mem::replace(&mut inet6.ready, false)) {
+        joined::link_down6(world, id);
     }
     if for_good {
-        let groups: Vec<Ipv6Addr> = part(world, id).map_or(Vec::new(), |inet6| inet6.groups.iter().collect());
-        for group in groups {
-            leave(world, id, group);
-        }
+        joined::leave_all6(world, id);
+        world.cancel_host_timer(netns, HostTimer::Groups6(id));
         world.cancel_host_timer(netns, HostTimer::Lifetimes6(id));
         netconf::announce_gone(world, id, AF_INET6);
         world[id].inet6 = None;

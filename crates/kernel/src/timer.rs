@@ -79,12 +79,6 @@ impl World {
         self.timers.set(Owner::Host(netns, timer), Instant(self.now.0.saturating_add(delay)));
     }
 
-    /// How many microseconds are left until a timer of the host stack goes off; none if it is not set.
-    pub(crate) fn host_timer(&self, netns: NetnsId, timer: HostTimer) -> Option<u64> {
-        let (at, _) = self.timers.set.get(&Owner::Host(netns, timer))?;
-        Some(at.0.saturating_sub(self.now.0))
-    }
-
     /// Lets a timer of the host stack not go off.
     pub(crate) fn cancel_host_timer(&mut self, netns: NetnsId, timer: HostTimer) {
         self.timers.cancel(Owner::Host(netns, timer));

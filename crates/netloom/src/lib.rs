@@ -33,6 +33,8 @@ mod ping;
 mod ping_options;
 mod ping_words;
 pub mod programs;
+#[cfg(test)]
+mod reports_tests;
 pub mod run;
 pub mod shell;
 pub mod shell_words;

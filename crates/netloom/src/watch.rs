@@ -216,7 +216,7 @@ mod tests {
         let line = "22:15:01.900000 e1 in  02:00:00:00:00:09 > ff:ff:ff:ff:ff:ff LLDP 60 bytes\n";
         assert!(text.contains(line), "{text}");
         assert_eq!(machine.run_line("tcpdump -i nothing &"), Ok(1));
-        assert_eq!(machine.console, "tcpdump: nothing: No such device exists\n");
+        assert!(machine.console.starts_with("tcpdump: nothing: No such device exists\n"));
     }
 
     #[test]

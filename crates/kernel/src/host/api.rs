@@ -158,19 +158,10 @@ impl Kernel {
                     all.map(|(mac, count)| (mac.to_vec(), users(mac, *count))).collect()
                 }
                 super::AF_INET => device.inet.as_ref().map_or(Vec::new(), |inet| {
-                    inet.groups
-                        .users()
-                        .iter()
-                        .map(|(group, users)| (group.octets().to_vec(), *users))
-                        .collect()
+                    inet.groups.users().map(|(group, users)| (group.octets().to_vec(), users)).collect()
                 }),
                 _ => device.inet6.as_ref().map_or(Vec::new(), |inet6| {
-                    inet6
-                        .groups
-                        .users()
-                        .iter()
-                        .map(|(group, users)| (group.octets().to_vec(), *users))
-                        .collect()
+                    inet6.groups.users().map(|(group, users)| (group.octets().to_vec(), users)).collect()
                 }),
             };
             let link = String::from_utf8_lossy(device.name.bytes()).into_owned();

@@ -47,10 +47,10 @@ pub(crate) mod v4 {
     pub(crate) const ARP_NOTIFY: usize = 8;
     pub(crate) const BC_FORWARDING: usize = 9;
     pub(crate) const DROP_GRATUITOUS_ARP: usize = 13;
-    pub(crate) const FORWARDING: usize = 16;
-    pub(crate) const IGNORE_ROUTES_WITH_LINKDOWN: usize = 19;
     pub(crate) const FORCE_IGMP_VERSION: usize = 15;
+    pub(crate) const FORWARDING: usize = 16;
     pub(crate) const IGMPV2_UNSOLICITED_REPORT_INTERVAL: usize = 17;
+    pub(crate) const IGNORE_ROUTES_WITH_LINKDOWN: usize = 19;
     pub(crate) const IGMPV3_UNSOLICITED_REPORT_INTERVAL: usize = 18;
     pub(crate) const MC_FORWARDING: usize = 21;
     pub(crate) const PROMOTE_SECONDARIES: usize = 23;
@@ -115,6 +115,7 @@ pub(crate) mod v6 {
     pub(crate) const ROUTER_SOLICITATIONS: usize = 13;
     pub(crate) const ROUTER_SOLICITATION_INTERVAL: usize = 14;
     pub(crate) const ACCEPT_RA: usize = 1;
+    pub(crate) const FORCE_MLD_VERSION: usize = 23;
 }
 
 /// `net.ipv6.conf.DEVICE`.
@@ -198,6 +199,7 @@ pub(crate) mod netns {
     pub(crate) const NONLOCAL_BIND: usize = 5;
     pub(crate) const ECHO6_IGNORE_ALL: usize = 6;
     pub(crate) const RATELIMIT6: usize = 7;
+    pub(crate) const IGMP_MAX_MEMBERSHIPS: usize = 10;
 }
 
 /// Settings of a namespace alone, by whole name.
@@ -212,6 +214,7 @@ pub(crate) static NETNS: &[Setting] = &[
     row("net.ipv6.icmp.ratelimit", 1000),
     row("net.ipv6.bindv6only", 0),
     row("net.ipv4.ip_no_pmtu_disc", 0),
+    row("net.ipv4.igmp_max_memberships", 20),
 ];
 
 /// The place of a name in a table of settings.
@@ -370,6 +373,11 @@ mod tests {
             (NEIGHBOUR, neigh::GC_STALE_TIME, "gc_stale_time"),
             (NEIGHBOUR, neigh::RETRANS_TIME_MS, "retrans_time_ms"),
             (NEIGHBOUR, neigh::UNRES_QLEN, "unres_qlen"),
+            (NETNS, netns::IGMP_MAX_MEMBERSHIPS, "net.ipv4.igmp_max_memberships"),
+            (IPV4, v4::FORCE_IGMP_VERSION, "force_igmp_version"),
+            (IPV4, v4::IGMPV2_UNSOLICITED_REPORT_INTERVAL, "igmpv2_unsolicited_report_interval"),
+            (IPV4, v4::IGMPV3_UNSOLICITED_REPORT_INTERVAL, "igmpv3_unsolicited_report_interval"),
+            (IPV6, v6::FORCE_MLD_VERSION, "force_mld_version"),
             (NETNS, netns::NONLOCAL_BIND, "net.ipv4.ip_nonlocal_bind"),
             (NETNS, netns::RATELIMIT6, "net.ipv6.icmp.ratelimit"),
         ];

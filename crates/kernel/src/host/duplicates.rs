@@ -4,7 +4,7 @@
 use super::conf::v6;
 use super::fib6::{self, ADDRESS_METRIC, kernel_route, key};
 use super::joined::join_solicited;
-use super::{HostTimer, ndisc};
+use super::{HostTimer, mld, ndisc};
 use crate::device::DeviceId;
 use crate::inet6::{self, addresses, conf, find_mut, is_link_local, join_anycast, link_local, part};
 use crate::world::World;
@@ -84,16 +84,23 @@ fn search_ended(world: &mut World, id: DeviceId, address: Ipv6Addr) {
         join_anycast(world, id, &own);
     }
     crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &own);
+    let first = is_link_local(address) && is_lonely(world, id, address);
+    if first {
+        mld::address_found(world, id);
+    }
     if was_tentative && conf(world, id, v6::NDISC_NOTIFY) != 0 {
         ndisc::announce(world, id, address);
     }
-    let noisy = world[id].flags & (IFF_LOOPBACK | IFF_NOARP) == 0;
-    if is_link_local(address) && !fib6::is_loopback(world, id) {
-        if noisy {
-            world.set_host_timer(netns, HostTimer::Groups(id), 1);
-        }
+    if first && !fib6::is_loopback(world, id) {
         ask_for_routers(world, id);
     }
+}
+
+/// Whether a link has no other address of its own that is known to be free (`ipv6_lonely_lladdr`).
+fn is_lonely(world: &World, id: DeviceId, address: Ipv6Addr) -> bool {
+    let found = |own: &inet6::Address| !own.is(IFA_F_TENTATIVE | IFA_F_DADFAILED) && own.is(IFA_F_PERMANENT);
+    let others = addresses(world, id).iter().filter(|own| own.address != address);
+    !others.filter(|own| is_link_local(own.address)).any(found)
 }
 
 /// Asks for routers, and again after a while, as nobody answers here (`addrconf_rs_timer`).

@@ -3,7 +3,7 @@
 use super::conf;
 use super::fib6::{self, Flow};
 use super::socket::{self, Fault};
-use super::{ipv6, ndisc};
+use super::{ipv6, mld, ndisc};
 use crate::device::DeviceId;
 use crate::inet6;
 use crate::netns::NetnsId;
@@ -61,9 +61,9 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, view: &Ipv6View<'_>, mess
         Ok(Icmpv6::Ndp(ndp)) if view.hop_limit() == 255 && icmp.code() == 0 => {
             ndisc::receive(world, id, source, destination, &ndp);
         }
-        Ok(Icmpv6::Mld(wire::mld::Mld::Query { .. })) => {
-            let netns = world[id].netns;
-            world.set_host_timer(netns, super::HostTimer::Groups(id), 1);
+        Ok(Icmpv6::Mld(message)) => {
+            let alert = view.carried().is_ok_and(|carried| carried.router_alert == Some(0));
+            mld::receive(world, id, (source, destination), alert && view.hop_limit() == 1, &message);
         }
         Ok(error) if error.about().is_some() => fault(world, id, source, &icmp, &error),
         _ => {}

@@ -1,87 +1,73 @@
-//! IGMP of a host: what it says of the groups that its devices join and leave, and what it answers when somebody asks
-//! (RFC 3376, 5; `net/ipv4/igmp.c`).
+//! IGMP of a host: what it says of the groups that its devices join and leave, and how it answers routers that ask
+//! (RFC 3376, RFC 2236, RFC 1112; `net/ipv4/igmp.c`). When it does so is in `reports`.
 //!
-//! Each change is said twice, first almost at once and then within a second, together with all other changes of the
-//! device that are still to be said. A device without carrier says it to nobody, and it is not said again. Once a
-//! question of an older version came, that version is spoken for some minutes: group by group, and at other times.
-//! Where Linux waits a random time, half of the longest is waited here.
-//!
-//! **Left out**: lists of sources, as nobody here asks for one; and that a host needs not say what another host of the
-//! link has just said.
+//! A device without carrier says it to nobody, and it is not said again. **Left out**: lists of sources.
 
 use super::conf::v4;
-use super::joined::ALL_HOSTS;
+use super::joined::{ALL_HOSTS, groups};
+use super::reports::{FIRST, ROBUSTNESS, Reports, Saying};
 use super::{HostTimer, inet, send_frame};
 use crate::device::{DeviceId, Mac};
-use crate::world::{Instant, World};
+use crate::world::World;
 use rtnl::object::route::RT_SCOPE_LINK;
 use std::net::Ipv4Addr;
-use wire::igmp::{Igmp, Record, Records, response_v3};
+use wire::igmp::{Igmp, Record, Records};
 use wire::mld::record;
 use wire::{checksum, ethertype, protocol};
 
 /// Who hears reports of version 3.
 const REPORTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 22);
-/// Who hears that a group was left, in version 2.
-const ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 2);
-/// How often a change is said.
-const ROBUSTNESS: u8 = 2;
-/// A tick of the kernel's clock in microseconds; times of IGMP are counted in tenths of a second.
-const TICK: u64 = 10_000;
+/// Who hears in version 2 that a group was left.
+const ALL_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 2);
+/// Microseconds in which questions of version 1 may be answered.
+const RESPONSE: u64 = 10_000_000;
 const TENTH: u64 = 100_000;
-/// Microseconds that pass before anything is said: at least two ticks.
-const FIRST: u64 = 2 * TICK;
-/// How long an older version is spoken: twice the interval between questions, and the time for answers.
-const OLDER: u64 = 260_000_000;
-/// How long an answer of version 1 may take.
-const ANSWER_V1: u64 = 10_000_000;
+const SECOND: u64 = 1_000_000;
 /// Bytes of a record without sources.
 const RECORD: usize = 8;
 /// Bytes of the IPv4 header with the router alert.
 const HEADER: usize = 24;
 const ROUTER_ALERT: [u8; 4] = [0x94, 0x04, 0, 0];
 
-/// What IGMP keeps of a device that has something to say.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct State {
-    /// Groups that were joined, and how often that is still to be said; the latest first.
-    joined: Vec<(Ipv4Addr, u8)>,
-    /// The same of those that were left.
-    left: Vec<(Ipv4Addr, u8)>,
-    /// Until when version 1 or 2 is spoken.
-    older: [Instant; 2],
+/// Whether routers of version 1 or 2 are believed to be there, or it is so settled (`IGMP_V1_SEEN`).
+fn is_older(world: &World, id: DeviceId, version: usize) -> bool {
+    let Some(inet) = world.get(id).and_then(|device| device.inet.as_ref()) else { return false };
+    let forced = inet.conf.get(v4::FORCE_IGMP_VERSION) == version as i32
+        || world
+            .space(world[id].netns)
+            .is_ok_and(|space| space.stack.all4.get(v4::FORCE_IGMP_VERSION) == version as i32);
+    forced || inet.reports.as_ref().is_some_and(|reports| reports.is_older(world.now.0, version))
 }
 
-/// The version that a device speaks now.
-fn version(world: &World, id: DeviceId) -> u8 {
-    let inet = world[id].inet.as_ref();
-    match inet.map_or(0, |inet| inet.conf.get(v4::FORCE_IGMP_VERSION)) {
-        version @ 1..=3 => return version as u8,
-        _ => {}
+/// Changes what a device has to say, and sets its timer to what is due next.
+fn change(world: &mut World, id: DeviceId, how: impl FnOnce(&mut Reports<Ipv4Addr>)) {
+    let now = world.now.0;
+    let Some(device) = world.get_mut(id) else { return };
+    let netns = device.netns;
+    let Some(inet) = device.inet.as_mut() else { return };
+    let reports = inet.reports.get_or_insert_default();
+    how(reports);
+    let (due, idle) = (reports.due(), reports.is_idle(now));
+    if idle {
+        inet.reports = None;
     }
-    match inet.and_then(|inet| inet.igmp.as_ref()) {
-        Some(state) if world.now < state.older[0] => 1,
-        Some(state) if world.now < state.older[1] => 2,
-        _ => 3,
+    match due {
+        Some(at) => world.set_host_timer(netns, HostTimer::Groups4(id), at.saturating_sub(now)),
+        None => world.cancel_host_timer(netns, HostTimer::Groups4(id)),
     }
 }
 
-fn state(world: &mut World, id: DeviceId) -> Option<&mut State> {
-    world[id].inet.as_mut().map(|inet| inet.igmp.get_or_insert_default().as_mut())
-}
-
-/// A device joined a group (`igmp_group_added`). One that is down says so when it goes up.
+/// A device joined a group, or came up with it. One that is down says nothing: it says everything when it comes up.
 pub(crate) fn joined(world: &mut World, id: DeviceId, group: Ipv4Addr) {
     if group == ALL_HOSTS || !world[id].is_up() {
         return;
     }
-    let (netns, old) = (world[id].netns, version(world, id) < 3);
-    let Some(state) = state(world, id) else { return };
-    state.left.retain(|(known, _)| *known != group);
-    state.joined.retain(|(known, _)| *known != group);
-    state.joined.insert(0, (group, ROBUSTNESS));
-    let timer = if old { HostTimer::Answer(id, group) } else { HostTimer::Changes(id) };
-    world.set_host_timer(netns, timer, FIRST);
+    let now = world.now.0;
+    let older = is_older(world, id, 1) || is_older(world, id, 2);
+    change(world, id, |reports| match older {
+        true => reports.report_alone(group, ROBUSTNESS, now + FIRST),
+        false => reports.joined(now, group),
+    });
 }
 
 /// A device left a group (`igmp_group_dropped`).
@@ -89,166 +75,151 @@ pub(crate) fn left(world: &mut World, id: DeviceId, group: Ipv4Addr) {
     if group == ALL_HOSTS || !world[id].is_up() {
         return;
     }
-    let (netns, version) = (world[id].netns, version(world, id));
-    world.cancel_host_timer(netns, HostTimer::Answer(id, group));
-    let Some(state) = state(world, id) else { return };
-    state.joined.retain(|(known, _)| *known != group);
-    match version {
-        1 => {}
-        2 => say(world, id, ROUTERS, &Igmp::Leave { group }),
-        _ => {
-            state.left.insert(0, (group, ROBUSTNESS));
-            world.set_host_timer(netns, HostTimer::Changes(id), FIRST);
-        }
+    let now = world.now.0;
+    let (first, second) = (is_older(world, id, 1), is_older(world, id, 2));
+    let reports = world[id].inet.as_ref().and_then(|inet| inet.reports.as_ref());
+    let reporter = reports.is_some_and(|reports| reports.is_reporter(group));
+    change(world, id, |reports| match first || second {
+        true => reports.forget(group),
+        false => reports.left(now, group),
+    });
+    if second && !first && reporter {
+        send(world, id, ALL_ROUTERS, &Igmp::Leave { group });
     }
 }
 
-fn groups(world: &World, id: DeviceId) -> Vec<Ipv4Addr> {
-    let inet = world[id].inet.as_ref();
-    inet.map_or(Vec::new(), |inet| inet.groups.iter().filter(|group| *group != ALL_HOSTS).collect())
-}
-
-/// A device went up (`ip_mc_up`).
-pub(crate) fn up(world: &mut World, id: DeviceId) {
-    for group in groups(world, id).into_iter().rev() {
-        joined(world, id, group);
+/// What a querier said of itself is forgotten (`ip_mc_reset`).
+pub(crate) fn reset(world: &mut World, id: DeviceId) {
+    if world[id].inet.as_ref().is_some_and(|inet| inet.reports.is_some()) {
+        change(world, id, |reports| reports.reset(false));
     }
 }
 
-/// A device went down (`ip_mc_down`).
-pub(crate) fn down(world: &mut World, id: DeviceId) {
-    let netns = world[id].netns;
-    world.cancel_host_timer(netns, HostTimer::Changes(id));
-    for group in groups(world, id).into_iter().chain([ALL_HOSTS]) {
-        world.cancel_host_timer(netns, HostTimer::Answer(id, group));
-    }
-    if let Some(inet) = world[id].inet.as_mut() {
-        inet.igmp = None;
+/// A device went down.
+pub(crate) fn fall_silent(world: &mut World, id: DeviceId) {
+    if world[id].inet.as_ref().is_some_and(|inet| inet.reports.is_some()) {
+        change(world, id, Reports::fall_silent);
     }
 }
 
-/// Says what changed, and waits to say it again (`igmp_ifc_timer_expire`).
-pub(crate) fn report_changes(world: &mut World, id: DeviceId) {
-    let netns = world[id].netns;
-    let Some(inet) = world[id].inet.as_mut() else { return };
-    let interval = inet.conf.get(v4::IGMPV3_UNSOLICITED_REPORT_INTERVAL).max(0) as u64 * 1000;
-    let Some(state) = inet.igmp.as_mut() else { return };
-    let mut bytes = Vec::new();
-    let lists = [(record::TO_INCLUDE, &mut state.left), (record::TO_EXCLUDE, &mut state.joined)];
-    for (kind, list) in lists {
-        for (group, times) in list.iter_mut() {
-            put(&mut bytes, kind, *group);
-            *times -= 1;
-        }
-        list.retain(|(_, times)| *times > 0);
-    }
-    if !state.joined.is_empty() || !state.left.is_empty() {
-        world.set_host_timer(netns, HostTimer::Changes(id), FIRST + interval / 2);
-    }
-    say_records(world, id, &bytes);
-}
-
-fn put(bytes: &mut Vec<u8>, kind: u8, group: Ipv4Addr) {
-    let start = bytes.len();
-    bytes.resize(start + RECORD, 0);
-    Record { kind, group, sources: &[] }.emit(&mut bytes[start..]);
-}
-
-/// Takes a message (`igmp_rcv`).
-pub(crate) fn receive(world: &mut World, id: DeviceId, message: &[u8]) {
-    let Ok(Igmp::Query { max_response, group, v3 }) = Igmp::parse(message) else { return };
-    let (netns, now) = (world[id].netns, world.now);
-    if groups(world, id).is_empty() {
-        return;
-    }
-    let longest = match v3 {
-        None => {
-            let (older, longest) = match max_response {
-                0 => (0, ANSWER_V1),
-                tenths => (1, u64::from(tenths) * TENTH),
-            };
-            world.cancel_host_timer(netns, HostTimer::Changes(id));
-            let Some(state) = state(world, id) else { return };
-            state.older[older] = Instant(now.0.saturating_add(OLDER));
-            state.left.clear();
-            state.joined.clear();
-            longest
-        }
-        Some(_) if version(world, id) == 1 => ANSWER_V1,
-        Some(_) => (u64::from(response_v3(max_response)) * TENTH).max(TICK),
+/// Says all that is due.
+pub(crate) fn report(world: &mut World, id: DeviceId) {
+    let now = world.now.0;
+    let older = is_older(world, id, 1) || is_older(world, id, 2);
+    let interval = |place: usize| {
+        let inet = world.get(id).and_then(|device| device.inet.as_ref());
+        inet.map_or(0, |inet| inet.conf.get(place).max(0)) as u64 * 1000 / 2
     };
-    let delay = FIRST + (longest - TICK) / 2;
-    // One answer tells of all groups in version 3; older ones are told one by one.
-    let all = group.is_unspecified() || version(world, id) == 1;
-    match v3 {
-        Some(v3) if all && version(world, id) == 3 => {
-            if v3.sources.is_empty() {
-                answer_by(world, id, ALL_HOSTS, delay);
-            }
+    let newest = interval(v4::IGMPV3_UNSOLICITED_REPORT_INTERVAL);
+    let alone = if older { interval(v4::IGMPV2_UNSOLICITED_REPORT_INTERVAL) } else { newest };
+    let mut sayings = Vec::new();
+    change(world, id, |reports| {
+        while let Some(saying) = reports.next(now, newest, alone) {
+            sayings.push(saying);
         }
-        _ => {
-            for own in groups(world, id).into_iter().filter(|own| all || *own == group) {
-                answer_by(world, id, own, delay);
-            }
-        }
+    });
+    for saying in sayings {
+        say(world, id, &saying);
     }
 }
 
-/// An answer about a group (all hosts': about all) is given by then, or earlier if it is awaited earlier.
-fn answer_by(world: &mut World, id: DeviceId, group: Ipv4Addr, delay: u64) {
-    let (netns, timer) = (world[id].netns, HostTimer::Answer(id, group));
-    if world.host_timer(netns, timer).is_none_or(|left| left > delay) {
-        world.set_host_timer(netns, timer, delay);
-    }
+fn say(world: &mut World, id: DeviceId, saying: &Saying<Ipv4Addr>) {
+    let all = groups(world, id).into_iter().filter(|group| *group != ALL_HOSTS);
+    let records: Vec<(u8, Ipv4Addr)> = match saying {
+        Saying::Changes { left, joined } => {
+            let left = left.iter().map(|group| (record::TO_INCLUDE, *group));
+            let joined = all.filter(|group| joined.contains(group)).map(|group| (record::TO_EXCLUDE, group));
+            left.chain(joined).collect()
+        }
+        Saying::All => all.map(|group| (record::IS_EXCLUDE, group)).collect(),
+        Saying::AllAgain => all.map(|group| (record::TO_EXCLUDE, group)).collect(),
+        Saying::One(group) => return say_one(world, id, *group),
+    };
+    send_records(world, id, &records);
 }
 
-/// Gives an answer (`igmp_gq_timer_expire`, `igmp_timer_expire`).
-pub(crate) fn answer(world: &mut World, id: DeviceId, group: Ipv4Addr) {
-    let (netns, version) = (world[id].netns, version(world, id));
-    let told = groups(world, id).into_iter().filter(|own| group == ALL_HOSTS || *own == group);
-    let told: Vec<Ipv4Addr> = told.collect();
-    if version == 3 {
-        let mut bytes = Vec::new();
-        told.into_iter().for_each(|group| put(&mut bytes, record::IS_EXCLUDE, group));
-        return say_records(world, id, &bytes);
-    }
-    for group in told {
-        let message = if version == 1 { Igmp::ReportV1 { group } } else { Igmp::ReportV2 { group } };
-        say(world, id, group, &message);
-        // A join is said once more.
-        let Some(inet) = world[id].inet.as_mut() else { return };
-        let interval = inet.conf.get(v4::IGMPV2_UNSOLICITED_REPORT_INTERVAL).max(0) as u64 * 1000;
-        let Some(state) = inet.igmp.as_mut() else { continue };
-        let again = state.joined.iter_mut().find(|(known, _)| *known == group);
-        if again.is_some_and(|(_, times)| std::mem::replace(times, times.saturating_sub(1)) > 1) {
-            world.set_host_timer(netns, HostTimer::Answer(id, group), FIRST + interval / 2);
-        } else {
-            state.joined.retain(|(known, _)| *known != group);
-        }
-    }
+/// Reports one group, in the version that the routers understand (`igmp_timer_expire`).
+fn say_one(world: &mut World, id: DeviceId, group: Ipv4Addr) {
+    let message = match () {
+        () if is_older(world, id, 1) => Igmp::ReportV1 { group },
+        () if is_older(world, id, 2) => Igmp::ReportV2 { group },
+        () => return send_records(world, id, &[(record::IS_EXCLUDE, group)]),
+    };
+    change(world, id, |reports| reports.reported(group));
+    send(world, id, group, &message);
 }
 
 /// Sends records, in as many reports as they need.
-fn say_records(world: &mut World, id: DeviceId, records: &[u8]) {
+fn send_records(world: &mut World, id: DeviceId, records: &[(u8, Ipv4Addr)]) {
     let room = (world[id].mtu as usize).saturating_sub(HEADER + wire::igmp::LENGTH) / RECORD;
-    for piece in records.chunks(room.max(1) * RECORD) {
-        let Ok(records) = Records::new((piece.len() / RECORD) as u16, piece) else { return };
-        // They come from an address of the device, or from none.
-        let source = source(world, id);
-        let own = inet::addresses(world, id).iter().any(|own| own.local == source);
-        let source = if own { source } else { Ipv4Addr::UNSPECIFIED };
-        let bytes = frame(world[id].address, source, REPORTERS, &Igmp::ReportV3 { records });
-        send_frame(world, id, &bytes);
+    for piece in records.chunks(room.max(1)) {
+        let mut bytes = vec![0; piece.len() * RECORD];
+        for ((kind, group), place) in piece.iter().zip(bytes.chunks_exact_mut(RECORD)) {
+            Record { kind: *kind, group: *group, sources: &[] }.emit(place);
+        }
+        let Ok(records) = Records::new(piece.len() as u16, &bytes) else { return };
+        send(world, id, REPORTERS, &Igmp::ReportV3 { records });
     }
 }
 
-fn source(world: &World, id: DeviceId) -> Ipv4Addr {
-    inet::select(world, id, Ipv4Addr::UNSPECIFIED, RT_SCOPE_LINK)
+fn send(world: &mut World, id: DeviceId, to: Ipv4Addr, message: &Igmp<'_>) {
+    let source = inet::select(world, id, Ipv4Addr::UNSPECIFIED, RT_SCOPE_LINK);
+    let bytes = frame(world[id].address, source, to, message);
+    send_frame(world, id, &bytes);
 }
 
-fn say(world: &mut World, id: DeviceId, to: Ipv4Addr, message: &Igmp<'_>) {
-    let bytes = frame(world[id].address, source(world, id), to, message);
-    send_frame(world, id, &bytes);
+/// Takes a message (`igmp_rcv`). Reports of others count only if they went to many.
+pub(crate) fn receive(world: &mut World, id: DeviceId, to: Ipv4Addr, message: &[u8]) {
+    match Igmp::parse(message) {
+        Ok(Igmp::Query { max_response, group, v3 }) => asked(world, id, max_response, group, v3.as_ref()),
+        Ok(Igmp::ReportV1 { group } | Igmp::ReportV2 { group }) if to.is_multicast() => {
+            let has_reports =
+                world[id].inet.as_ref().is_some_and(|inet| inet.reports.is_some() && group != ALL_HOSTS);
+            if has_reports {
+                change(world, id, |reports| reports.somebody_reported(group));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A router asks (`igmp_heard_query`).
+fn asked(world: &mut World, id: DeviceId, code: u8, group: Ipv4Addr, v3: Option<&wire::igmp::QueryV3<'_>>) {
+    let now = world.now.0;
+    let tenths = |code: u8| u64::from(wire::igmp::response_v3(code)) * TENTH;
+    let (first, second) = (is_older(world, id, 1), is_older(world, id, 2));
+    let (response, group) = match v3 {
+        None if code == 0 => {
+            change(world, id, |reports| reports.older_heard(now, 1));
+            (RESPONSE, Ipv4Addr::UNSPECIFIED)
+        }
+        None => {
+            change(world, id, |reports| reports.older_heard(now, 2));
+            (u64::from(code) * TENTH, group)
+        }
+        Some(_) if first => (RESPONSE, Ipv4Addr::UNSPECIFIED),
+        Some(_) if second => (tenths(code), group),
+        Some(v3) => {
+            let response = tenths(code);
+            let robustness = if v3.robustness == 0 { ROBUSTNESS } else { v3.robustness };
+            let interval = u64::from(wire::igmp::response_v3(v3.interval)) * SECOND;
+            change(world, id, |reports| {
+                reports.adapt(robustness, interval, response);
+                if group.is_unspecified() && v3.sources.is_empty() {
+                    reports.ask_all(now + FIRST + response / 2);
+                }
+            });
+            if group.is_unspecified() {
+                return;
+            }
+            (response, group)
+        }
+    };
+    let asked = |known: &Ipv4Addr| *known != ALL_HOSTS && (group.is_unspecified() || *known == group);
+    let own: Vec<Ipv4Addr> = groups(world, id).into_iter().filter(asked).collect();
+    change(world, id, |reports| {
+        own.iter().for_each(|group| reports.ask(*group, now + FIRST + response / 2));
+    });
 }
 
 /// A message of IGMP in a frame: with the router alert, and not to be sent on.

@@ -5,8 +5,9 @@
 //! scope, widest last among equals; secondaries behind. What routes addresses bring is in `fib4_sync`.
 
 use super::conf::{IPV4, Values, v4};
-use super::joined::{ALL_HOSTS, Joined, join, leave};
-use super::{AF_INET, HostTimer, arp, fib4, fib4_sync, igmp, neighbour};
+use super::joined::{self, Joined};
+use super::reports::Reports;
+use super::{AF_INET, HostTimer, arp, fib4, fib4_sync, neighbour};
 use crate::device::{Device, DeviceId};
 use crate::link::Event;
 use crate::netns::NetnsId;
@@ -75,7 +76,7 @@ pub(crate) struct Inet {
     /// Groups that are joined.
     pub groups: Joined<Ipv4Addr>,
     /// What is still to be said of them.
-    pub igmp: Option<Box<igmp::State>>,
+    pub reports: Option<Box<Reports<Ipv4Addr>>>,
     /// Whether the device needed no resolution when it was last looked at.
     noarp: bool,
 }
@@ -114,13 +115,13 @@ fn init(world: &mut World, id: DeviceId) {
     let Ok(space) = world.space(netns) else { return };
     let conf = space.stack.default4.of_device(IPV4, loopback);
     let (addresses, groups) = (Vec::new(), Joined::default());
-    let inet = Inet { conf, addresses, groups, igmp: None, noarp: false };
+    let inet = Inet { conf, addresses, groups, reports: None, noarp: false };
     let device = &mut world[id];
     device.inet = Some(Box::new(inet));
     note_noarp(device);
     netconf::announce_device(world, id, AF_INET);
     if world[id].is_up() {
-        join(world, id, ALL_HOSTS);
+        joined::link_up(world, id);
     }
 }
 
@@ -155,8 +156,7 @@ fn up(world: &mut World, id: DeviceId) {
         let _ = insert(world, id, address);
     }
     note_noarp(&mut world[id]);
-    join(world, id, ALL_HOSTS);
-    igmp::up(world, id);
+    joined::link_up(world, id);
     if is_set(world, id, v4::ARP_NOTIFY) {
         arp::announce_all(world, id);
     }
@@ -164,8 +164,7 @@ fn up(world: &mut World, id: DeviceId) {
 }
 
 fn down(world: &mut World, id: DeviceId) {
-    leave(world, id, ALL_HOSTS);
-    igmp::down(world, id);
+    joined::link_down(world, id);
     fib4_sync::disable(world, id, false);
     neighbour::flush_device(world, id, false, Some(false));
 }
@@ -232,13 +231,9 @@ fn destroy(world: &mut World, id: DeviceId) {
     }
     fib4_sync::disable(world, id, true);
     neighbour::flush_device(world, id, false, Some(false));
-    let groups: Vec<Ipv4Addr> =
-        world[id].inet.as_ref().map_or(Vec::new(), |inet| inet.groups.iter().collect());
-    for group in groups {
-        leave(world, id, group);
-    }
+    joined::leave_all(world, id);
     let netns = world[id].netns;
-    igmp::down(world, id);
+    world.cancel_host_timer(netns, HostTimer::Groups4(id));
     world.cancel_host_timer(netns, HostTimer::Lifetimes(id));
     netconf::announce_gone(world, id, AF_INET);
     world[id].inet = None;

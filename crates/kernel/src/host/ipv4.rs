@@ -344,7 +344,7 @@ fn deliver_whole(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kind: u8)
     match view.protocol() {
         protocol::ICMP => icmp::receive(world, id, view, kind),
         protocol::UDP => udp::receive4(world, id, view, kind),
-        protocol::IGMP => igmp::receive(world, id, view.payload()),
+        protocol::IGMP => igmp::receive(world, id, view.destination(), view.payload()),
         _ if raw || kind != RTN_LOCAL => {}
         _ => {
             use wire::icmp::unreachable::PROTOCOL as code;

@@ -31,10 +31,12 @@ pub(crate) mod ipv4;
 pub(crate) mod ipv6;
 pub(crate) mod joined;
 pub(crate) mod limit;
+pub(crate) mod mld;
 pub(crate) mod multipath;
 pub(crate) mod ndisc;
 pub(crate) mod neighbour;
 pub mod packet;
+pub(crate) mod reports;
 pub(crate) mod route4;
 pub(crate) mod rule;
 pub mod socket;
@@ -49,7 +51,7 @@ use crate::run::{Batch, Deed, Drop, Step};
 use crate::world::World;
 use conf::Values;
 use rtnl::object::link::{ARPHRD_LOOPBACK, IFF_LOOPBACK};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use wire::ethertype;
 
@@ -74,12 +76,10 @@ pub(crate) enum HostTimer {
     Duplicates(DeviceId, std::net::Ipv6Addr),
     /// The next question for routers.
     Routers(DeviceId),
-    /// A report of the groups that a device listens to.
-    Groups(DeviceId),
-    /// A report of the groups of IPv4 that a device joined or left.
-    Changes(DeviceId),
-    /// An answer about a group of IPv4; about all, if it is that of all hosts.
-    Answer(DeviceId, Ipv4Addr),
+    /// A report of the groups of IPv4 that a device is in.
+    Groups4(DeviceId),
+    /// The same for IPv6.
+    Groups6(DeviceId),
     /// A route of IPv6 ends.
     Routes6,
     /// The end of waiting for the fragments of a packet.
@@ -107,6 +107,8 @@ pub(crate) struct Stack {
     pub redirects: limit::Redirects,
     /// UDP ports of devices, and those devices.
     pub tunnels: tunnel::Tunnels,
+    /// The groups that were joined because they were added as addresses, and where.
+    pub autojoined: BTreeSet<(IpAddr, DeviceId)>,
     /// The last identification of a packet.
     pub identification: u16,
 }
@@ -130,6 +132,7 @@ impl Default for Stack {
             errors: limit::Limits::default(),
             redirects: limit::Redirects::default(),
             tunnels: tunnel::Tunnels::default(),
+            autojoined: BTreeSet::new(),
             identification: 0,
         }
     }
@@ -174,9 +177,8 @@ pub(crate) fn timer(world: &mut World, netns: NetnsId, timer: HostTimer) {
             duplicates::look_for_duplicates(world, id, address);
         }
         HostTimer::Routers(id) if world.get(id).is_some() => duplicates::ask_for_routers(world, id),
-        HostTimer::Groups(id) if world.get(id).is_some() => ndisc::report_groups(world, id),
-        HostTimer::Changes(id) if world.get(id).is_some() => igmp::report_changes(world, id),
-        HostTimer::Answer(id, group) if world.get(id).is_some() => igmp::answer(world, id, group),
+        HostTimer::Groups4(id) if world.get(id).is_some() => igmp::report(world, id),
+        HostTimer::Groups6(id) if world.get(id).is_some() => mld::report(world, id),
         _ => {}
     }
 }

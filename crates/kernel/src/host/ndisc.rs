@@ -1,7 +1,7 @@
-//! Neighbour discovery: asks who has an address, answers, claims, asks for routers, reports groups (RFC 4861, 4862,
-//! 3810, `net/ipv6/ndisc.c`, `net/ipv6/mcast.c`).
+//! Neighbour discovery: asks who has an address, answers, claims, asks for routers (RFC 4861, 4862,
+//! `net/ipv6/ndisc.c`).
 //!
-//! **Left out**: router advertisements and redirects are not acted upon; groups are reported as a whole, in version 2.
+//! **Left out**: router advertisements and redirects are not acted upon.
 
 use super::conf::v6;
 use super::fib6::{self, Flow, Outgoing};
@@ -14,7 +14,6 @@ use rtnl::object::link::IFF_NOARP;
 use rtnl::object::neigh::{NUD_FAILED, NUD_REACHABLE, NUD_STALE};
 use rtnl::object::route::*;
 use std::net::{IpAddr, Ipv6Addr};
-use wire::mld::{Mld, Record, Records, record};
 use wire::ndp::{Ndp, NdpOption, Options, OptionsBuffer};
 use wire::{Icmpv6, Ipv6, ethertype, protocol};
 
@@ -22,10 +21,6 @@ use wire::{Icmpv6, Ipv6, ethertype, protocol};
 const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// All routers of a link.
 const ALL_ROUTERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2);
-/// All routers that read reports of version 2.
-const REPORTS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0x16);
-/// Groups in one report at most.
-const RECORDS: usize = 64;
 /// The hop limit that says that no router was between.
 const HOPS: u8 = 255;
 
@@ -141,51 +136,6 @@ pub(crate) fn ask_for_routers(world: &mut World, id: DeviceId, source: Ipv6Addr)
     let options = OptionsBuffer::new(&[NdpOption::SourceMac(own)]);
     let message = Ndp::RouterSolicitation { options: options.options() };
     send(world, id, source, ALL_ROUTERS, None, &message);
-}
-
-/// Reports the groups that a device listens to.
-pub(crate) fn report_groups(world: &mut World, id: DeviceId) {
-    let device = &world[id];
-    let Some(inet6) = device.inet6.as_ref().filter(|inet6| inet6.ready) else { return };
-    if !inet6::is_enabled(world, id) {
-        return;
-    }
-    let mut bytes = Vec::new();
-    let mut count = 0;
-    let told = inet6.groups.iter().filter(|group| *group != ALL_NODES && group.octets()[1] & 15 >= 2);
-    for group in told.take(RECORDS) {
-        let told = Record { kind: record::TO_EXCLUDE, group, sources: &[] };
-        let start = bytes.len();
-        bytes.resize(start + told.length(), 0);
-        told.emit(&mut bytes[start..]);
-        count += 1;
-    }
-    let Ok(records) = Records::new(count, &bytes) else { return };
-    if count == 0 {
-        return;
-    }
-    let source = inet6::link_local(world, id).unwrap_or(Ipv6Addr::UNSPECIFIED);
-    let message = Icmpv6::Mld(Mld::ReportV2 { records });
-    let mut payload = wire::ipv6::ROUTER_ALERT.to_vec();
-    let at = payload.len();
-    payload.resize(at + message.length(), 0);
-    message.emit(&mut payload[at..], source, REPORTS);
-    let header = Ipv6 {
-        traffic_class: 0,
-        flow_label: 0,
-        payload_length: payload.len() as u16,
-        next_header: protocol::HOP_BY_HOP,
-        hop_limit: 1,
-        source,
-        destination: REPORTS,
-    };
-    let own = world[id].address;
-    let destination = wire::ethernet::multicast_v6(REPORTS);
-    let mut frame = vec![0; wire::ethernet::LENGTH + wire::ipv6::LENGTH];
-    wire::Ethernet { destination, source: own, ethertype: ethertype::IPV6 }.emit(&mut frame);
-    header.emit(&mut frame[wire::ethernet::LENGTH..]);
-    frame.extend_from_slice(&payload);
-    send_frame(world, id, &frame);
 }
 
 /// Takes a message (`ndisc_rcv`).

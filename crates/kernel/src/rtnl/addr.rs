@@ -4,7 +4,7 @@ use super::pieces::Pieces;
 use super::{Asker, addr6};
 use crate::device::DeviceId;
 use crate::host::inet::{self, Address};
-use crate::host::{AF_INET, AF_INET6, fib4_sync};
+use crate::host::{AF_INET, AF_INET6, fib4_sync, joined};
 use crate::netns::NetnsId;
 use crate::world::{Instant, World};
 use rtnl::attr::{Attr, Builder};
@@ -12,7 +12,7 @@ use rtnl::errno::Errno;
 use rtnl::message::{Header, Message, NLM_F_EXCL, NLM_F_REPLACE, Refusal};
 use rtnl::object::addr::*;
 use rtnl::table::Tb;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 fn ipv4(attr: Attr<'_>) -> Ipv4Addr {
     Ipv4Addr::from(attr.first::<4>())
@@ -101,6 +101,9 @@ fn new4(world: &mut World, asker: Asker, message: &Message<'_>, info: &Ifaddr) -
     }
     let same = |other: &Address| other.shares_network(&address) && other.local == address.local;
     let Some(at) = inet::addresses(world, id).iter().position(same) else {
+        if address.flags & IFA_F_MCAUTOJOIN != 0 {
+            joined::autojoin(world, id, IpAddr::V4(address.address))?;
+        }
         return inet::insert(world, id, address);
     };
     if message.has(NLM_F_EXCL) || !message.has(NLM_F_REPLACE) {
@@ -135,6 +138,10 @@ fn delete4(world: &mut World, asker: Asker, message: &Message<'_>, info: &Ifaddr
                 .is_none_or(|attr| info.prefixlen == address.length && address.covers(ipv4(attr)))
     };
     let at = inet::addresses(world, id).iter().position(is_meant).ok_or(Errno::EADDRNOTAVAIL)?;
+    let group = inet::addresses(world, id)[at].address;
+    if group.is_multicast() {
+        joined::autoleave(world, id, IpAddr::V4(group));
+    }
     inet::remove_at(world, id, at, false);
     inet::watch_lifetimes(world, id);
     Ok(())

@@ -4,7 +4,7 @@ use super::Asker;
 use super::addr::{left, lifetime_flags, lifetimes, stamp};
 use super::pieces::Pieces;
 use crate::device::DeviceId;
-use crate::host::{AF_INET6, fib6};
+use crate::host::{AF_INET6, fib6, joined};
 use crate::inet6::{self, Address};
 use crate::world::World;
 use rtnl::attr::Builder;
@@ -12,7 +12,7 @@ use rtnl::errno::Errno;
 use rtnl::message::{Header, Message, NLM_F_EXCL, NLM_F_REPLACE, Refusal};
 use rtnl::object::addr::*;
 use rtnl::table::Tb;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Flags that a request may set.
 const SETTABLE: u32 = IFA_F_NODAD
@@ -47,6 +47,9 @@ pub(crate) fn new(
     if world[id].inet6.is_none() {
         return Err(Errno::ENOBUFS.into());
     }
+    if world[id].is_up() {
+        joined::link_up6(world, id);
+    }
     // Optimism needs a setting that nobody has made.
     let flags = flags & !IFA_F_OPTIMISTIC;
     let known = inet6::addresses(world, id).iter().find(|own| own.address == address).cloned();
@@ -71,7 +74,15 @@ pub(crate) fn new(
         tb.u8(IFA_PROTO).unwrap_or(0),
     );
     fresh.priority = tb.u32(IFA_RT_PRIORITY).unwrap_or(0);
-    inet6::insert(world, id, fresh)
+    let autojoins = flags & IFA_F_MCAUTOJOIN != 0;
+    if autojoins && inet6::is_enabled(world, id) {
+        joined::autojoin(world, id, IpAddr::V6(address))?;
+    }
+    let inserted = inet6::insert(world, id, fresh);
+    if autojoins && inserted.is_err() {
+        joined::autoleave(world, id, IpAddr::V6(address));
+    }
+    inserted
 }
 
 /// Changes an address that is there (`inet6_addr_modify`).
@@ -126,6 +137,9 @@ pub(crate) fn delete(
     }
     inet6::remove(world, id, address);
     inet6::watch_lifetimes(world, id);
+    if address.is_multicast() {
+        joined::autoleave(world, id, IpAddr::V6(address));
+    }
     Ok(())
 }
 

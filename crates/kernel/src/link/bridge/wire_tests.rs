@@ -79,6 +79,11 @@ impl Lab {
         all
     }
 
+    /// The last message of the spanning tree that came out.
+    fn take_bpdu(&mut self, cable: &Cable) -> Option<Vec<u8>> {
+        self.take(cable).into_iter().rfind(|bytes| bytes[..6] == wire::stp::GROUP)
+    }
+
     fn pass(&mut self, milliseconds: u64) {
         self.now = Instant(self.now.0 + milliseconds * 1000);
         self.kernel.advance(self.now);
@@ -115,7 +120,7 @@ fn a_root_says_hello_and_gives_way() {
     let bridge = lab.bridge(TREE);
     let ports = [1, 2].map(|n| lab.port(&format!("eth{n}"), n, bridge));
     lab.pass(2500);
-    let said = lab.take(&ports[0]).pop().expect("a hello");
+    let said = lab.take_bpdu(&ports[0]).expect("a hello");
     let Ok(Bpdu::Config(hello)) = Bpdu::parse(&said[14..]) else { panic!("a configuration") };
     assert_eq!((said.len(), hello.root, hello.port), (52, hello.bridge, 0x8001));
     lab.send(&ports[0], &bpdu(&Bpdu::Config(better_root())));
@@ -123,7 +128,7 @@ fn a_root_says_hello_and_gives_way() {
     assert_eq!((tree.root_port, tree.root_path_cost, tree.max_age, tree.is_root()), (1, 100, 600, false));
     // What came in at the root port goes on through the other, older by one bridge.
     lab.pass(1000);
-    let passed_on = lab.take(&ports[1]).pop().expect("it is passed on");
+    let passed_on = lab.take_bpdu(&ports[1]).expect("it is passed on");
     let Ok(Bpdu::Config(passed_on)) = Bpdu::parse(&passed_on[14..]) else { panic!("a configuration") };
     assert_eq!((passed_on.root, passed_on.cost), (better_root().root, 100));
     // The same from the other side makes a loop, which is cut.
