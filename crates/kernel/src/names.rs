@@ -143,7 +143,7 @@ impl Names {
             return Err(Errno::EINVAL);
         }
         if wanted.contains(&b'%') {
-            return self.from_template(wanted);
+            return self.fill_template(wanted);
         }
         match self.find(wanted) {
             Some(_) => Err(Errno::EEXIST),
@@ -151,7 +151,7 @@ impl Names {
         }
     }
 
-    fn from_template(&mut self, template: &[u8]) -> Result<Name, Errno> {
+    fn fill_template(&mut self, template: &[u8]) -> Result<Name, Errno> {
         let at = template.iter().position(|&b| b == b'%').unwrap_or(0);
         let (first, rest) = template.split_at(at);
         let rest = rest.strip_prefix(PLACE).filter(|rest| !rest.contains(&b'%')).ok_or(Errno::EINVAL)?;

@@ -48,6 +48,7 @@ const WORDLESS: &[(&str, &str)] = &[
     ("IFLA_MACSEC_SCB", "shuts others out"),
     ("IFLA_MACSEC_REPLAY_PROTECT", "written last"),
     ("IFLA_MACSEC_WINDOW", "written last"),
+    ("IFLA_BOND_AD_INFO", "the kernel tells it, and passes over it in requests"),
     ("IFLA_NETKIT_PEER_INFO", "its words are those of a link"),
     ("IFLA_NETKIT_MODE", "its complaint is not that of a choice"),
     ("IFLA_NETKIT_POLICY", "two words are its values"),

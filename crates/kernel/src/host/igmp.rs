@@ -149,7 +149,8 @@ fn say_one(world: &mut World, id: DeviceId, group: Ipv4Addr) {
     send(world, id, group, &message);
 }
 
-/// Sends records, in as many reports as they need.
+/// Sends records, in as many reports as they need. They come from an address of the device or from none, unlike the
+/// reports of older versions (`igmpv3_get_srcaddr`).
 fn send_records(world: &mut World, id: DeviceId, records: &[(u8, Ipv4Addr)]) {
     let room = (world[id].mtu as usize).saturating_sub(HEADER + wire::igmp::LENGTH) / RECORD;
     for piece in records.chunks(room.max(1)) {
@@ -158,12 +159,24 @@ fn send_records(world: &mut World, id: DeviceId, records: &[(u8, Ipv4Addr)]) {
             Record { kind: *kind, group: *group, sources: &[] }.emit(place);
         }
         let Ok(records) = Records::new(piece.len() as u16, &bytes) else { return };
-        send(world, id, REPORTERS, &Igmp::ReportV3 { records });
+        let source = source(world, id);
+        let is_own = inet::addresses(world, id).iter().any(|own| own.local == source);
+        let source = if is_own { source } else { Ipv4Addr::UNSPECIFIED };
+        send_from(world, id, source, REPORTERS, &Igmp::ReportV3 { records });
     }
 }
 
+/// The address that a message to the link comes from, if need be that of another device.
+fn source(world: &World, id: DeviceId) -> Ipv4Addr {
+    inet::select(world, id, Ipv4Addr::UNSPECIFIED, RT_SCOPE_LINK)
+}
+
 fn send(world: &mut World, id: DeviceId, to: Ipv4Addr, message: &Igmp<'_>) {
-    let source = inet::select(world, id, Ipv4Addr::UNSPECIFIED, RT_SCOPE_LINK);
+    let source = source(world, id);
+    send_from(world, id, source, to, message);
+}
+
+fn send_from(world: &mut World, id: DeviceId, source: Ipv4Addr, to: Ipv4Addr, message: &Igmp<'_>) {
     let bytes = frame(world[id].address, source, to, message);
     send_frame(world, id, &bytes);
 }

@@ -172,6 +172,9 @@ pub type Change = fn(&mut World, DeviceId, &Tb<'_>, &Tb<'_>) -> Result;
 /// The same for a port; the master comes first.
 pub type ChangePort = fn(&mut World, DeviceId, DeviceId, &Tb<'_>, &Tb<'_>) -> Result;
 
+/// The device that a frame of a device's is for; none: nobody claims it.
+pub type Claim = fn(&World, DeviceId, FrameId) -> Option<DeviceId>;
+
 /// The deeds of a link type.
 pub struct Type {
     /// The kind's name; empty for devices that no request makes (`lo`, hardware).
@@ -247,7 +250,7 @@ pub struct Type {
     pub receive: Option<fn(&mut World, DeviceId, &mut Batch)>,
     /// The device that a packet is for which a device received on which this type is the `rx_handler`, although the
     /// packet has come to that device's own host stack; none: it is the host's (`l3mdev_l3_rcv`).
-    pub claim: Option<fn(&World, DeviceId, FrameId) -> Option<DeviceId>>,
+    pub claim: Option<Claim>,
     /// An event on a device to which this type has attached something, or on a device of this type itself.
     pub event: Option<fn(&mut World, DeviceId, Event) -> Result>,
 }

@@ -216,7 +216,8 @@ pub(in crate::link) fn receive(world: &mut World, below: DeviceId, batch: &mut B
         if mode == IPVLAN_MODE_L2 && world.run.pool.destination(frame)[0] & 1 != 0 {
             let own = world.run.pool.source(frame) == world[below].address;
             let pause = world.run.pool.ethertype(frame) == PAUSE;
-            if !pause && !(own && find(world, below, frame, End::Source).is_some()) {
+            let mine = own && find(world, below, frame, End::Source).is_some();
+            if !pause && !mine {
                 spread(world, below, None, frame);
             }
             return true;
