@@ -2,8 +2,10 @@
 //!
 //! A bond keeps a [`Bond`] as its own, and a [`Slave`] on each of its slaves. What runs where: `slave` how devices
 //! come and leave and what happens to them, `active` which slave is in use, `options` what requests change, `fill`
-//! what is told, `mii` and `arp` how links are watched, `reception` what slaves receive, `transmit`, `hash` and
-//! `receive` the frames, `lacp` and `aggregate` the mode 802.3ad, `alb` and `rlb` the modes that balance by load.
+//! what is told, `mii` how links are watched, `reception` what slaves receive, `transmit`, `hash` and `receive` the
+//! frames.
+//!
+//! **Left out**: the monitor of ARP, LACP in the mode 802.3ad, and what the modes tlb and alb balance by.
 //!
 //! Time is counted as Linux counts it, in periods of a monitor; but where Linux's clock ticks a hundred times a second
 //! and is late by a tick, this one is exact.

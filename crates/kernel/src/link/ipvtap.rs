@@ -20,6 +20,8 @@ pub static TYPE: Type = Type {
     },
     newlink,
     dellink: Some(dellink),
+    // Linux does not tell of the namespace below an ipvtap, although it does of the one below an ipvlan.
+    link_netns: None,
     receive: None,
     claim: None,
     event: None,

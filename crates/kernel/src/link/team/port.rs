@@ -85,7 +85,7 @@ pub(super) fn add(world: &mut World, team: DeviceId, id: DeviceId) -> Result<(),
     if kind != world[team].hardware_type {
         let device = &mut world[team];
         (device.hardware_type, device.address_length, device.broadcast) = (kind, length, broadcast);
-        device.address = original.0;
+        (device.address, device.mtu) = original;
     }
     let mtu = world[team].mtu;
     world.set_mtu(id, mtu).map_err(|refusal| Refusal::from(refusal.errno))?;
@@ -101,9 +101,9 @@ pub(super) fn add(world: &mut World, team: DeviceId, id: DeviceId) -> Result<(),
 /// What can fail of it; what was done before the failure is undone by whoever asked.
 fn enter(world: &mut World, team: DeviceId, id: DeviceId, original: (Mac, u32)) -> Result<(), Refusal> {
     world.open(id)?;
-    if world[id].rx_handler.is_some() {
+    if let Err(errno) = world[id].check_rx_handler() {
         world.close(id);
-        return Err(Errno::EBUSY.into());
+        return Err(errno.into());
     }
     world[id].attach(Port { team, linked: false, speed: None, original, asked: Asked::default() });
     world[id].rx_handler = Some(&super::TYPE);
