@@ -100,7 +100,7 @@ impl Scene {
                 if message.header.kind == RTM_NEWLINK {
                     let info = Ifinfo::decode(&message).expect("a link's header");
                     let name = message.attrs(Ifinfo::SIZE).find(IFLA_IFNAME).expect("a link's name");
-                    assert!(info.ifindex > 0 && kernel::netns::is_valid_name(name.string()));
+                    assert!(info.ifindex > 0 && kernel::names::is_valid_name(name.string()));
                 }
             }
             assert!(ended, "the listing has no end");

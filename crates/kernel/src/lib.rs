@@ -22,7 +22,7 @@ pub mod host;
 mod inet6;
 mod least;
 pub mod link;
-mod names;
+pub mod names;
 pub mod netns;
 pub mod rare;
 mod register;

@@ -27,7 +27,7 @@ pub(crate) struct Names {
 }
 
 /// Whether a name may be a device's (`dev_valid_name`).
-pub(crate) fn is_valid_name(name: &[u8]) -> bool {
+pub fn is_valid_name(name: &[u8]) -> bool {
     let forbidden = |&b: &u8| b == b'/' || b == b':' || b.is_ascii_whitespace() || b == 0x0b || b == 0xa0;
     !name.is_empty() && name.len() <= NAME_MAX && name != b"." && name != b".." && !name.iter().any(forbidden)
 }

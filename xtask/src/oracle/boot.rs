@@ -140,6 +140,6 @@ fn quoted(path: &Path) -> String {
 }
 
 /// What the program inside said, or the kernel's console.
-fn said(dir: &Path, name: &str) -> String {
+pub(super) fn said(dir: &Path, name: &str) -> String {
     String::from_utf8_lossy(&fs::read(dir.join(name)).unwrap_or_default()).trim().to_string()
 }

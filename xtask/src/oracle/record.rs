@@ -1,6 +1,6 @@
 //! Records scenarios and frame cases on the real kernel: as many boots as that takes.
 
-use super::boot::{End, boot};
+use super::boot::{End, boot, said};
 use super::frame_case::FrameCase;
 use super::scenario::Scenario;
 use super::work::WorkDir;
@@ -64,5 +64,9 @@ fn record_batch(batch: &[String], ending: &str) -> Result<Vec<Option<String>>> {
         let path = target.join(format!("{i:05}{ending}"));
         fs::read_to_string(path).ok().filter(|text| !text.is_empty())
     };
-    Ok((0..batch.len()).map(read).collect())
+    let answers: Vec<Option<String>> = (0..batch.len()).map(read).collect();
+    if answers.iter().any(Option::is_none) {
+        eprintln!("the real kernel's runs that broke off said: {}", said(work.path(), "said"));
+    }
+    Ok(answers)
 }

@@ -52,6 +52,7 @@ pub static TYPE: Type = Type {
     set_rx_mode: Some(set_rx_mode),
     takes_addresses: Some(|world, id| lower(world, id).is_some_and(|lower| is_passthru(world, lower))),
     transmit: Some(frames::transmit),
+    longest: Some(longest),
     receive: Some(frames::receive),
     event: Some(event),
     speed: super::Speed::OfLower,
@@ -104,6 +105,11 @@ fn state_mut(world: &mut World, id: DeviceId) -> Result<&mut Macvlan, Refusal> {
 /// The device that a macvlan stands on.
 pub fn lower(world: &World, id: DeviceId) -> Option<DeviceId> {
     state(world, id).map(|own| own.lower).filter(|lower| world.get(*lower).is_some())
+}
+
+/// The longest frame that the device below takes.
+fn longest(world: &World, id: DeviceId, tagged: bool) -> usize {
+    lower(world, id).map_or(usize::MAX, |below| world.longest(below, tagged))
 }
 
 fn port(world: &World, lower: DeviceId) -> Option<&Port> {

@@ -245,6 +245,9 @@ pub struct Type {
     /// Sends frames: takes them out of the batch, counts them and forwards them; none: there is no way out
     /// (`ndo_start_xmit`).
     pub transmit: Option<fn(&mut World, DeviceId, &mut Batch)>,
+    /// The longest frame, with a tag beside it or without, that it does not drop and tell the sender of; none: any. See
+    /// `World::longest`.
+    pub longest: Option<fn(&World, DeviceId, bool) -> usize>,
     /// Takes frames that a device received on which this type is the `rx_handler`; what stays in the batch goes on to
     /// the host stack.
     pub receive: Option<fn(&mut World, DeviceId, &mut Batch)>,
@@ -291,6 +294,7 @@ impl Type {
         routing_table: None,
         addresses: None,
         transmit: None,
+        longest: None,
         receive: None,
         claim: None,
         event: None,

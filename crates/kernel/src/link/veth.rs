@@ -29,6 +29,7 @@ pub static TYPE: Type = Type {
     open: Some(pair::open),
     stop: Some(pair::stop),
     transmit: Some(transmit),
+    longest: Some(|world, id, _| pair::peer(world, id).map_or(0, |peer| longest(world, peer))),
     speed: super::Speed::Mbit(10_000),
     ..Type::DEFAULT
 };
@@ -54,13 +55,18 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
     pair::join(world, new, &peer)
 }
 
+/// The longest frame that an end takes from the other, a tag on top.
+fn longest(world: &World, end: DeviceId) -> usize {
+    if world[end].is_up() { world[end].mtu as usize + 18 } else { 0 }
+}
+
 /// Gives frames to the other end (`veth_xmit`): those that are no larger than its MTU allows, a tag on top.
 fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
     let Some(peer) = pair::peer(world, id) else {
         world[id].counters.tx_dropped += batch.len() as u64;
         return world.discard_all(Some(id), batch, Drop::NoPeer);
     };
-    let limit = if world[peer].is_up() { world[peer].mtu as usize + 18 } else { 0 };
+    let limit = longest(world, peer);
     let (mut bytes, mut fits) = (0, true);
     for frame in batch.frames() {
         let length = world.run.pool.length(*frame);

@@ -24,6 +24,8 @@ const ETH_P_8021Q: u16 = 0x8100;
 const ETH_P_8021AD: u16 = 0x88a8;
 /// One more than the largest identifier; 4095 means something else in a tag.
 const IDS: u16 = 4095;
+/// Bytes of a tag in a frame.
+const TAG: usize = 4;
 /// Mappings of egress priorities that a vlan holds at most; Linux has no such limit. They are searched one by one,
 /// for every frame that leaves.
 const EGRESS_MAPPINGS: usize = 256;
@@ -55,6 +57,7 @@ pub static TYPE: Type = Type {
     change_rx_flags: Some(change_rx_flags),
     set_rx_mode: Some(set_rx_mode),
     transmit: Some(transmit),
+    longest: Some(longest),
     event: Some(event),
     speed: super::Speed::OfLower,
     ..Type::DEFAULT
@@ -536,16 +539,19 @@ impl Train {
     }
 }
 
+/// The longest frame that the lower device takes; a tag that is there goes into it.
+fn longest(world: &World, id: DeviceId, tagged: bool) -> usize {
+    let below = lower(world, id).map_or(usize::MAX, |below| world.longest(below, true));
+    below.saturating_sub(if tagged { TAG } else { 0 })
+}
+
 /// Sends frames through the lower device with the vlan's tag (`vlan_dev_hard_start_xmit`).
 fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
     let Some(vlan) = state(world, id) else { return };
     let (below, protocol, vid) = (vlan.lower, vlan.protocol, vlan.id);
     let reorders = vlan.flags & VLAN_FLAG_REORDER_HDR != 0;
-    if !world.get(below).is_some_and(Device::is_up) {
-        world[id].counters.tx_dropped += batch.len() as u64;
-        return world.discard_all(Some(below), batch, Drop::DeviceDown);
-    }
-    let (mut packets, mut bytes) = (0, 0);
+    let longest = world.longest(below, true);
+    let (mut packets, mut bytes, mut refused) = (0, 0, 0);
     for frame in batch.frames() {
         // A tag that is there already goes into the frame: the vlan's own is the outer one.
         if !world.run.pool.insert_tag(*frame) {
@@ -558,12 +564,18 @@ fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
             let code_point = state(world, id).map_or(0, |vlan| vlan.code_point(priority));
             world.run.pool.meta_mut(*frame).tag = Tag { protocol, tci: vid | code_point << 13 };
         }
-        packets += 1;
-        bytes += world.run.pool.length(*frame) as u64;
+        let length = world.run.pool.length(*frame);
+        if length > longest {
+            refused += 1;
+        } else {
+            packets += 1;
+            bytes += length as u64;
+        }
         world.forward(below, Step::Transmit, *frame);
     }
     batch.clear();
     let counters = &mut world[id].counters;
     counters.tx_packets += packets;
     counters.tx_bytes += bytes;
+    counters.tx_dropped += refused;
 }

@@ -26,7 +26,7 @@ const FRAMES: usize = 40;
 /// VLANs that are used; others are seen in frames only.
 const VIDS: [u16; 2] = [11, 12];
 /// Longer than a second, in which what is left to chance is over.
-const PAUSE: &str = "sleep 1.2";
+const PAUSE: &str = "sleep 1.5";
 /// The kinds that cases may be made of beside those that every case needs.
 pub(crate) const OPTIONAL: [&str; 3] = ["bond", "ipvlan", "macvtap"];
 

@@ -143,12 +143,10 @@ fn transmit_frame(world: &mut World, id: DeviceId, below: DeviceId, frame: Frame
             return true;
         }
         spread(world, below, Some(id), frame);
-        world.forward(below, Step::Transmit, frame);
-        return true;
     }
-    let up = world[below].is_up();
+    let fits = world.run.pool.length(frame) <= world.longest(below, false);
     world.forward(below, Step::Transmit, frame);
-    up
+    fits
 }
 
 /// Layer 3: to a sibling, else the way that the namespace below knows (`ipvlan_xmit_mode_l3`).

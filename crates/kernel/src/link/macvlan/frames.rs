@@ -15,44 +15,59 @@ const FROM_OUTSIDE: u32 =
 /// Sends frames: in bridge mode straight to a sibling, else out through the device below.
 pub(in crate::link) fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
     let Some((below, mode)) = state(world, id).map(|own| (own.lower, own.mode)) else { return };
-    let (mut packets, mut bytes) = (0, 0);
+    let longest = world.longest(below, false);
+    let (mut packets, mut bytes, mut refused) = (0, 0, 0);
     for frame in batch.frames() {
-        packets += 1;
-        bytes += world.run.pool.length(*frame) as u64;
+        let length = world.run.pool.length(*frame);
+        let taken = match mode {
+            MACVLAN_MODE_BRIDGE => transmit_bridged(world, id, below, longest, *frame),
+            _ => length <= longest,
+        };
+        if taken {
+            packets += 1;
+            bytes += length as u64;
+        } else {
+            refused += 1;
+        }
     }
-    let up = world.get(below).is_some_and(Device::is_up);
     let counters = &mut world[id].counters;
-    if !up {
-        counters.tx_dropped += packets;
-        return world.discard_all(Some(below), batch, Drop::DeviceDown);
-    }
     counters.tx_packets += packets;
     counters.tx_bytes += bytes;
-    if mode != MACVLAN_MODE_BRIDGE {
-        return world.forward_all(below, Step::Transmit, batch);
+    counters.tx_dropped += refused;
+    match mode {
+        MACVLAN_MODE_BRIDGE => batch.clear(),
+        _ => world.forward_all(below, Step::Transmit, batch),
     }
-    for frame in batch.frames() {
-        transmit_bridged(world, id, below, *frame);
-    }
-    batch.clear();
 }
 
-fn transmit_bridged(world: &mut World, id: DeviceId, below: DeviceId, frame: FrameId) {
+/// Sends a frame to a sibling or out; says whether it was taken there.
+fn transmit_bridged(
+    world: &mut World,
+    id: DeviceId,
+    below: DeviceId,
+    longest: usize,
+    frame: FrameId,
+) -> bool {
     let target = world.run.pool.destination(frame);
-    if target[0] & 1 != 0 {
-        broadcast(world, below, Some(id), MACVLAN_MODE_BRIDGE, frame);
-        return world.forward(below, Step::Transmit, frame);
-    }
+    let length = world.run.pool.length(frame);
     let sibling = port(world, below).and_then(|port| port.by_address.get(&target)).copied();
-    if sibling.and_then(|sibling| state(world, sibling)).is_none_or(|own| own.mode != MACVLAN_MODE_BRIDGE) {
-        return world.forward(below, Step::Transmit, frame);
+    let sibling = sibling.filter(|_| target[0] & 1 == 0).and_then(|sibling| state(world, sibling));
+    if sibling.is_none_or(|own| own.mode != MACVLAN_MODE_BRIDGE) {
+        if target[0] & 1 != 0 {
+            broadcast(world, below, Some(id), MACVLAN_MODE_BRIDGE, frame);
+        }
+        world.forward(below, Step::Transmit, frame);
+        return length <= longest;
     }
     // The device below takes it as if it had come in, for its taps, and finds the sibling.
-    if world.run.pool.length(frame) > world[below].mtu as usize + 18 {
+    let fits = world[below].is_up() && length <= world[below].mtu as usize + 18;
+    if fits {
+        world.forward(below, Step::Receive, frame);
+    } else {
         world[below].counters.rx_dropped += 1;
-        return world.discard(Some(below), frame, Drop::TooBig);
+        world.discard(Some(below), frame, Drop::TooBig);
     }
-    world.forward(below, Step::Receive, frame);
+    fits
 }
 
 /// Gives copies of a frame to the macvlans of those modes that listen to its group, all but one.
