@@ -135,7 +135,11 @@ fn a_ping_over_a_bridge() {
         packets(&file, device)
     };
     let talk = |packets: &[Packet]| -> Vec<(&'static str, u32)> {
-        packets.iter().map(|packet| (kind(packet), packet.direction)).filter(|(kind, _)| !kind.is_empty()).collect()
+        packets
+            .iter()
+            .map(|packet| (kind(packet), packet.direction))
+            .filter(|(kind, _)| !kind.is_empty())
+            .collect()
     };
     let (received, sent) = (1, 2);
     let there = [("who has", sent), ("is at", received), ("request", sent), ("reply", received)];
@@ -156,10 +160,16 @@ fn a_ping_over_a_bridge() {
 
 /// The story of the request: out of the bridge, through the cable, to the host.
 fn the_story_is_told(text: &str) {
-    let request = text.lines().position(|line| line.contains("br0: sent") && line.contains("ICMP echo request"));
+    let request =
+        text.lines().position(|line| line.contains("br0: sent") && line.contains("ICMP echo request"));
     let story: Vec<&str> = text.lines().skip(request.expect("a request")).take(4).collect();
     let number = story[0].split(' ').next().expect("a number");
-    let want = [": sent 02:00:00:00:00:01 > 02:00:00:00:00:02", "v0: sent", "a e0: received", "a e0: delivered to the host"];
+    let want = [
+        ": sent 02:00:00:00:00:01 > 02:00:00:00:00:02",
+        "v0: sent",
+        "a e0: received",
+        "a e0: delivered to the host",
+    ];
     for (line, want) in story.iter().zip(want) {
         assert!(line.starts_with(number) && line.contains(want), "{want} is not in {story:?}");
     }
