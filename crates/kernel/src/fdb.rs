@@ -37,6 +37,21 @@ pub mod flag {
     pub const EXTERN_LEARN: u16 = 16;
 }
 
+/// A frame that wants to pass from one host to another.
+#[derive(Clone, Copy, Debug)]
+pub struct Passing {
+    /// The keys of the addresses.
+    pub target: u64,
+    /// The same.
+    pub source: u64,
+    /// The number of the port that it came from.
+    pub from: u16,
+    /// Whether addresses are learned at that port.
+    pub learns: bool,
+    /// The time.
+    pub tick: u32,
+}
+
 /// Where an address is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Found {
@@ -133,7 +148,8 @@ impl Fdb {
     #[inline]
     fn home(&self, key: u64) -> usize {
         debug_assert!(self.bits > 0, "an empty table has no places");
-        (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - self.bits)) as usize
+        // The shift takes its count modulo 64.
+        key.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_shr(self.bits.wrapping_neg()) as usize
     }
 
     /// Touches the place of a key, so that it is near when it is looked for: for all frames of a batch first.
@@ -180,18 +196,55 @@ impl Fdb {
         if self.hot.is_empty() {
             return None;
         }
-        let mask = self.hot.len() - 1;
+        let places = &*self.hot;
+        let mask = places.len() - 1;
         let mut at = self.home(key);
         loop {
-            let hot = &self.hot[at];
-            if hot.key == key {
+            let known = places.get(at)?.key;
+            if known == key {
                 return Some(at);
             }
-            if hot.key == EMPTY {
+            if known == EMPTY {
                 return None;
             }
             at = (at + 1) & mask;
         }
+    }
+
+    /// Where a frame goes from one known host to another: the port of the target. Notes that the target was looked for,
+    /// and that the source was heard of at its port unless nobody learns there. None, and nothing happens, if one of
+    /// them is not known, or the target is a local address or behind the port that the frame came from, or the frame
+    /// may not leave by that port.
+    #[inline]
+    pub fn pass(&mut self, frame: Passing, may_leave: impl FnOnce(u16) -> bool) -> Option<()> {
+        let round = self.round(frame.tick);
+        let at = self.place(frame.target)?;
+        let (port, generation) = (self.hot[at].port, self.hot[at].generation);
+        // The bridge itself is port 0, and a local address has a bit more: both are no port of the list.
+        if port == 0 || port == frame.from || self.generations.get(usize::from(port)) != Some(&generation) {
+            return None;
+        }
+        let source = if frame.learns { Some(self.known_at(frame.source, frame.from)?) } else { None };
+        if !may_leave(port) {
+            return None;
+        }
+        if self.hot[at].used != round {
+            self.hot[at].used = round;
+            self.cold[at].used = frame.tick;
+        }
+        if let Some(at) = source.filter(|at| self.hot[*at].updated != round) {
+            self.hot[at].updated = round;
+            self.cold[at].updated = frame.tick;
+        }
+        Some(())
+    }
+
+    /// The place of an address, if it is known at that port.
+    #[inline]
+    fn known_at(&self, key: u64, port: u16) -> Option<usize> {
+        let at = self.place(key)?;
+        let hot = &self.hot[at];
+        (hot.port() == port && self.generations.get(usize::from(port)) == Some(&hot.generation)).then_some(at)
     }
 
     /// Where an address is.
@@ -218,13 +271,9 @@ impl Fdb {
     #[inline]
     pub fn refresh(&mut self, key: u64, port: u16, tick: u32) -> bool {
         let round = self.round(tick);
-        let Some(at) = self.place(key) else { return false };
-        let hot = &mut self.hot[at];
-        if hot.port() != port || self.generations[usize::from(port)] != hot.generation {
-            return false;
-        }
-        if hot.updated != round {
-            hot.updated = round;
+        let Some(at) = self.known_at(key, port) else { return false };
+        if self.hot[at].updated != round {
+            self.hot[at].updated = round;
             self.cold[at].updated = tick;
         }
         true

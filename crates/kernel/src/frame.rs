@@ -43,11 +43,13 @@ impl Tag {
     pub const NONE: Tag = Tag { protocol: 0, tci: 0 };
 
     /// Whether there is a tag.
+    #[inline]
     pub fn is_some(self) -> bool {
         self.protocol != 0
     }
 
     /// The identifier, 0 to 4095.
+    #[inline]
     pub fn id(self) -> u16 {
         self.tci & 0xfff
     }
@@ -97,6 +99,23 @@ pub struct Meta {
 }
 
 impl Meta {
+    #[inline]
+    fn new(buffer: u32, length: u32, number: u32) -> Meta {
+        Meta {
+            buffer,
+            start: HEADROOM as u32,
+            length,
+            plain: false,
+            tag: Tag::NONE,
+            priority: 0,
+            hops: 0,
+            kind: PacketKind::Auto,
+            number,
+            parent: number,
+            origin: None,
+        }
+    }
+
     /// Whether the two bytes behind the addresses were looked at and name no tag.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
@@ -149,7 +168,7 @@ pub struct Pool {
     bare: Vec<u32>,
     /// Frames that came back with a small buffer which nobody shares: it stays theirs for the next time.
     whole: Vec<u32>,
-    numbers: u32,
+    /// Frames that were ever made; the number of the newest.
     made: u64,
 }
 
@@ -161,7 +180,6 @@ impl Default for Pool {
             metas: Vec::new(),
             bare: Vec::new(),
             whole: Vec::new(),
-            numbers: 0,
             made: 0,
         }
     }
@@ -237,7 +255,8 @@ impl Pool {
         let frame = self.blank(bytes.len())?;
         let meta = &mut self.metas[frame.0 as usize];
         meta.plain = bytes.get(12..14).is_some_and(|kind| !names_tag([kind[0], kind[1]]));
-        let (buffers, at) = self.buffers_mut(self.metas[frame.0 as usize].buffer);
+        let buffer = meta.buffer;
+        let (buffers, at) = self.buffers_mut(buffer);
         let start = at * buffers.stride + HEADROOM;
         buffers.memory[start..start + bytes.len()].copy_from_slice(bytes);
         Some(frame)
@@ -246,36 +265,22 @@ impl Pool {
     /// A frame of so many bytes, whatever they were.
     #[inline]
     pub(crate) fn blank(&mut self, length: usize) -> Option<FrameId> {
-        self.numbers = self.numbers.wrapping_add(1);
-        let number = self.numbers;
-        let fresh = Meta {
-            buffer: 0,
-            start: HEADROOM as u32,
-            length: length as u32,
-            plain: false,
-            tag: Tag::NONE,
-            priority: 0,
-            hops: 0,
-            kind: PacketKind::Auto,
-            number,
-            parent: number,
-            origin: None,
-        };
         if length <= SMALL - HEADROOM {
             if let Some(at) = self.whole.pop() {
-                let meta = &mut self.metas[at as usize];
-                *meta = Meta { buffer: meta.buffer, ..fresh };
                 self.made += 1;
+                let number = self.made as u32;
+                let meta = &mut self.metas[at as usize];
+                *meta = Meta::new(meta.buffer, length as u32, number);
                 return Some(FrameId(at));
             }
         }
-        self.blank_apart(fresh)
+        self.blank_apart(length)
     }
 
     #[cold]
-    fn blank_apart(&mut self, fresh: Meta) -> Option<FrameId> {
-        let buffer = self.take_buffer(fresh.length as usize)?;
-        let frame = self.enter(Meta { buffer, ..fresh });
+    fn blank_apart(&mut self, length: usize) -> Option<FrameId> {
+        let buffer = self.take_buffer(length)?;
+        let frame = self.enter(Meta::new(buffer, length as u32, (self.made as u32).wrapping_add(1)));
         if frame.is_none() {
             self.release_buffer(buffer);
         }
@@ -288,9 +293,8 @@ impl Pool {
         let mut meta = self.metas[frame.0 as usize];
         let (buffers, at) = self.buffers_mut(meta.buffer);
         buffers.shares[at] = buffers.shares[at].checked_add(1)?;
-        self.numbers = self.numbers.wrapping_add(1);
         meta.parent = meta.number;
-        meta.number = self.numbers;
+        meta.number = (self.made as u32).wrapping_add(1);
         let shared = self.enter(meta);
         if shared.is_none() {
             self.release_buffer(meta.buffer);

@@ -57,6 +57,15 @@ pub struct Batch {
     longest: u32,
 }
 
+/// What frames of a batch have in common.
+#[derive(Clone, Copy)]
+pub(crate) struct Common {
+    /// Devices that every one of them passed.
+    pub(crate) hops: u16,
+    /// Bits of [`mark`]; what has none is on none of them.
+    pub(crate) marks: u8,
+}
+
 impl Default for Batch {
     fn default() -> Self {
         let frames = [FrameId(0); BATCH];
@@ -90,11 +99,17 @@ impl Batch {
         (self.bytes, self.longest) = (0, 0);
     }
 
-    /// Makes it a batch of frames that passed as many devices as those of another, and may have those marks.
+    /// What its frames have in common.
     #[inline]
-    pub(crate) fn begin(&mut self, like: &Batch, marks: u8) {
+    pub(crate) fn common(&self) -> Common {
+        Common { hops: self.hops, marks: self.marks }
+    }
+
+    /// Makes it a batch for frames that have that in common.
+    #[inline]
+    pub(crate) fn begin(&mut self, common: Common) {
         self.clear();
-        (self.hops, self.marks) = (like.hops, marks);
+        (self.hops, self.marks) = (common.hops, common.marks);
     }
 
     /// Puts a frame of so many bytes in, whose marks the batch has already; false if it is full.
@@ -360,8 +375,8 @@ impl World {
 
     /// The same for one of its frames.
     #[inline]
-    pub(crate) fn count_hops_of(&mut self, like: &Batch, frame: FrameId) {
-        self.run.pool.meta_mut(frame).hops = like.hops;
+    pub(crate) fn count_hops_of(&mut self, common: Common, frame: FrameId) {
+        self.run.pool.meta_mut(frame).hops = common.hops;
     }
 
     fn enqueue(&mut self, device: DeviceId, step: Step, mut batch: Box<Batch>) {
@@ -628,7 +643,7 @@ impl World {
         if bytes.len() < 14 {
             return self.discard(Some(id), frame, Drop::TooShort);
         }
-        batch.marks |= marks_of(self.run.pool.meta(frame));
+        batch.marks |= if self.run.pool.meta(frame).is_plain() { 0 } else { mark::UNSEEN };
         batch.push(frame, bytes.len());
     }
 

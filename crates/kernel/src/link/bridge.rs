@@ -222,11 +222,13 @@ pub(crate) fn bridge_of(world: &World, id: DeviceId) -> Option<DeviceId> {
 ///
 /// # Panics
 /// If the device is no living bridge: setup gives every bridge its state, and ports leave a bridge before it dies.
+#[inline]
 fn of(world: &World, bridge: DeviceId) -> &Bridge {
     world[bridge].private().expect("setup gave the bridge its state")
 }
 
 /// The same, to change.
+#[inline]
 fn of_mut(world: &mut World, bridge: DeviceId) -> &mut Bridge {
     world[bridge].private_mut().expect("setup gave the bridge its state")
 }

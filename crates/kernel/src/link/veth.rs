@@ -57,6 +57,7 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
 }
 
 /// The longest frame that an end takes from the other, a tag on top.
+#[inline]
 fn longest(world: &World, end: DeviceId) -> usize {
     if world[end].is_up() { world[end].mtu as usize + 18 } else { 0 }
 }

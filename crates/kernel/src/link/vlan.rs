@@ -9,7 +9,7 @@ use crate::features::Features;
 use crate::few::Few;
 use crate::frame::{FrameId, PacketKind, Tag};
 use crate::rare::{Rare, Usual};
-use crate::run::{Batch, Drop, Step, mark};
+use crate::run::{Batch, Common, Drop, Step, mark};
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -481,8 +481,8 @@ pub(crate) fn receive(world: &mut World, below: DeviceId, batch: &mut Batch) {
         return;
     }
     let address = world[below].address;
-    let mut like = world.run.spare();
-    like.begin(batch, batch.marks() & !mark::TAG | mark::BESIDE);
+    let mut common = batch.common();
+    common.marks = common.marks & !mark::TAG | mark::BESIDE;
     let mut train = Train::new(world.run.spare());
     batch.retain(|frame| {
         let tag = world.run.pool.meta(frame).tag;
@@ -491,13 +491,12 @@ pub(crate) fn receive(world: &mut World, below: DeviceId, batch: &mut Batch) {
         }
         if train.tag != tag {
             train.end(world);
-            train.begin(world, below, tag, &like);
+            train.begin(world, below, tag, common);
         }
         train.take(world, &address, frame)
     });
     train.end(world);
     world.run.put_back(train.batch);
-    world.run.put_back(like);
 }
 
 /// Frames behind one another that have the same tag: what they have in common is looked up once.
@@ -516,14 +515,14 @@ impl Train {
         Train { tag: Tag::NONE, id: None, up: false, priority: 0, multicast: 0, batch }
     }
 
-    fn begin(&mut self, world: &World, below: DeviceId, tag: Tag, like: &Batch) {
+    fn begin(&mut self, world: &World, below: DeviceId, tag: Tag, common: Common) {
         self.tag = tag;
         self.id = find(world, below, tag.protocol, tag.id());
         let Some(id) = self.id else { return };
         self.up = world[id].is_up();
         self.priority = state(world, id).map_or(0, |vlan| vlan.ingress.0[usize::from(tag.tci >> 13)]);
         self.multicast = 0;
-        self.batch.begin(like, like.marks());
+        self.batch.begin(common);
     }
 
     /// Says whether the lower device keeps the frame.

@@ -8,10 +8,10 @@
 use super::frames::{Ingress, members};
 use super::port::{self, flag};
 use super::{of, of_mut};
-use crate::device::DeviceId;
-use crate::fdb::Fdb;
+use crate::device::{DeviceId, Mac};
+use crate::fdb::{Fdb, Passing, key};
 use crate::frame::{FrameId, Pool, Tag};
-use crate::run::{Batch, Step, mark};
+use crate::run::{Batch, Common, Step, mark};
 use crate::world::World;
 use rtnl::kind::bridge_slave::BR_STATE_FORWARDING;
 
@@ -26,18 +26,17 @@ pub(super) fn forward(world: &mut World, ingress: &Ingress, batch: &mut Batch, a
         world.count_hops(batch);
         return batch.retain(|frame| accept(world, ingress, frame));
     }
-    let mut like = world.run.spare();
-    like.begin(batch, batch.marks());
-    let mut way = Way::new(take_table(world, ingress), world.run.spare());
+    let common = batch.common();
+    let mut way = Way::new(take_table(world, ingress), &ingress.address, world.run.spare());
     if way.fdb.is_far() {
         touch(&way.fdb, &world.run.pool, ingress, batch);
     }
     batch.retain(|frame| {
-        if way.take(world, ingress, &like, frame) {
+        if way.take(world, ingress, common, frame) {
             return false;
         }
         way.end(world);
-        world.count_hops_of(&like, frame);
+        world.count_hops_of(common, frame);
         of_mut(world, ingress.bridge).fdb = std::mem::take(&mut way.fdb);
         let stays = accept(world, ingress, frame);
         way.fdb = take_table(world, ingress);
@@ -46,7 +45,6 @@ pub(super) fn forward(world: &mut World, ingress: &Ingress, batch: &mut Batch, a
     way.end(world);
     of_mut(world, ingress.bridge).fdb = way.fdb;
     world.run.put_back(way.out);
-    world.run.put_back(like);
 }
 
 fn take_table(world: &mut World, ingress: &Ingress) -> Fdb {
@@ -79,6 +77,8 @@ impl Keys {
 /// The way that the last frame took: most of a batch take the same.
 struct Way {
     fdb: Fdb,
+    /// The bridge's own address, as keys have it.
+    own: u64,
     /// The port's number; 0: none was chosen.
     number: u16,
     vid: u16,
@@ -91,45 +91,35 @@ struct Way {
 }
 
 impl Way {
-    fn new(fdb: Fdb, out: Box<Batch>) -> Way {
-        Way { fdb, number: 0, vid: 0, port: None, longest: 0, untagged: false, out }
+    fn new(fdb: Fdb, own: &Mac, out: Box<Batch>) -> Way {
+        Way { fdb, own: key(own, 0), number: 0, vid: 0, port: None, longest: 0, untagged: false, out }
     }
 
     /// Takes a frame from one known host to another; false if it needs a closer look, and then nothing has happened.
     #[inline]
-    fn take(&mut self, world: &mut World, ingress: &Ingress, like: &Batch, frame: FrameId) -> bool {
+    fn take(&mut self, world: &mut World, ingress: &Ingress, common: Common, frame: FrameId) -> bool {
         let pool = &world.run.pool;
         let mut vid = 0;
         if ingress.filtering {
             let tag = pool.meta(frame).tag;
             vid = if tag.is_some() { tag.id() } else { ingress.pvid };
-            // Members were looked up for the last frame of this VLAN.
-            let known = tag.protocol == ingress.protocol && vid == self.vid && self.number != 0;
-            if vid == 0 || tag.is_some() && !known {
+            if vid == 0 || tag.is_some() && tag.protocol != ingress.protocol {
                 return false;
             }
         }
         let bytes = pool.bytes(frame);
         let length = bytes.len();
         let Some(Keys { target, source }) = Keys::of(bytes, vid) else { return false };
-        let own = crate::fdb::key(&ingress.address, vid);
-        if (target | source) & GROUP != 0 || source & ADDRESS == 0 || target == own {
+        if (target | source) & GROUP != 0 || source & ADDRESS == 0 || target & ADDRESS == self.own {
             return false;
         }
-        let Some(found) = self.fdb.find(target) else { return false };
-        if found.port == 0 || found.port == ingress.number || found.local {
+        let (from, learns, tick) = (ingress.number, ingress.learns, ingress.tick);
+        let passing = Passing { target, source, from, learns, tick };
+        let (number, longest) = (self.number, self.longest);
+        let usual = |port| port == number && vid == self.vid && length <= longest;
+        if self.fdb.pass(passing, usual).is_none() && !self.choose(world, ingress, common, &passing, length) {
             return false;
         }
-        if (self.number != found.port || self.vid != vid)
-            && !self.choose(world, ingress, like, found.port, vid)
-            || length > self.longest
-        {
-            return false;
-        }
-        if ingress.learns && !self.fdb.refresh(source, ingress.number, ingress.tick) {
-            return false;
-        }
-        self.fdb.note_use(found, ingress.tick);
         if ingress.filtering {
             let meta = world.run.pool.meta_mut(frame);
             let tagged =
@@ -139,33 +129,46 @@ impl Way {
         self.out.push(frame, length)
     }
 
-    /// Looks whether every frame of a VLAN may leave through a port, and how; false if not without a closer look.
+    /// Looks whether every frame of a VLAN may leave through the port where a frame goes, and how; false if not
+    /// without a closer look.
     #[cold]
     fn choose(
         &mut self,
         world: &mut World,
         ingress: &Ingress,
-        like: &Batch,
-        number: u16,
-        vid: u16,
+        mut common: Common,
+        passing: &Passing,
+        length: usize,
     ) -> bool {
+        let vid = (passing.target & !ADDRESS) as u16;
+        let Some(found) = self.fdb.find(passing.target) else { return false };
+        if (found.port, vid) == (self.number, self.vid) {
+            return false;
+        }
         self.end(world);
-        self.number = 0;
-        let Some(out) = of(world, ingress.bridge).ports.get(&number).copied() else { return false };
+        let Some(out) = of(world, ingress.bridge).ports.get(&found.port).copied() else { return false };
         let Some(port) = port::of_port(world, out) else { return false };
         let device = &world[out];
         let isolated = ingress.flags & port.flags & flag::ISOLATED != 0;
-        let member =
-            !ingress.filtering || members(world, ingress.bridge, ingress.port).has(vid) && port.vlans.has(vid);
-        if port.state != BR_STATE_FORWARDING || isolated || port.backup.is_some() || !member || !device.is_up()
+        let member = !ingress.filtering
+            || members(world, ingress.bridge, ingress.port).has(vid) && port.vlans.has(vid);
+        if port.state != BR_STATE_FORWARDING
+            || isolated
+            || port.backup.is_some()
+            || !member
+            || !device.is_up()
         {
             return false;
         }
         let untagged = ingress.filtering && port.vlans.leaves_untagged(vid);
-        (self.number, self.vid, self.port) = (number, vid, Some(out));
-        (self.longest, self.untagged) = (device.mtu as usize + 18, untagged);
-        let tag = if ingress.filtering && !untagged { mark::TAG } else { 0 };
-        self.out.begin(like, like.marks() | tag);
+        let longest = device.mtu as usize + 18;
+        if length > longest || self.fdb.pass(*passing, |_| true).is_none() {
+            return false;
+        }
+        (self.number, self.vid, self.port) = (found.port, vid, Some(out));
+        (self.longest, self.untagged) = (longest, untagged);
+        common.marks |= if ingress.filtering && !untagged { mark::TAG } else { 0 };
+        self.out.begin(common);
         true
     }
 

@@ -6,7 +6,7 @@
 
 use super::*;
 use crate::frame::{FrameId, PacketKind};
-use crate::run::{Batch, Drop, Step, mark};
+use crate::run::{Batch, Common, Drop, Step, mark};
 
 /// Every mode that hears what comes from outside.
 const FROM_OUTSIDE: u32 =
@@ -111,20 +111,20 @@ fn hand_up(world: &mut World, id: DeviceId, frame: FrameId, kind: PacketKind, mu
 pub(in crate::link) fn receive(world: &mut World, below: DeviceId, batch: &mut Batch) {
     let Some(port) = port(world, below) else { return };
     let plain = port.source_mode == 0;
-    let mut like = world.run.spare();
     batch.measure(&world.run.pool);
-    like.begin(batch, batch.marks() | mark::BESIDE);
+    let mut common = batch.common();
+    common.marks |= mark::BESIDE;
     let mut train = Train { target: NONE, id: None, up: false, batch: world.run.spare() };
     batch.retain(|frame| {
         let target = world.run.pool.destination(frame);
         if target[0] & 1 != 0 {
             train.end(world);
-            world.count_hops_of(&like, frame);
+            world.count_hops_of(common, frame);
             return receive_group(world, below, frame);
         }
         if !plain {
             train.end(world);
-            world.count_hops_of(&like, frame);
+            world.count_hops_of(common, frame);
             if forward_source(world, below, frame) {
                 world.discard(Some(below), frame, Drop::MacvlanSource);
                 return false;
@@ -132,13 +132,12 @@ pub(in crate::link) fn receive(world: &mut World, below: DeviceId, batch: &mut B
         }
         if train.target != target {
             train.end(world);
-            train.begin(world, below, target, &like);
+            train.begin(world, below, target, common);
         }
         train.take(world, frame)
     });
     train.end(world);
     world.run.put_back(train.batch);
-    world.run.put_back(like);
 }
 
 /// No address of a train: a group.
@@ -154,11 +153,11 @@ struct Train {
 }
 
 impl Train {
-    fn begin(&mut self, world: &World, below: DeviceId, target: Mac, like: &Batch) {
+    fn begin(&mut self, world: &World, below: DeviceId, target: Mac, common: Common) {
         self.target = target;
         self.id = find(world, below, &target);
         self.up = self.id.is_some_and(|id| world[id].is_up());
-        self.batch.begin(like, like.marks());
+        self.batch.begin(common);
     }
 
     /// Says whether the device below keeps the frame.
