@@ -5,8 +5,8 @@
 //! key's product with the golden ratio; collisions go to the next place. What most frames do not need (times, flags,
 //! order) is kept apart.
 //!
-//! Times are written once for all frames of one time: a table counts the times at which it was asked, its rounds, and
-//! an entry whose round is the present one needs no writing.
+//! Times are written once for all frames of one time: an entry has the low half of each time beside its key, and where
+//! that is of now nothing needs writing. When the high half changes, all of these are forgotten.
 //!
 //! A port that is flushed gets another generation: its entries are stale at once, and read as misses until they are
 //! cleared away when the table grows or is walked. The table holds at most [`ENTRIES`] entries.
@@ -16,7 +16,7 @@ use crate::device::Mac;
 /// Entries at most.
 pub const ENTRIES: usize = 1 << 20;
 /// Places of a fresh table, as a power of two.
-const FIRST_BITS: u32 = 1;
+const FIRST_BITS: u8 = 1;
 /// Places of a table that stays in the nearer caches.
 const NEAR: usize = 1 << 13;
 /// Numbers of ports that may stand in a table, plus one.
@@ -70,9 +70,9 @@ struct Hot {
     /// The port's number, and [`OWN`] for a local address.
     port: u16,
     generation: u16,
-    /// The round in which it was last heard of; 0: an older one.
+    /// The low half of the time when it was last heard of, or [`LONG_AGO`].
     updated: u16,
-    /// The round in which it was last looked for; 0: an older one.
+    /// The same of the time when it was last looked for.
     used: u16,
 }
 
@@ -123,15 +123,16 @@ pub struct Fdb {
     cold: Box<[Cold]>,
     /// Entries and graves: places that are not free.
     filled: u32,
-    bits: u32,
+    bits: u8,
     generations: Box<[u16]>,
     numbers: u64,
-    /// The number of the present round, and its time.
-    round: u16,
-    tick: u32,
+    /// The high half of the present time.
+    epoch: u16,
 }
 
-const VACANT: Hot = Hot { key: EMPTY, port: 0, generation: 0, updated: 0, used: 0 };
+const VACANT: Hot = Hot { key: EMPTY, port: 0, generation: 0, updated: LONG_AGO, used: LONG_AGO };
+/// No time: whatever has this low half is written always.
+const LONG_AGO: u16 = u16::MAX;
 
 /// Address and VLAN identifier as one number.
 #[inline]
@@ -149,7 +150,7 @@ impl Fdb {
     fn home(&self, key: u64) -> usize {
         debug_assert!(self.bits > 0, "an empty table has no places");
         // The shift takes its count modulo 64.
-        key.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_shr(self.bits.wrapping_neg()) as usize
+        key.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_shr(u32::from(self.bits).wrapping_neg()) as usize
     }
 
     /// Touches the place of a key, so that it is near when it is looked for: for all frames of a batch first.
@@ -163,25 +164,38 @@ impl Fdb {
         self.generations[usize::from(hot.port())] == hot.generation
     }
 
-    /// The round of a time.
+    /// The low half of a time, which is the present.
     #[inline]
-    fn round(&mut self, tick: u32) -> u16 {
-        if self.round == 0 || self.tick != tick {
-            self.begin_round(tick);
+    fn present(&mut self, tick: u32) -> u16 {
+        if self.epoch != (tick >> 16) as u16 {
+            self.begin_epoch((tick >> 16) as u16);
         }
-        self.round
+        tick as u16
     }
 
     #[cold]
-    fn begin_round(&mut self, tick: u32) {
-        self.tick = tick;
-        self.round = self.round.wrapping_add(1);
-        if self.round == 0 {
-            // The numbers begin anew: no entry may seem to be of a round to come.
-            for hot in &mut self.hot {
-                (hot.updated, hot.used) = (0, 0);
-            }
-            self.round = 1;
+    fn begin_epoch(&mut self, epoch: u16) {
+        self.epoch = epoch;
+        for hot in &mut self.hot {
+            (hot.updated, hot.used) = (LONG_AGO, LONG_AGO);
+        }
+    }
+
+    /// Writes that an entry was looked for.
+    #[inline]
+    fn write_used(&mut self, at: usize, present: u16, tick: u32) {
+        if self.hot[at].used != present || present == LONG_AGO {
+            self.hot[at].used = present;
+            self.cold[at].used = tick;
+        }
+    }
+
+    /// Writes that an entry was heard of.
+    #[inline]
+    fn write_updated(&mut self, at: usize, present: u16, tick: u32) {
+        if self.hot[at].updated != present || present == LONG_AGO {
+            self.hot[at].updated = present;
+            self.cold[at].updated = tick;
         }
     }
 
@@ -217,7 +231,7 @@ impl Fdb {
     /// may not leave by that port.
     #[inline]
     pub fn pass(&mut self, frame: Passing, may_leave: impl FnOnce(u16) -> bool) -> Option<()> {
-        let round = self.round(frame.tick);
+        let present = self.present(frame.tick);
         let at = self.place(frame.target)?;
         let (port, generation) = (self.hot[at].port, self.hot[at].generation);
         // The bridge itself is port 0, and a local address has a bit more: both are no port of the list.
@@ -228,13 +242,9 @@ impl Fdb {
         if !may_leave(port) {
             return None;
         }
-        if self.hot[at].used != round {
-            self.hot[at].used = round;
-            self.cold[at].used = frame.tick;
-        }
-        if let Some(at) = source.filter(|at| self.hot[*at].updated != round) {
-            self.hot[at].updated = round;
-            self.cold[at].updated = frame.tick;
+        self.write_used(at, present, frame.tick);
+        if let Some(at) = source {
+            self.write_updated(at, present, frame.tick);
         }
         Some(())
     }
@@ -259,23 +269,16 @@ impl Fdb {
     /// Notes that an address was looked for.
     #[inline]
     pub fn note_use(&mut self, found: Found, tick: u32) {
-        let round = self.round(tick);
-        let at = found.place as usize;
-        if self.hot[at].used != round {
-            self.hot[at].used = round;
-            self.cold[at].used = tick;
-        }
+        let present = self.present(tick);
+        self.write_used(found.place as usize, present, tick);
     }
 
     /// Notes that an address was heard of at its port; false, and nothing happens, if it is not known there.
     #[inline]
     pub fn refresh(&mut self, key: u64, port: u16, tick: u32) -> bool {
-        let round = self.round(tick);
+        let present = self.present(tick);
         let Some(at) = self.known_at(key, port) else { return false };
-        if self.hot[at].updated != round {
-            self.hot[at].updated = round;
-            self.cold[at].updated = tick;
-        }
+        self.write_updated(at, present, tick);
         true
     }
 
@@ -313,10 +316,10 @@ impl Fdb {
 
     /// Writes an entry that was heard of and used now; its number stays.
     fn put(&mut self, at: usize, key: u64, port: u16, flags: u16, tick: u32) {
-        let round = self.round(tick);
+        let present = self.present(tick);
         let generation = self.generations[usize::from(port)];
         let port = if flags & flag::LOCAL != 0 { port | OWN } else { port };
-        self.hot[at] = Hot { key, port, generation, updated: round, used: round };
+        self.hot[at] = Hot { key, port, generation, updated: present, used: present };
         let cold = &mut self.cold[at];
         (cold.updated, cold.used, cold.flags) = (tick, tick, flags);
     }
@@ -367,7 +370,7 @@ impl Fdb {
     }
 
     /// Builds the table anew from the live entries that `keep` lets stay.
-    fn rebuild(&mut self, bits: u32, mut keep: impl FnMut(&Entry, u16) -> bool) {
+    fn rebuild(&mut self, bits: u8, mut keep: impl FnMut(&Entry, u16) -> bool) {
         let old: Vec<(Hot, Cold)> = self.hot.iter().copied().zip(self.cold.iter().copied()).collect();
         self.bits = bits;
         self.hot = vec![VACANT; 1 << bits].into();
@@ -507,11 +510,11 @@ mod tests {
     }
 
     #[test]
-    fn times_are_those_of_the_last_frame_in_every_round() {
+    fn times_are_those_of_the_last_frame() {
         let mut fdb = Fdb::default();
         let known = key(&mac(1), 0);
         fdb.learn(known, 1, 0);
-        // More times than a round has numbers; now and then the entry is left alone for a while.
+        // More times than the low half of a time has values; now and then the entry is left alone for a while.
         for tick in 1..200_000u32 {
             let found = fdb.find(known).expect("it is known");
             if tick % 65_535 > 2 && tick % 7 > 0 {
