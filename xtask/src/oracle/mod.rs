@@ -7,6 +7,7 @@
 mod boot;
 mod compare;
 mod compare_frames;
+mod compare_ip;
 mod compare_run;
 mod frame_case;
 mod frame_scene;
@@ -37,12 +38,14 @@ use std::process::ExitCode;
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask oracle run [--scenarios N] [--seed S] [MIX] [--netloom PROGRAM] [--keep DIR]
        cargo xtask oracle frames [--cases N] [--seed S] [--netloom PROGRAM] [--keep DIR]
+       cargo xtask oracle ip [FILE|DIR...] [--netloom PROGRAM] [--kernels N] [--keep DIR]
        cargo xtask oracle record OUTDIR FILE...
        cargo xtask oracle generate OUTDIR FIRST_SEED LAST_SEED [MIX | --frames]
        cargo xtask oracle minimise FILE [--netloom PROGRAM] [--boots N] [--keep DIR]
 
 run       generates N random scenarios (20), runs them on a real Linux and on netloom, and compares
 frames    generates N random frame cases (20): links, ports, and frames that are put in; sends them through both
+ip        replays transcripts (tests/transcripts) on a real Linux with our `ip` and `bridge` there, and compares
 record    writes what a real Linux prints on scenarios or transcripts, or does with frame cases (.json)
 generate  only writes random scenarios or frame cases; the same seed and MIX give the same file
 minimise  shrinks a scenario or transcript on which the two differ
@@ -66,6 +69,7 @@ const FLAGS: &[Flag] = &[
     Flag { name: "got", takes_value: true },
     Flag { name: "keep", takes_value: true },
     Flag { name: "boots", takes_value: true },
+    Flag { name: "kernels", takes_value: true },
     Flag { name: "help", takes_value: false },
 ];
 
@@ -87,6 +91,7 @@ pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
     match command.as_str() {
         "run" => run(&args),
         "frames" => frames(&args),
+        "ip" => ip(&args),
         "record" => record_files(&args),
         "generate" => generate(&args),
         "minimise" | "minimize" => minimise_file(&args),
@@ -120,6 +125,16 @@ fn frames(args: &Args) -> Result<ExitCode> {
         keep: args.value("keep").map(Into::into),
     };
     Ok(if compare_frames::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn ip(args: &Args) -> Result<ExitCode> {
+    let plan = compare_ip::Plan {
+        files: args.positional.iter().map(Into::into).collect(),
+        netloom: netloom::program(args.value("netloom"))?,
+        kernels: args.number("kernels", 4)?,
+        keep: args.value("keep").map(Into::into),
+    };
+    Ok(if compare_ip::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// A process-random hash is as good a fresh seed as any; five digits make handy names.
