@@ -139,6 +139,8 @@ pub struct Machine<C: Console> {
     pub(crate) owns_input: bool,
     /// Microseconds that a command takes.
     pub(crate) pace: u64,
+    /// The link to which programs' sockets are bound (`ip vrf exec`).
+    pub(crate) bound: Option<u32>,
 }
 
 impl<C: Console> Machine<C> {
@@ -161,6 +163,7 @@ impl<C: Console> Machine<C> {
             depth: 0,
             owns_input: false,
             pace: PACE,
+            bound: None,
         })
     }
 
@@ -380,6 +383,15 @@ impl<C: Console> Host for Machine<C> {
         let status = self.run_program(words);
         self.depth -= 1;
         status.ok_or(Errno::ENOENT)
+    }
+
+    fn bound(&self) -> Option<u32> {
+        self.bound
+    }
+
+    fn bind(&mut self, link: Option<u32>) -> Result<(), Errno> {
+        self.bound = link;
+        Ok(())
     }
 
     fn memberships(&mut self, family: u8) -> Result<Vec<Membership>, Errno> {

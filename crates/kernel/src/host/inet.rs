@@ -7,7 +7,7 @@
 use super::conf::{IPV4, Values, v4};
 use super::joined::{self, Joined};
 use super::reports::Reports;
-use super::{AF_INET, HostTimer, arp, fib4, fib4_sync, neighbour};
+use super::{AF_INET, HostTimer, arp, domain, fib4, fib4_sync, neighbour};
 use crate::device::{Device, DeviceId};
 use crate::link::Event;
 use crate::netns::NetnsId;
@@ -396,8 +396,11 @@ pub(crate) fn select(world: &World, id: DeviceId, towards: Ipv4Addr, scope: u8) 
     let fits = |address: &&Address| {
         !address.is_secondary() && address.scope != RT_SCOPE_LINK && address.scope <= scope
     };
+    // The master of a routing domain is its loopback; else every device of the same domain will do.
+    let master = domain::master(world, id);
     let all = space.in_order_of_arrival();
-    let found = all.into_iter().find_map(|other| addresses(world, other).iter().find(fits));
+    let inside = all.into_iter().filter(|other| domain::master(world, *other) == master);
+    let found = master.into_iter().chain(inside).find_map(|other| addresses(world, other).iter().find(fits));
     found.map_or(Ipv4Addr::UNSPECIFIED, |address| address.local)
 }
 
