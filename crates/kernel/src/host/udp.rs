@@ -1,7 +1,7 @@
 //! UDP: datagrams for the host's sockets, and word to the sender if there is none (RFC 768, `net/ipv4/udp.c`).
 
 use super::socket::{self, Received};
-use super::{icmp, icmp6};
+use super::{domain, icmp, icmp6};
 use crate::device::DeviceId;
 use crate::world::World;
 use rtnl::object::route::RTN_LOCAL;
@@ -17,10 +17,12 @@ pub(crate) fn receive4(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kin
     if !datagram.checksum_is_right(pseudo) {
         return;
     }
+    let input = domain::input4(world, id, destination);
     let received = Received {
         from: SocketAddr::new(IpAddr::V4(source), datagram.source_port()),
         to: IpAddr::V4(destination),
-        ifindex: world[id].ifindex,
+        ifindex: input.ifindex,
+        port: input.port,
         ttl: view.ttl(),
         payload: datagram.payload().to_vec(),
     };
