@@ -6,7 +6,15 @@ use rtnl::message::*;
 use rtnl::object::addr::*;
 use rtnl::object::link::*;
 use rtnl::object::netns::*;
-use std::net::{IpAddr, Ipv4Addr};
+use rtnl::object::route::*;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Names a type of link.
+fn of_kind(out: &mut Builder, kind: &str) {
+    let info = out.nest(IFLA_LINKINFO);
+    out.string(IFLA_INFO_KIND, kind.as_bytes());
+    out.end(info);
+}
 
 struct Lab {
     kernel: Kernel,
@@ -41,12 +49,14 @@ impl Lab {
     }
 
     fn dummy(&mut self, name: &str) {
+        self.make("dummy", name);
+    }
+
+    fn make(&mut self, kind: &str, name: &str) {
         self.ask(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, |out| {
             Ifinfo::default().encode(out);
             out.string(IFLA_IFNAME, name.as_bytes());
-            let info = out.nest(IFLA_LINKINFO);
-            out.string(IFLA_INFO_KIND, b"dummy");
-            out.end(info);
+            of_kind(out, kind);
         });
         assert!(self.kernel.ifindex(self.netns, name).is_some(), "{name} was made");
     }
@@ -77,6 +87,25 @@ impl Lab {
             match address {
                 IpAddr::V4(address) => out.ipv4(IFA_LOCAL, address),
                 IpAddr::V6(address) => out.ipv6(IFA_LOCAL, address),
+            }
+        });
+    }
+
+    fn index(&self, name: &str) -> u32 {
+        self.kernel.ifindex(self.netns, name).expect("there is such a link")
+    }
+
+    /// Asks which route a packet from one address to another takes.
+    fn route(&mut self, from: IpAddr, to: IpAddr) {
+        self.ask(RTM_GETROUTE, 0, |out| {
+            let family = if to.is_ipv4() { 2 } else { 10 };
+            Rtmsg { family, ..Rtmsg::default() }.encode(out);
+            for (number, address) in [(RTA_DST, to), (RTA_SRC, from)] {
+                match address {
+                    address if address.is_unspecified() => {}
+                    IpAddr::V4(address) => out.ipv4(number, address),
+                    IpAddr::V6(address) => out.ipv6(number, address),
+                }
             }
         });
     }
@@ -149,14 +178,14 @@ impl Street {
         for n in 0..others {
             let name = format!("other{n}");
             lab.dummy(&name);
-            let index = lab.kernel.ifindex(lab.netns, &name).expect("it was made");
+            let index = lab.index(&name);
             lab.up(index, true);
             let near = Ipv4Addr::from_bits(0x0a00_0001 + (n as u32) * 256);
             lab.address(RTM_NEWADDR, index, near.into(), 24);
         }
         lab.rest();
         lab.dummy("one");
-        let index = lab.kernel.ifindex(lab.netns, "one").expect("it was made");
+        let index = lab.index("one");
         let elsewhere = lab.kernel.create_netns().expect("room for a namespace");
         Street { lab, index, elsewhere }
     }
@@ -241,4 +270,75 @@ fn changes_cost_what_the_link_has() {
             }),
         ],
     );
+}
+
+/// Listings of what little there is of something, and questions about one thing.
+#[test]
+fn questions_cost_what_they_ask_for() {
+    const OWN: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1));
+    const NEAR: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 2));
+    const OWN4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+    const NEAR4: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2));
+    let deeds: &[(&str, Deed)] = &[
+        ("addresses", |lab, index, _| {
+            lab.up(index, true);
+            lab.address(RTM_NEWADDR, index, OWN4, 24);
+            lab.address(RTM_NEWADDR, index, OWN, 64);
+            lab.rest();
+        }),
+        ("its addresses", |lab, index, _| {
+            lab.ask(RTM_GETADDR, NLM_F_DUMP, |out| {
+                Ifaddr { family: 0, prefixlen: 0, flags: 0, scope: 0, ifindex: index }.encode(out);
+            });
+        }),
+        ("its routes", |lab, index, _| {
+            for family in [2, 10] {
+                lab.ask(RTM_GETROUTE, NLM_F_DUMP, |out| {
+                    Rtmsg { family, ..Rtmsg::default() }.encode(out);
+                    out.u32(RTA_OIF, index);
+                });
+            }
+        }),
+        ("a way", |lab, _, _| lab.route(OWN4, NEAR4)),
+        ("a way and a source", |lab, _, _| lab.route(IpAddr::V6(Ipv6Addr::UNSPECIFIED), NEAR)),
+        ("a way from an address", |lab, _, _| lab.route(OWN, NEAR)),
+        ("a bridge", |lab, index, _| {
+            lab.make("bridge", "br");
+            let bridge = lab.index("br");
+            lab.set(index, Ifinfo::default(), |out| out.u32(IFLA_MASTER, bridge));
+        }),
+        ("bridges", |lab, _, _| {
+            let answers = lab.ask(RTM_GETLINK, NLM_F_DUMP, |out| {
+                Ifinfo::default().encode(out);
+                of_kind(out, "bridge");
+            });
+            assert_eq!(answers, 2, "the bridge and the end");
+        }),
+        ("ports", |lab, _, _| {
+            let bridge = lab.index("br");
+            let answers = lab.ask(RTM_GETLINK, NLM_F_DUMP, |out| {
+                Ifinfo::default().encode(out);
+                out.u32(IFLA_MASTER, bridge);
+            });
+            assert_eq!(answers, 2, "the port and the end");
+        }),
+        ("ports as bridges list them", |lab, _, _| {
+            lab.ask(RTM_GETLINK, NLM_F_DUMP, |out| Ifinfo { family: 7, ..Ifinfo::default() }.encode(out));
+        }),
+        ("a group", |lab, index, _| {
+            lab.set(index, Ifinfo::default(), |out| out.u32(IFLA_GROUP, 7));
+            lab.change(RTM_NEWLINK, |out| {
+                Ifinfo { flags: 0, change: IFF_UP, ..Ifinfo::default() }.encode(out);
+                out.u32(IFLA_GROUP, 7);
+            });
+        }),
+        ("a group's end", |lab, _, _| {
+            lab.change(RTM_DELLINK, |out| {
+                Ifinfo::default().encode(out);
+                out.u32(IFLA_GROUP, 7);
+            });
+            assert_eq!(lab.kernel.ifindex(lab.netns, "one"), None);
+        }),
+    ];
+    costs_the_same(2_000, deeds);
 }

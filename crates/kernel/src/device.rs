@@ -8,7 +8,7 @@ use crate::few::Few;
 use crate::host::inet::Inet;
 use crate::inet6::Inet6;
 use crate::link::Type;
-use crate::netns::NetnsId;
+use crate::netns::{Entry, ListKey, NetnsId};
 use crate::rare::{Rare, Usual};
 use rtnl::errno::Errno;
 use rtnl::object::link::{
@@ -406,6 +406,23 @@ impl Device {
             multicast: crate::groups::Groups::default(),
             arrival: 0,
         }
+    }
+
+    /// What its namespace knows it by.
+    pub(crate) fn entry(&self) -> Entry {
+        Entry {
+            device: self.id,
+            kind: crate::link::number(self.kind),
+            ifindex: self.ifindex,
+            name: self.name,
+            group: self.group,
+            arrival: self.arrival,
+        }
+    }
+
+    /// Its place in its namespace's listing.
+    pub(crate) fn list_key(&self) -> ListKey {
+        ListKey::new(self.ifindex, self.arrival)
     }
 
     /// Whether it was set up.

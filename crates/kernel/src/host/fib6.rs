@@ -235,8 +235,6 @@ pub(crate) fn prefix(key: Key) -> (Ipv6Addr, u8) {
     (Ipv6Addr::from_bits(u128::from_be_bytes(last) & rule::mask(length)), length)
 }
 
-/// A table.
-pub(crate) type Table = routes::Table<Route>;
 /// The place of a route in its table.
 pub(crate) type Place = routes::PlaceOf<Route>;
 /// The tables of a namespace.

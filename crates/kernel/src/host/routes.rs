@@ -75,11 +75,6 @@ impl<R: Route> Default for Table<R> {
 }
 
 impl<R: Route> Table<R> {
-    /// All routes, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (PlaceOf<R>, &R)> + '_ {
-        self.routes.iter().map(|(place, route)| (*place, route))
-    }
-
     /// The lengths that occur, as bits that do not count: the longest prefixes first.
     pub(crate) fn lengths(&self) -> impl Iterator<Item = u8> + '_ {
         self.lengths.keys().copied()
@@ -127,11 +122,6 @@ impl<R: Route> Routes<R> {
     /// How many routes there are.
     pub(crate) fn count(&self) -> usize {
         self.count
-    }
-
-    /// All tables, by number.
-    pub(crate) fn tables(&self) -> impl Iterator<Item = (u32, &Table<R>)> + '_ {
-        self.tables.iter().map(|(id, table)| (*id, table))
     }
 
     /// A table, if there ever was a route in it.
@@ -199,6 +189,28 @@ impl<R: Route> Routes<R> {
         let from = self.sources.range((source, 0, first::<R>(R::LEAST))..);
         let own = from.take_while(|(preferred, ..)| *preferred == source).inspect(|_| self.steps.step());
         own.map(|(_, table, place)| (*table, *place)).collect()
+    }
+
+    /// The routes of one table or of all, through one device or any, as they are listed: tables in the order of the low
+    /// byte of their numbers.
+    pub(crate) fn listing(
+        &self,
+        table: Option<u32>,
+        device: Option<DeviceId>,
+    ) -> impl Iterator<Item = (u32, PlaceOf<R>, &R)> + '_ {
+        let mut own = device.map_or(Vec::new(), |device| self.through(device));
+        own.retain(|(id, _)| table.is_none_or(|table| *id == table));
+        own.sort_by_key(|(id, _)| id & 255);
+        let mut tables: Vec<(u32, &Table<R>)> = match (device, table) {
+            (Some(_), _) => Vec::new(),
+            (None, Some(id)) => self.table(id).map(|table| (id, table)).into_iter().collect(),
+            (None, None) => self.tables.iter().map(|(id, table)| (*id, table)).collect(),
+        };
+        tables.sort_by_key(|(id, _)| id & 255);
+        let own = own.into_iter().filter_map(|(id, place)| Some((id, place, self.get(id, place)?)));
+        own.chain(tables.into_iter().flat_map(|(id, table)| {
+            table.routes.iter().inspect(|_| self.steps.step()).map(move |(place, route)| (id, *place, route))
+        }))
     }
 
     /// When the route ends that ends first.

@@ -307,6 +307,11 @@ impl std::fmt::Debug for Type {
     }
 }
 
+/// The number of a type among all, one behind the last for those that no request makes.
+pub(crate) fn number(kind: &Type) -> u8 {
+    TYPES.iter().position(|known| *known == kind).unwrap_or(TYPES.len()) as u8
+}
+
 impl PartialEq for Type {
     fn eq(&self, other: &Type) -> bool {
         std::ptr::eq(self, other)

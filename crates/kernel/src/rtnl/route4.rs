@@ -7,7 +7,7 @@ use super::Asker;
 use super::pieces::Pieces;
 use super::route::{self, Filter};
 use crate::host::AF_INET;
-use crate::host::fib4::{self, Flow, Nexthop, Place, Prefix, Route, Table};
+use crate::host::fib4::{self, Flow, Nexthop, Place, Prefix, Route};
 use crate::host::routes::{End, Route as _};
 use crate::netns::NetnsId;
 use crate::world::World;
@@ -502,28 +502,20 @@ pub(crate) fn announce_gone(world: &mut World, netns: NetnsId, table: u32, prefi
     world.publish(netns, RTNLGRP_IPV4_ROUTE, &out.bytes);
 }
 
-/// Lists routes: tables in the order of the low byte of their numbers.
+/// Lists routes.
 pub(crate) fn list(world: &World, asker: Asker, filter: &Filter, pieces: &mut Pieces) -> Result<(), Refusal> {
     let fib = &world.space(asker.netns)?.stack.fib4;
-    let mut tables: Vec<(u32, &Table)> = fib.tables().collect();
-    tables.sort_by_key(|(id, _)| id & 255);
-    if let Some(wanted) = filter.table {
-        let known = wanted == RT_TABLE_MAIN || fib.table(wanted).is_some();
-        if !known {
-            return Err(Refusal::said(Errno::ENOENT, "ipv4: FIB table does not exist"));
-        }
-        tables.retain(|(id, _)| *id == wanted);
+    let is_known = |table| table == RT_TABLE_MAIN || fib.table(table).is_some();
+    if filter.table.is_some_and(|table| !is_known(table)) {
+        return Err(Refusal::said(Errno::ENOENT, "ipv4: FIB table does not exist"));
     }
-    for (id, table) in tables {
-        for (place, route) in table.iter() {
-            let through = |oif: u32| route.nexthops.iter().any(|hop| hop.ifindex == oif);
-            let wanted = (filter.protocol == 0 || route.protocol == filter.protocol)
-                && (filter.kind == 0 || route.kind == filter.kind)
-                && (filter.oif == 0 || through(filter.oif));
-            if wanted {
-                let header = pieces.header();
-                fill(world, id, place.prefix, route, &mut pieces.out, header);
-            }
+    let through = world.by_index(asker.netns, filter.oif);
+    for (id, place, route) in fib.listing(filter.table, through) {
+        let wanted = (filter.protocol == 0 || route.protocol == filter.protocol)
+            && (filter.kind == 0 || route.kind == filter.kind);
+        if wanted {
+            let header = pieces.header();
+            fill(world, id, place.prefix, route, &mut pieces.out, header);
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use super::Asker;
 use super::pieces::Pieces;
 use super::route::{self, Filter};
 use crate::device::DeviceId;
-use crate::host::fib6::{self, Fib, Flow, Key, Nexthop, Place, Rarities, Route, Table, USER_METRIC};
+use crate::host::fib6::{self, Fib, Flow, Key, Nexthop, Place, Rarities, Route, USER_METRIC};
 use crate::host::routes::End;
 use crate::host::{AF_INET6, fib4, route4, source6};
 use crate::inet6;
@@ -495,26 +495,19 @@ pub(crate) fn announce_gone(world: &mut World, netns: NetnsId, table: u32, key: 
     }
 }
 
-/// Lists routes: tables in the order of the low byte of their numbers.
+/// Lists routes.
 pub(crate) fn list(world: &World, asker: Asker, filter: &Filter, pieces: &mut Pieces) -> Result<(), Refusal> {
     let fib = &world.space(asker.netns)?.stack.fib6;
-    let mut tables: Vec<(u32, &Table)> = fib.tables().collect();
-    tables.sort_by_key(|(id, _)| id & 255);
-    if let Some(wanted) = filter.table {
-        if fib.table(wanted).is_none() {
-            return Err(Refusal::said(Errno::ENOENT, "FIB table does not exist"));
-        }
-        tables.retain(|(id, _)| *id == wanted);
+    if filter.table.is_some_and(|table| fib.table(table).is_none()) {
+        return Err(Refusal::said(Errno::ENOENT, "FIB table does not exist"));
     }
-    for (id, table) in tables {
-        for (place, route) in table.iter() {
-            let wanted = (filter.protocol == 0 || route.protocol == filter.protocol)
-                && (filter.kind == 0 || route.kind == filter.kind)
-                && (filter.oif == 0 || route.hops.iter().any(|hop| hop.ifindex == filter.oif));
-            if wanted {
-                let header = pieces.header();
-                fill(world, id, place.prefix, route, &mut pieces.out, header);
-            }
+    let through = world.by_index(asker.netns, filter.oif);
+    for (id, place, route) in fib.listing(filter.table, through) {
+        let wanted = (filter.protocol == 0 || route.protocol == filter.protocol)
+            && (filter.kind == 0 || route.kind == filter.kind);
+        if wanted {
+            let header = pieces.header();
+            fill(world, id, place.prefix, route, &mut pieces.out, header);
         }
     }
     Ok(())
