@@ -5,7 +5,9 @@
 //! what is told, `mii` how links are watched, `reception` what slaves receive, `transmit`, `hash` and `receive` the
 //! frames.
 //!
-//! **Left out**: the monitor of ARP, LACP in the mode 802.3ad, and what the modes tlb and alb balance by.
+//! frames, `lacp` who is at the other ends of the links.
+//!
+//! **Left out**: the monitor of ARP, and what the modes tlb and alb balance by.
 //!
 //! Time is counted as Linux counts it, in periods of a monitor; but where Linux's clock ticks a hundred times a second
 //! and is late by a tick, this one is exact.
@@ -25,6 +27,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 mod active;
 mod fill;
 mod hash;
+mod lacp;
 mod mii;
 mod options;
 mod receive;
@@ -81,6 +84,8 @@ mod timer {
     pub(super) const MII: TimerId = 0;
     /// Memberships are reported again.
     pub(super) const GROUPS: TimerId = 1;
+    /// The machines of LACP run.
+    pub(super) const LACP: TimerId = 2;
 }
 
 /// A bond's options (`struct bond_params`). Delays are in periods of `miimon`.
@@ -177,6 +182,8 @@ pub(crate) struct Bond {
     usable: Option<Vec<DeviceId>>,
     /// Frames that were sent in turn.
     sent: u32,
+    /// Who the bond is to those at the other ends of its links.
+    lacp: lacp::Lacp,
     /// What slaves counted that have left.
     counted: Counters,
 }
@@ -259,6 +266,13 @@ fn open(world: &mut World, bond: DeviceId) -> Result<(), Refusal> {
     if of(world, bond).params.miimon != 0 {
         world.set_timer(bond, timer::MII, 0);
     }
+    if of(world, bond).params.mode == BOND_MODE_8023AD {
+        lacp::open(world, bond);
+        for id in of(world, bond).slaves.clone() {
+            reception::ask_for_lacp(world, id);
+        }
+    }
+    update_usable(world, bond);
     Ok(())
 }
 
@@ -276,12 +290,16 @@ fn go_off(world: &mut World, bond: DeviceId, timer: TimerId) {
     match timer {
         timer::MII => mii::monitor(world, bond),
         timer::GROUPS => active::report_groups(world, bond),
+        timer::LACP => lacp::tick(world, bond),
         _ => {}
     }
 }
 
 /// The carrier that the slaves make (`bond_set_carrier`); says whether it changed.
 fn set_carrier(world: &mut World, bond: DeviceId) -> bool {
+    if of(world, bond).params.mode == BOND_MODE_8023AD && !of(world, bond).slaves.is_empty() {
+        return lacp::set_carrier(world, bond);
+    }
     let up = |id: &DeviceId| slave::of(world, *id).is_some_and(|slave| slave.link == BOND_LINK_UP);
     let on = of(world, bond).slaves.iter().any(up);
     if world[bond].carrier == on {
@@ -298,15 +316,24 @@ fn set_carrier(world: &mut World, bond: DeviceId) -> bool {
 /// Finds out anew among which slaves a hash chooses (`bond_update_slave_arr`).
 fn update_usable(world: &mut World, bond: DeviceId) {
     let state = of(world, bond);
-    if state.hashes() {
-        let usable = state.slaves.iter().copied().filter(|id| slave::can_send(world, *id)).collect();
-        of_mut(world, bond).usable = Some(usable);
+    if !state.hashes() {
+        return;
     }
+    let sending = state.slaves.iter().copied().filter(|id| slave::can_send(world, *id));
+    let usable = match state.params.mode {
+        BOND_MODE_8023AD => lacp::in_use(world, bond)
+            .map(|owner| sending.filter(|id| lacp::is_in_use(world, owner, *id)).collect()),
+        _ => Some(sending.collect()),
+    };
+    of_mut(world, bond).usable = usable;
 }
 
 /// A monitor found that a slave's link came or went (`bond_miimon_link_change`).
-fn link_changed(world: &mut World, bond: DeviceId, _: DeviceId) {
-    update_usable(world, bond);
+fn link_changed(world: &mut World, bond: DeviceId, id: DeviceId) {
+    match of(world, bond).params.mode {
+        BOND_MODE_8023AD => lacp::link_changed(world, bond, id),
+        _ => update_usable(world, bond),
+    }
 }
 
 /// Every slave takes the address, or none does (`bond_set_mac_address`).

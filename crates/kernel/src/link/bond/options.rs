@@ -5,7 +5,7 @@
 //! before a refusal stays.
 
 use super::slave::{self, of_slave};
-use super::{DEFAULT_MIIMON, Params, active, of, of_mut, set_carrier, timer};
+use super::{DEFAULT_MIIMON, Params, active, lacp, of, of_mut, set_carrier, timer};
 use crate::device::{DeviceId, Mac, is_valid_ether_addr};
 use crate::world::World;
 use rtnl::attr::Attr;
@@ -119,15 +119,25 @@ static SECOND: &[Row] = &[
         params.packets_per_slave = value as u32
     })
     .unknown_in(only(RR)),
-    Row::store(IFLA_BOND_AD_LACP_ACTIVE, (0, 1), |params, on| params.lacp_active = on != 0)
+    Row::deed(IFLA_BOND_AD_LACP_ACTIVE, (0, 1), |world, bond, on| {
+        of_mut(world, bond).params.lacp_active = on != 0;
+        lacp::update_settings(world, bond);
+        Ok(())
+    })
         .unknown_in(only(AD))
         .down(),
-    Row::store(IFLA_BOND_AD_LACP_RATE, (0, 1), |params, on| params.lacp_fast = on != 0)
+    Row::deed(IFLA_BOND_AD_LACP_RATE, (0, 1), |world, bond, on| {
+        of_mut(world, bond).params.lacp_fast = on != 0;
+        lacp::update_settings(world, bond);
+        Ok(())
+    })
         .unknown_in(only(AD))
         .down(),
     Row::store(IFLA_BOND_AD_SELECT, (0, 2), |params, value| params.ad_select = value as u8).down(),
-    Row::store(IFLA_BOND_AD_ACTOR_SYS_PRIO, (1, 65535), |params, value| {
-        params.ad_actor_sys_prio = value as u16
+    Row::deed(IFLA_BOND_AD_ACTOR_SYS_PRIO, (1, 65535), |world, bond, value| {
+        of_mut(world, bond).params.ad_actor_sys_prio = value as u16;
+        lacp::rename_system(world, bond);
+        Ok(())
     })
     .unknown_in(only(AD)),
     Row::store(IFLA_BOND_AD_USER_PORT_KEY, (0, 1023), |params, value| params.ad_user_port_key = value as u16)
@@ -415,6 +425,7 @@ fn set_system(world: &mut World, bond: DeviceId, attr: Attr<'_>) -> Result<(), R
         return Err(refused(Errno::EINVAL, attr));
     }
     of_mut(world, bond).params.ad_actor_system = address;
+    lacp::rename_system(world, bond);
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 //! a backup sends nothing, and what an inactive one receives goes no further.
 
 use super::{
-    active, draw_address, follow_features, mii, of_mut, reception, set_carrier, steal_address, update_usable,
+    active, draw_address, follow_features, lacp, mii, of_mut, reception, set_carrier, steal_address, update_usable,
 };
 use crate::asked::Asked;
 use crate::device::{AddressOrigin, Counters, DeviceId, Mac};
@@ -51,6 +51,10 @@ pub(crate) struct Slave {
     pub(super) asked: Asked,
     /// It listens to LACP.
     pub(super) hears_lacp: bool,
+    /// What LACP knows of its link.
+    pub(super) port: lacp::Port,
+    /// The aggregator that came with it.
+    pub(super) aggregator: lacp::Aggregator,
 }
 
 impl Slave {
@@ -291,6 +295,8 @@ fn fresh(world: &World, bond: DeviceId, id: DeviceId, permanent: Mac, original_m
         counted_before: world.counters(id),
         asked: Asked::default(),
         hears_lacp: false,
+        port: lacp::Port::default(),
+        aggregator: lacp::Aggregator::default(),
     }
 }
 
@@ -351,7 +357,11 @@ fn begin_link(world: &mut World, bond: DeviceId, id: DeviceId) {
 
 fn begin_use(world: &mut World, bond: DeviceId, id: DeviceId, mode: u8) {
     match mode {
-        BOND_MODE_ACTIVEBACKUP | BOND_MODE_8023AD => set_inactive(world, id),
+        BOND_MODE_ACTIVEBACKUP => set_inactive(world, id),
+        BOND_MODE_8023AD => {
+            set_inactive(world, id);
+            lacp::bind(world, bond, id);
+        }
         BOND_MODE_TLB | BOND_MODE_ALB => {
             let_send(world, id);
             set_inactive(world, id);
@@ -400,6 +410,7 @@ fn release(world: &mut World, id: DeviceId, end: End) {
     let received = super::receives(world, bond);
     let bond_up = world[bond].is_up();
     set_inactive(world, id);
+    lacp::unbind(world, bond, id);
     let counted = of(world, id).map(|slave| world.counters(id).since(&slave.counted_before));
     world[id].rx_handler = None;
     let state = of_mut(world, bond);
@@ -461,7 +472,11 @@ pub(super) fn event(world: &mut World, id: DeviceId, event: Event) -> Result<(),
     match event {
         Event::Unregister => release(world, id, End::Device),
         Event::Up | Event::Change => {
-            learn_speed(world, id);
+            let known = learn_speed(world, id);
+            if super::of(world, bond).params.mode == BOND_MODE_8023AD {
+                doubt_unknown_speed(world, id, known);
+                lacp::update_key(world, id);
+            }
             update_usable(world, bond);
         }
         Event::Down => update_usable(world, bond),
@@ -470,6 +485,13 @@ pub(super) fn event(world: &mut World, id: DeviceId, event: Event) -> Result<(),
         _ => {}
     }
     Ok(())
+}
+
+/// LACP has no use for a link of unknown speed, until the monitor finds otherwise.
+fn doubt_unknown_speed(world: &mut World, id: DeviceId, known: bool) {
+    if let Some(slave) = of_slave(world, id).filter(|_| !known) {
+        slave.link = if slave.last_up.is_some() { BOND_LINK_FAIL } else { BOND_LINK_DOWN };
+    }
 }
 
 /// A slave of another name may be the primary now, or no longer.
