@@ -2,12 +2,8 @@
 //!
 //! A bond keeps a [`Bond`] as its own, and a [`Slave`] on each of its slaves. What runs where: `slave` how devices
 //! come and leave and what happens to them, `active` which slave is in use, `options` what requests change, `fill`
-//! what is told, `mii` how links are watched, `reception` what slaves receive, `transmit`, `hash` and `receive` the
-//! frames.
-//!
-//! frames, `lacp` who is at the other ends of the links.
-//!
-//! **Left out**: the monitor of ARP, and what the modes tlb and alb balance by.
+//! what is told, `mii` and `arp` how links are watched, `probe` the questions that `arp` asks, `lacp` who is at the
+//! other ends of the links, `alb` how load is balanced, `reception` what slaves receive, `transmit`, `hash` and `receive` the frames.
 //!
 //! Time is counted as Linux counts it, in periods of a monitor; but where Linux's clock ticks a hundred times a second
 //! and is late by a tick, this one is exact.
@@ -25,11 +21,14 @@ use rtnl::object::link::{IFF_ALLMULTI, IFF_MASTER, IFF_PROMISC};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 mod active;
+mod alb;
+mod arp;
 mod fill;
 mod hash;
 mod lacp;
 mod mii;
 mod options;
+mod probe;
 mod receive;
 mod reception;
 mod slave;
@@ -86,6 +85,10 @@ mod timer {
     pub(super) const GROUPS: TimerId = 1;
     /// The machines of LACP run.
     pub(super) const LACP: TimerId = 2;
+    /// Targets are asked.
+    pub(super) const ARP: TimerId = 3;
+    /// Load is distributed anew.
+    pub(super) const ALB: TimerId = 4;
 }
 
 /// A bond's options (`struct bond_params`). Delays are in periods of `miimon`.
@@ -172,6 +175,8 @@ pub(crate) struct Bond {
     active: Option<DeviceId>,
     /// The slave that is used whenever it can be.
     primary: Option<DeviceId>,
+    /// While none is in use: the slave that asked targets last.
+    arp_slave: Option<DeviceId>,
     /// The primary was just named, and takes over whatever `primary_reselect` says.
     force_primary: bool,
     /// Periods in which neighbours are still to be told of a failover.
@@ -184,6 +189,8 @@ pub(crate) struct Bond {
     sent: u32,
     /// Who the bond is to those at the other ends of its links.
     lacp: lacp::Lacp,
+    /// While the bond is up and balances load: how.
+    alb: Option<Box<alb::Alb>>,
     /// What slaves counted that have left.
     counted: Counters,
 }
@@ -263,8 +270,14 @@ fn open(world: &mut World, bond: DeviceId) -> Result<(), Refusal> {
             slave::set_active(world, id);
         }
     }
+    if of(world, bond).balances_load() {
+        alb::open(world, bond);
+    }
     if of(world, bond).params.miimon != 0 {
         world.set_timer(bond, timer::MII, 0);
+    }
+    if of(world, bond).params.arp_interval != 0 {
+        arp::begin(world, bond);
     }
     if of(world, bond).params.mode == BOND_MODE_8023AD {
         lacp::open(world, bond);
@@ -280,6 +293,7 @@ fn stop(world: &mut World, bond: DeviceId) {
     world.cancel_timers(bond);
     let state = of_mut(world, bond);
     state.peer_notices = 0;
+    state.alb = None;
     let slaves = if state.uses_primary() { state.active.into_iter().collect() } else { state.slaves.clone() };
     for id in slaves {
         reception::unsync(world, id);
@@ -291,6 +305,8 @@ fn go_off(world: &mut World, bond: DeviceId, timer: TimerId) {
         timer::MII => mii::monitor(world, bond),
         timer::GROUPS => active::report_groups(world, bond),
         timer::LACP => lacp::tick(world, bond),
+        timer::ARP => arp::monitor(world, bond),
+        timer::ALB => alb::tick(world, bond),
         _ => {}
     }
 }
@@ -332,6 +348,7 @@ fn update_usable(world: &mut World, bond: DeviceId) {
 fn link_changed(world: &mut World, bond: DeviceId, id: DeviceId) {
     match of(world, bond).params.mode {
         BOND_MODE_8023AD => lacp::link_changed(world, bond, id),
+        BOND_MODE_TLB | BOND_MODE_ALB => alb::link_changed(world, bond, id),
         _ => update_usable(world, bond),
     }
 }
@@ -343,6 +360,10 @@ fn set_address(world: &mut World, bond: DeviceId, address: Mac) -> Result<(), Re
     }
     if !is_valid_ether_addr(&address) {
         return Err(Errno::EADDRNOTAVAIL.into());
+    }
+    if of(world, bond).params.mode == BOND_MODE_ALB {
+        alb::set_address(world, bond, address);
+        return Ok(());
     }
     let (slaves, old) = (of(world, bond).slaves.clone(), world[bond].address);
     for (at, id) in slaves.iter().enumerate() {

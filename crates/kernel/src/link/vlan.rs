@@ -100,6 +100,11 @@ fn lower(world: &World, id: DeviceId) -> Option<DeviceId> {
     state(world, id).map(|vlan| vlan.lower).filter(|lower| world.get(*lower).is_some())
 }
 
+/// The tag that a vlan puts into frames; none if the device is no vlan.
+pub(crate) fn tag(world: &World, id: DeviceId) -> Option<Tag> {
+    state(world, id).map(|vlan| Tag { protocol: vlan.protocol, tci: vlan.id })
+}
+
 fn is_bound(world: &World, id: DeviceId, flag: u32) -> bool {
     state(world, id).is_some_and(|vlan| vlan.flags & flag != 0)
 }

@@ -46,14 +46,8 @@ const KEY_USER_SHIFT: u32 = 6;
 const PRIORITY_CONTROL: u32 = 7;
 
 /// What is taken for a partner that says nothing.
-const NO_PARTNER: Party = Party {
-    system_priority: 0xffff,
-    system: [0; 6],
-    key: 1,
-    port_priority: 0xff,
-    port: 1,
-    state: 0,
-};
+const NO_PARTNER: Party =
+    Party { system_priority: 0xffff, system: [0; 6], key: 1, port_priority: 0xff, port: 1, state: 0 };
 
 /// What a bond keeps of LACP.
 #[derive(Default)]
@@ -305,8 +299,8 @@ pub(super) fn unbind(world: &mut World, bond: DeviceId, id: DeviceId) {
 /// The part of the key that says how fast the link is.
 fn speed_code(speed: u32) -> u16 {
     const SPEEDS: [u32; 16] = [
-        1, 10, 100, 1000, 2500, 5000, 10_000, 14_000, 20_000, 25_000, 40_000, 50_000, 56_000, 100_000, 200_000,
-        400_000,
+        1, 10, 100, 1000, 2500, 5000, 10_000, 14_000, 20_000, 25_000, 40_000, 50_000, 56_000, 100_000,
+        200_000, 400_000,
     ];
     SPEEDS.iter().skip(1).position(|known| *known == speed).map_or(0, |at| at as u16 + 2)
 }

@@ -1,6 +1,6 @@
 //! Receiving (`bond_handle_frame`): what a slave receives, the bond receives, unless the slave is not in use.
 
-use super::{lacp, of, slave};
+use super::{alb, lacp, of, probe, slave};
 use crate::device::DeviceId;
 use crate::frame::PacketKind;
 use crate::run::{Batch, Drop, Step};
@@ -15,6 +15,18 @@ pub(super) fn receive(world: &mut World, id: DeviceId, batch: &mut Batch) {
     let address = world[id].address;
     if of(world, bond).params.mode == BOND_MODE_8023AD && world[bond].is_up() {
         hear_lacp(world, id, batch);
+    }
+    if of(world, bond).params.mode == BOND_MODE_ALB && world[bond].is_up() {
+        for frame in batch.frames() {
+            if world.run.pool.ethertype(*frame) == ethertype::ARP {
+                alb::hear(world, bond, *frame);
+            }
+        }
+    }
+    if of(world, bond).params.arp_interval != 0 && world[bond].is_up() {
+        for frame in batch.frames() {
+            probe::hear(world, bond, id, *frame);
+        }
     }
     if inactive {
         drop_suppressed(world, bond, id, batch);

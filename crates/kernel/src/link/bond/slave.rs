@@ -5,7 +5,8 @@
 //! a backup sends nothing, and what an inactive one receives goes no further.
 
 use super::{
-    active, draw_address, follow_features, lacp, mii, of_mut, reception, set_carrier, steal_address, update_usable,
+    active, alb, arp, draw_address, follow_features, lacp, mii, of_mut, reception, set_carrier,
+    steal_address, update_usable,
 };
 use crate::asked::Asked;
 use crate::device::{AddressOrigin, Counters, DeviceId, Mac};
@@ -45,12 +46,16 @@ pub(crate) struct Slave {
     pub(super) prio: i32,
     /// When the link was last up; none: it never was.
     pub(super) last_up: Option<Instant>,
+    /// What the monitor of ARP knows of it.
+    pub(super) heard: arp::Heard,
     /// What it had counted when it came.
     pub(super) counted_before: Counters,
     /// The extra addresses that the bond asked it for.
     pub(super) asked: Asked,
     /// It listens to LACP.
     pub(super) hears_lacp: bool,
+    /// Bytes a second that it sends, as far as they are balanced.
+    pub(super) load: u32,
     /// What LACP knows of its link.
     pub(super) port: lacp::Port,
     /// The aggregator that came with it.
@@ -263,7 +268,9 @@ fn prepare(world: &mut World, bond: DeviceId, id: DeviceId) -> Result<(), Refusa
     let opened = world.open(id).and_then(|()| {
         let slave = fresh(world, bond, id, permanent, original_mtu);
         world[id].attach(slave);
-        attach(world, bond, id).inspect_err(|_| world.close(id))
+        join_balance(world, bond, id, permanent)
+            .and_then(|()| attach(world, bond, id))
+            .inspect_err(|_| world.close(id))
     });
     if let Err(refusal) = opened {
         world[id].detach::<Slave>();
@@ -275,6 +282,13 @@ fn prepare(world: &mut World, bond: DeviceId, id: DeviceId) -> Result<(), Refusa
         return Err(refusal);
     }
     Ok(())
+}
+
+fn join_balance(world: &mut World, bond: DeviceId, id: DeviceId, permanent: Mac) -> Result<(), Refusal> {
+    match super::of(world, bond).balances_load() {
+        true => alb::init_slave(world, bond, id, permanent),
+        false => Ok(()),
+    }
 }
 
 fn fresh(world: &World, bond: DeviceId, id: DeviceId, permanent: Mac, original_mtu: u32) -> Slave {
@@ -292,9 +306,11 @@ fn fresh(world: &World, bond: DeviceId, id: DeviceId, permanent: Mac, original_m
         queue_id: 0,
         prio: 0,
         last_up: None,
+        heard: arp::Heard::before(world.now, super::of(world, bond).params.arp_interval),
         counted_before: world.counters(id),
         asked: Asked::default(),
         hears_lacp: false,
+        load: 0,
         port: lacp::Port::default(),
         aggregator: lacp::Aggregator::default(),
     }
@@ -423,9 +439,13 @@ fn release(world: &mut World, id: DeviceId, end: End) {
     update_usable(world, bond);
     let was_active = super::of(world, bond).active == Some(id);
     let state = of_mut(world, bond);
+    state.arp_slave = state.arp_slave.filter(|trying| *trying != id);
     state.primary = state.primary.filter(|primary| *primary != id);
     if was_active {
         active::change(world, bond, None);
+    }
+    if super::of(world, bond).balances_load() {
+        alb::remove_slave(world, bond, id);
     }
     if end == End::All {
         of_mut(world, bond).active = None;

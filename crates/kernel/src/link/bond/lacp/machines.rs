@@ -110,8 +110,8 @@ fn record(port: &mut Port, message: &Lacpdu) {
     port.selected &= is_same(heard, &port.partner, state::AGGREGATION);
     let told = state::ACTIVITY | state::SHORT_TIMEOUT | state::SYNCHRONIZATION | state::AGGREGATION;
     port.must_speak |= !is_same(&message.partner, &port.actor, told);
-    let matches = is_same(&message.partner, &port.actor, state::AGGREGATION)
-        || heard.state & state::AGGREGATION == 0;
+    let matches =
+        is_same(&message.partner, &port.actor, state::AGGREGATION) || heard.state & state::AGGREGATION == 0;
     port.partner = *heard;
     if !matches {
         port.partner.state &= !state::SYNCHRONIZATION;
@@ -191,7 +191,11 @@ pub(super) fn switch(world: &mut World, bond: DeviceId, id: DeviceId) -> bool {
         Mux::Waiting if !selected => withdraw(world, id),
         Mux::Waiting => wait(world, id),
         Mux::Attached if selected && partner_agrees && chosen => {
-            if active { Mux::CollectingDistributing } else { Mux::Attached }
+            if active {
+                Mux::CollectingDistributing
+            } else {
+                Mux::Attached
+            }
         }
         Mux::Attached if !selected => withdraw(world, id),
         Mux::Attached => {
@@ -199,9 +203,7 @@ pub(super) fn switch(world: &mut World, bond: DeviceId, id: DeviceId) -> bool {
             port.into_iter().for_each(|port| port.actor.state |= state::SYNCHRONIZATION);
             Mux::Attached
         }
-        Mux::CollectingDistributing
-            if !selected || !partner_agrees || !is(port, state::SYNCHRONIZATION) =>
-        {
+        Mux::CollectingDistributing if !selected || !partner_agrees || !is(port, state::SYNCHRONIZATION) => {
             Mux::Attached
         }
         Mux::CollectingDistributing => {

@@ -225,7 +225,8 @@ pub(super) fn bequeath(world: &mut World, bond: DeviceId, id: DeviceId) {
     let active_ends = aggregator(world, heir).is_some_and(|heir| heir.active && !heir.ports.is_empty());
     let Some(slave) = of_slave(world, id) else { return };
     let number = slave.aggregator.number;
-    let inheritance = std::mem::replace(&mut slave.aggregator, Aggregator { number, ..Aggregator::default() });
+    let inheritance =
+        std::mem::replace(&mut slave.aggregator, Aggregator { number, ..Aggregator::default() });
     for port in &inheritance.ports {
         of_slave(world, *port).into_iter().for_each(|slave| slave.port.aggregator = Some(heir));
     }
