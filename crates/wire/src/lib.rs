@@ -19,6 +19,7 @@ pub mod arp;
 mod bytes;
 pub mod checksum;
 pub mod ethernet;
+pub mod geneve;
 pub mod icmp;
 pub mod icmpv6;
 pub mod igmp;
@@ -31,10 +32,12 @@ pub mod protocol;
 pub mod stp;
 pub mod tag;
 pub mod udp;
+pub mod vxlan;
 
 pub use arp::{Arp, ArpView};
 pub use checksum::Sum;
 pub use ethernet::{Ethernet, EthernetView, Mac, ethertype};
+pub use geneve::{Geneve, GeneveView};
 pub use icmp::{Icmp, IcmpView};
 pub use icmpv6::{Icmpv6, Icmpv6View};
 pub use igmp::Igmp;
@@ -46,6 +49,7 @@ pub use ndp::{Ndp, NdpOption};
 pub use stp::Bpdu;
 pub use tag::Tag;
 pub use udp::{Udp, UdpView};
+pub use vxlan::Vxlan;
 
 use core::fmt;
 

@@ -6,7 +6,7 @@
 
 use super::fib4::Flow;
 use super::route4::{self, Incoming, Outgoing};
-use super::{For, conf, fragment, icmp, igmp, socket, udp};
+use super::{For, conf, fragment, icmp, igmp, socket, tunnel, udp};
 use crate::device::DeviceId;
 use crate::frame::{FrameId, PacketKind};
 use crate::netns::NetnsId;
@@ -170,6 +170,9 @@ pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> 
 
 /// Takes a frame of IPv4 that came in through a device (`ip_rcv`).
 pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For) {
+    if kind == For::Host && tunnel::receive::take_known4(world, id, frame) {
+        return;
+    }
     let reason = match kind {
         For::Other => Some(Drop::OtherHost),
         _ => check(world, id, frame),
@@ -193,7 +196,10 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
     }
     match route4::incoming(world, id, source, destination, tos & 0x1c, 0, false) {
         Ok(Incoming::Local { kind, .. }) => {
-            let bytes = view.bytes().to_vec();
+            if tunnel::receive::take4(world, id, frame, kind == RTN_LOCAL) {
+                return;
+            }
+            let bytes = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
             if let Ok(view) = Ipv4View::new(&bytes) {
                 deliver(world, id, &view, kind);
             }
@@ -211,7 +217,7 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
 }
 
 /// The checks of a header; why the packet is dropped if it fails one.
-fn check(world: &mut World, id: DeviceId, frame: FrameId) -> Option<Drop> {
+pub(super) fn check(world: &mut World, id: DeviceId, frame: FrameId) -> Option<Drop> {
     if world[id].inet.is_none() {
         return Some(Drop::BadHeader);
     }
@@ -296,7 +302,7 @@ fn redirect(world: &mut World, id: DeviceId, frame: FrameId, to: IpAddr) {
 }
 
 /// Cuts a packet that is sent on into fragments.
-fn cut(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: IpAddr, mtu: u32) {
+pub(super) fn cut(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: IpAddr, mtu: u32) {
     let packet = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default().to_vec();
     super::consume(world, id, frame, Drop::Consumed);
     let (Ok(view), Ok(header)) = (Ipv4View::new(&packet), Ipv4::parse(&packet)) else { return };
