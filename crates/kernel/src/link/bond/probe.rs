@@ -8,7 +8,7 @@ use super::slave::{self, of_slave};
 use super::{arp, of};
 use crate::device::{BROADCAST, DeviceId, Mac};
 use crate::frame::{FrameId, PacketKind, Tag};
-use crate::host::{fib4, fib6, inet, route4};
+use crate::host::{fib4, fib6, inet, route4, source6};
 use crate::inet6;
 use crate::link::vlan;
 use crate::run::Step;
@@ -72,7 +72,7 @@ fn ask_v6(world: &mut World, bond: DeviceId, id: DeviceId, target: Ipv6Addr) {
         Err(_) => (Vec::new(), Ipv6Addr::UNSPECIFIED),
         Ok(route) => match tags_to(world, bond, route.nexthop.device) {
             Some(tags) => {
-                let own = inet6::select(world, route.nexthop.device, target);
+                let own = source6::select(world, route.nexthop.device, target);
                 (tags, own.unwrap_or(Ipv6Addr::UNSPECIFIED))
             }
             None => return,
