@@ -398,6 +398,9 @@ fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal
         Event::ChangeFeatures => {
             vlans.iter().for_each(|id| world.follow_features(below, *id, Features::of_vlan));
         }
+        Event::Failover | Event::NotifyPeers | Event::ReportGroups => {
+            vlans.iter().for_each(|id| world.tell(*id, event));
+        }
         Event::Up => vlans.iter().for_each(|id| follow_up(world, below, *id)),
         Event::Down => vlans.iter().rev().for_each(|id| follow_down(world, below, *id)),
         Event::Unregister if world[below].registration == Registration::Unregistering => {

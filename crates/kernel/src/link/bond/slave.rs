@@ -502,6 +502,7 @@ pub(super) fn event(world: &mut World, id: DeviceId, event: Event) -> Result<(),
         Event::Down => update_usable(world, bond),
         Event::ChangeName => follow_name(world, bond, id),
         Event::ChangeFeatures => follow_features(world, bond),
+        Event::ReportGroups => world.tell(bond, event),
         _ => {}
     }
     Ok(())
