@@ -7,7 +7,9 @@
 //!
 //! One thing is not recorded: when, during the commands, Linux sent what it sends of itself. It says which groups it
 //! is in at random times within a second, and a link that comes up or changes meanwhile counts such a report or does
-//! not. So a case is replayed at several paces ([`PACES`]), and is equal if it is equal at one of them.
+//! not. Nor is it exact how long a second lasts: a timer of Linux goes off with the tick of its wheel, which for one
+//! second is up to 80 ms late (`kernel/time/timer.c`), so that a question asked again comes behind this frame or the
+//! next. So a case is replayed at several paces ([`PACES`]), and is equal if it is equal at one of them.
 
 use crate::dissect::dissect;
 use crate::frame_case::{AllCounters, Answer, AtPort, Counters, FrameCase};
@@ -25,9 +27,21 @@ use std::path::Path;
 const SETTLE: u64 = 1_500_000;
 /// Microseconds without a frame after which the next one is put in.
 const QUIET: u64 = 80_000;
-/// How long a command takes, in microseconds: the usual time first. Between the slowest and the quickest, what is
-/// said half a second after a command comes before the next command or behind the twentieth.
-const PACES: [u64; 6] = [PACE, PACE / 2, PACE / 4, PACE * 2, PACE * 3, PACE * 6];
+/// The same against timers that are as late as Linux's may be, and when the recorder's own wait was rounded up.
+const QUIETS: [u64; 2] = [QUIET * 94 / 100, QUIET * 108 / 100];
+/// How long a command takes, and how long it is quiet before the next frame, in microseconds: the usual times first.
+/// Between the slowest and the quickest, what is said half a second after a command comes before the next command or
+/// behind the twentieth.
+const PACES: [(u64, u64); 8] = [
+    (PACE, QUIET),
+    (PACE / 2, QUIET),
+    (PACE / 4, QUIET),
+    (PACE * 2, QUIET),
+    (PACE * 3, QUIET),
+    (PACE * 6, QUIET),
+    (PACE, QUIETS[0]),
+    (PACE, QUIETS[1]),
+];
 /// Times at which something may happen before the next frame at most: an endless talk ends.
 const ROUNDS: usize = 10_000;
 /// How many commands that were refused are shown.
@@ -89,16 +103,17 @@ pub enum Failure {
     Kernel(String),
 }
 
-/// Does what a case says on a fresh machine, on which a command takes so many microseconds.
+/// Does what a case says on a fresh machine, on which a command takes `pace.0` microseconds, and with `pace.1`
+/// microseconds of quiet behind a frame.
 ///
 /// # Errors
 /// A command that is not understood, or a port whose device is not there.
-pub fn replay(name: &str, case: &FrameCase, seed: u64, pace: u64) -> Result<Answer, Failure> {
+pub fn replay(name: &str, case: &FrameCase, seed: u64, pace: (u64, u64)) -> Result<Answer, Failure> {
     let no_kernel = |errno| Failure::Kernel(format!("there is no kernel: {errno}"));
     let mut machine = Machine::new(seed, String::new()).map_err(no_kernel)?;
-    machine.pace = pace;
+    machine.pace = pace.0;
     let refused = set_up(name, case, &mut machine)?;
-    let mut bench = Bench { ports: attach(case, &mut machine)?, machine };
+    let mut bench = Bench { ports: attach(case, &mut machine)?, machine, quiet: pace.1 };
     bench.machine.pass(SETTLE);
     bench.collect();
     let mut egress = Vec::with_capacity(case.inject.len());
@@ -145,6 +160,8 @@ fn attach(case: &FrameCase, machine: &mut Machine<String>) -> Result<BTreeMap<St
 struct Bench {
     machine: Machine<String>,
     ports: BTreeMap<String, PortId>,
+    /// Microseconds without a frame before the next one is put in.
+    quiet: u64,
 }
 
 impl Bench {
@@ -168,7 +185,7 @@ impl Bench {
         drop(kernel);
         put.map_err(|errno| format!("port {}: {errno}", injected.port))?;
         let mut out = self.collect();
-        let mut quiet_at = Instant(now.0 + QUIET);
+        let mut quiet_at = Instant(now.0 + self.quiet);
         for _ in 0..ROUNDS {
             let (kernel, now) = self.machine.kernel();
             let next = kernel.next_timeout().filter(|next| *next <= quiet_at);
@@ -177,7 +194,7 @@ impl Bench {
             self.machine.pass(until.0 - now.0);
             let more = self.collect();
             if !more.is_empty() {
-                quiet_at = Instant(until.0 + QUIET);
+                quiet_at = Instant(until.0 + self.quiet);
             } else if next.is_none() {
                 break;
             }

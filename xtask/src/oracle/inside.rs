@@ -21,6 +21,11 @@ use std::time::Duration;
 /// The exit status that asks for another boot before the rest of the queue can be run.
 pub(crate) const FRESH_BOOT: u8 = 75;
 
+/// How the name of a scenario ends whose `ip` and `bridge` are ours.
+pub(crate) const OURS: &str = ".ours";
+/// The folder with ours, beside the queue.
+pub(crate) const OUR_TOOLS: &str = "tools";
+
 /// No command of a scenario takes longer than this.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
 
@@ -47,7 +52,8 @@ pub(crate) fn run_queue(dir: &Path) -> Result<u8> {
             }
             used = true;
         }
-        stage(&scenario, &source, &target, &nic)?;
+        let tools = name.to_string_lossy().ends_with(OURS).then(|| dir.join(OUR_TOOLS));
+        stage(&scenario, (&source, &target), &nic, tools)?;
         if !target.exists() {
             fs::write(&target, "").at("write", &target)?;
         }
@@ -59,10 +65,20 @@ fn is_frame_case(source: &Path) -> bool {
     source.extension().is_some_and(|extension| extension == "json")
 }
 
-/// Starts the scenario's own process, hands it the NIC and waits for its end.
-fn stage(scenario: &Scenario, source: &Path, target: &Path, nic: &Nic) -> Result<()> {
+/// Starts the scenario's own process, hands it the NIC and waits for its end. Programs are looked for in the folder of
+/// tools first, if there is one.
+fn stage(
+    scenario: &Scenario,
+    (source, target): (&Path, &Path),
+    nic: &Nic,
+    tools: Option<PathBuf>,
+) -> Result<()> {
     let me = std::env::current_exe().context("cannot find this program's file")?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = tools.into_iter().chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(folders).context("a folder of PATH has a colon in it")?;
     let mut child = Command::new("unshare")
+        .env("PATH", path)
         .args(["--net", "--mount", "--"])
         .arg(me)
         .args(["oracle", "scene"])

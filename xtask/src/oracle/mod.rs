@@ -7,6 +7,7 @@
 mod boot;
 mod compare;
 mod compare_frames;
+mod compare_ip;
 mod compare_run;
 mod frame_case;
 mod frame_scene;
@@ -38,6 +39,7 @@ use std::process::ExitCode;
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask oracle run [--scenarios N] [--seed S] [MIX] [--netloom PROGRAM] [--keep DIR]
        cargo xtask oracle frames [--cases N] [--seed S] [--netloom PROGRAM] [--keep DIR]
+       cargo xtask oracle ip [FILE|DIR...] [--netloom PROGRAM] [--kernels N] [--keep DIR]
        cargo xtask oracle peer [--talk] [SCENE...]
        cargo xtask oracle record OUTDIR FILE...
        cargo xtask oracle generate OUTDIR FIRST_SEED LAST_SEED [MIX | --frames]
@@ -45,6 +47,7 @@ usage: cargo xtask oracle run [--scenarios N] [--seed S] [MIX] [--netloom PROGRA
 
 run       generates N random scenarios (20), runs them on a real Linux and on netloom, and compares
 frames    generates N random frame cases (20): links, ports, and frames that are put in; sends them through both
+ip        replays transcripts (tests/transcripts) on a real Linux with our `ip` and `bridge` there, and compares
 peer      plugs a real Linux into netloom's NICs and plays scenes (all of tests/peers): --talk prints every command
 record    writes what a real Linux prints on scenarios or transcripts, or does with frame cases (.json)
 generate  only writes random scenarios or frame cases; the same seed and MIX give the same file
@@ -69,6 +72,7 @@ const FLAGS: &[Flag] = &[
     Flag { name: "got", takes_value: true },
     Flag { name: "keep", takes_value: true },
     Flag { name: "boots", takes_value: true },
+    Flag { name: "kernels", takes_value: true },
     Flag { name: "talk", takes_value: false },
     Flag { name: "help", takes_value: false },
 ];
@@ -91,6 +95,7 @@ pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
     match command.as_str() {
         "run" => run(&args),
         "frames" => frames(&args),
+        "ip" => ip(&args),
         "peer" => {
             let all_hold = peer::run(&args.positional, args.has("talk"))?;
             Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::from(1) })
@@ -129,6 +134,16 @@ fn frames(args: &Args) -> Result<ExitCode> {
         keep: args.value("keep").map(Into::into),
     };
     Ok(if compare_frames::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn ip(args: &Args) -> Result<ExitCode> {
+    let plan = compare_ip::Plan {
+        files: args.positional.iter().map(Into::into).collect(),
+        netloom: netloom::program(args.value("netloom"))?,
+        kernels: args.number("kernels", 4)?,
+        keep: args.value("keep").map(Into::into),
+    };
+    Ok(if compare_ip::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// A process-random hash is as good a fresh seed as any; five digits make handy names.

@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn a_scene_is_read_and_judged() {
-        let text = "// note\nnics 2\n\nlinux ip link\n  has ens3\n  lacks ens9\nours false\n  fails\n  within 7\n";
+        let text =
+            "// note\nnics 2\n\nlinux ip link\n  has ens3\n  lacks ens9\nours false\n  fails\n  within 7\n";
         let scene = Scene::parse(text).unwrap();
         assert_eq!((scene.nics, scene.steps.len()), (2, 2));
         let [first, second] = &scene.steps[..] else { panic!("two steps") };
