@@ -13,7 +13,7 @@ use crate::host::duplicates::{begin_search, run_search};
 use crate::host::fib6::{self, ADDRESS_METRIC, kernel_route, key};
 use crate::host::joined::{self, Joined, join_solicited, join6 as join, leave_solicited, leave6 as leave};
 use crate::host::reports::Reports;
-use crate::host::{AF_INET6, HostTimer, domain, neighbour};
+use crate::host::{AF_INET6, HostTimer, domain, mld, ndisc, neighbour};
 use crate::link::Event;
 use crate::netns::NetnsId;
 use crate::rtnl::netconf::{self, Whose};
@@ -130,7 +130,17 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
             netconf::announce_device(world, id, AF_INET6);
         }
         Event::ChangeAddress => neighbour::flush_device(world, id, false, Some(true)),
+        Event::NotifyPeers => announce_all(world, id),
+        Event::ReportGroups => mld::report_again(world, id),
         _ => {}
+    }
+}
+
+/// Tells everybody of the device's addresses (`ndisc_send_unsol_na`).
+fn announce_all(world: &mut World, id: DeviceId) {
+    let own = addresses(world, id).iter().filter(|own| !own.is(IFA_F_TENTATIVE) || own.is(IFA_F_OPTIMISTIC));
+    for address in own.map(|own| own.address).collect::<Vec<_>>() {
+        ndisc::announce(world, id, address);
     }
 }
 

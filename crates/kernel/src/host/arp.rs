@@ -62,7 +62,7 @@ pub(crate) fn announce_all(world: &mut World, id: DeviceId) {
             operation: REQUEST,
             sender_mac: own,
             sender_ip: address,
-            target_mac: own,
+            target_mac: [0; 6],
             target_ip: address,
         };
         send(world, id, None, &packet);

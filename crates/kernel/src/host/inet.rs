@@ -7,7 +7,7 @@
 use super::conf::{IPV4, Values, v4};
 use super::joined::{self, Joined};
 use super::reports::Reports;
-use super::{AF_INET, HostTimer, arp, domain, fib4, fib4_sync, neighbour};
+use super::{AF_INET, HostTimer, arp, domain, fib4, fib4_sync, igmp, neighbour};
 use crate::device::{Device, DeviceId};
 use crate::link::Event;
 use crate::netns::NetnsId;
@@ -95,6 +95,8 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
                 arp::announce_all(world, id);
             }
         }
+        Event::NotifyPeers => arp::announce_all(world, id),
+        Event::ReportGroups => igmp::report_again(world, id),
         Event::ChangeMtu if world.get(id).is_some_and(|device| device.mtu < LEAST_MTU) => destroy(world, id),
         Event::ChangeMtu => init(world, id),
         Event::ChangeName => rename(world, id),
