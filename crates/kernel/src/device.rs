@@ -426,6 +426,7 @@ impl Device {
     }
 
     /// Whether it was set up.
+    #[inline]
     pub fn is_up(&self) -> bool {
         self.flags & IFF_UP != 0
     }

@@ -248,6 +248,9 @@ pub struct Type {
     /// Sends frames: takes them out of the batch, counts them and forwards them; none: there is no way out
     /// (`ndo_start_xmit`).
     pub transmit: Option<fn(&mut World, DeviceId, &mut Batch)>,
+    /// Whether its `transmit` and `receive` leave it to batches to count hops, and tell the frames the count where they take
+    /// single frames out (`World::count_hops`). Else the frames are told before they are called.
+    pub counts_hops: bool,
     /// The longest frame, with a tag beside it or without, that it does not drop and tell the sender of; none: any. See
     /// `World::longest`.
     pub longest: Option<fn(&World, DeviceId, bool) -> usize>,
@@ -299,6 +302,7 @@ impl Type {
         routing_table: None,
         addresses: None,
         transmit: None,
+        counts_hops: false,
         longest: None,
         datagram: None,
         receive: None,

@@ -118,6 +118,7 @@ impl Port {
 }
 
 /// What a bridge keeps of a port; none if the device is not a port.
+#[inline]
 pub fn of_port(world: &World, port: DeviceId) -> Option<&Port> {
     world.get(port)?.attached()
 }
