@@ -86,12 +86,13 @@ fn send_frame(
     let sent = send::send(world, &way, &outer, frame);
     let counters = &mut world[id].counters;
     match sent {
-        true => {
+        // A frame with nothing in it counts as one that got lost.
+        true if length > 0 => {
             counters.tx_packets += 1;
             counters.tx_bytes += length as u64;
         }
-        false if way.destination.is_ipv4() => counters.tx_dropped += 1,
-        false => counters.tx_errors += 1,
+        _ if way.destination.is_ipv4() || sent => counters.tx_dropped += 1,
+        _ => counters.tx_errors += 1,
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::table::Remote;
 use super::{TYPE, entries, flag, state, state_mut};
-use crate::device::{DeviceId, Mac};
+use crate::device::{DeviceId, Mac, is_valid_ether_addr};
 use crate::frame::{FrameId, PacketKind, Tag};
 use crate::host::tunnel::inside;
 use crate::host::tunnel::receive::Came;
@@ -132,7 +132,7 @@ fn check_ethernet(
     Ok(())
 }
 
-/// Learns that an address is behind a far end; false if it is known to be elsewhere and may not move.
+/// Learns that an address is behind a far end; false if it is none, or known to be elsewhere and may not move.
 #[inline]
 pub(super) fn learn(
     world: &mut World,
@@ -141,6 +141,9 @@ pub(super) fn learn(
     (address, ifindex): (IpAddr, u32),
     network: u32,
 ) -> bool {
+    if !is_valid_ether_addr(&mac) {
+        return false;
+    }
     let now = world.now;
     let Some(vxlan) = state_mut(world, id) else { return true };
     let source = if vxlan.config.has(flag::EXTERNAL) { network } else { 0 };
