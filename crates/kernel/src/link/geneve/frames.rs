@@ -34,7 +34,10 @@ pub(super) fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
             world[id].counters.tx_dropped += 1;
             world.discard(Some(id), *frame, Drop::TunnelMetadata);
         } else if let Err(reason) = send_frame(world, id, netns, &config, *frame) {
-            world[id].counters.tx_errors += 1;
+            let counters = &mut world[id].counters;
+            counters.tx_errors += 1;
+            counters.tx_carrier_errors += u64::from(reason == Drop::NoRoute);
+            counters.collisions += u64::from(reason == Drop::HopLimit);
             world.discard(Some(id), *frame, reason);
         }
     }
@@ -163,6 +166,7 @@ fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Dr
     }
     world.run.pool.pull(frame, came.at + length);
     if critical && !external {
+        world[id].counters.rx_frame_errors += 1;
         world[id].counters.rx_errors += 1;
         return Err(Drop::TunnelHeader);
     }
@@ -184,6 +188,7 @@ fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Dr
     }
     let told = world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
     if !told {
+        world[id].counters.rx_frame_errors += 1;
         world[id].counters.rx_errors += 1;
         return Err(Drop::TunnelCongestion);
     }

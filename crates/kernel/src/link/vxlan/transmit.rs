@@ -140,12 +140,16 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
     };
     let way = match way(world, id, &journey) {
         Ok(way) => way,
-        Err(_) => return fail(world, leaving, Drop::NoRoute),
+        Err(_) => {
+            world[id].counters.tx_carrier_errors += 1;
+            return fail(world, leaving, Drop::NoRoute);
+        }
     };
     if way.local {
         return send_to_self(world, leaving, remote);
     }
     if way.device == id {
+        world[id].counters.collisions += 1;
         return fail(world, leaving, Drop::HopLimit);
     }
     let bytes = world.run.pool.bytes(frame);
