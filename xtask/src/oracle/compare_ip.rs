@@ -93,7 +93,11 @@ fn requests(cases: &[Case], plan: &Plan) -> Result<bool> {
     println!("{} transcripts on the real kernel, with Debian's tools and with ours …", cases.len());
     let differing = confirm(&cases.iter().collect::<Vec<_>>(), plan, Wanted::Requests)?;
     for one in &differing {
-        println!("{}: {} commands ask differently (- Debian's, + ours)", one.case.path.display(), one.found.len());
+        println!(
+            "{}: {} commands ask differently (- Debian's, + ours)",
+            one.case.path.display(),
+            one.found.len()
+        );
         print!("{}", show(&one.found, 4, 8));
         keep(plan.keep.as_deref(), one)?;
     }

@@ -84,10 +84,20 @@ pub(crate) fn outer_tos(tos: u8, inside: u8) -> u8 {
 
 /// What congestion outside means inside (`INET_ECN_decapsulate`): the frame is changed, or (false) it must be dropped,
 /// for it says that nobody would understand.
+///
+/// Linux takes what follows the Ethernet header for the packet even if that is a tag, and reads and writes the tag.
 #[inline]
 pub(crate) fn tell_congestion(outside: u8, frame: &mut [u8]) -> bool {
-    let inside = look(frame);
-    if outside & ECN == 0 || !matches!(inside.ethertype, ethertype::IPV4 | ethertype::IPV6) {
+    if outside & ECN == 0 {
+        return true;
+    }
+    let Inside { ethertype, .. } = look(frame);
+    let tos = match ethertype {
+        ethertype::IPV4 => byte(frame, ETHERNET + 1),
+        _ => (short(frame, ETHERNET) >> 4) as u8,
+    };
+    let inside = Inside { tos, head: ETHERNET, ethertype, ..Inside::default() };
+    if !matches!(ethertype, ethertype::IPV4 | ethertype::IPV6) {
         return true;
     }
     match (outside & ECN, inside.tos & ECN) {

@@ -11,6 +11,8 @@ const ETHERNET: usize = wire::ethernet::LENGTH;
 const ERROR: usize = 576;
 /// The same for IPv6.
 const ERROR6: usize = 1280;
+/// Bytes of the error in front of what it is about.
+const HEADER6: usize = 8;
 
 /// The frame that answers a frame, if it is one that is answered.
 pub(crate) fn answer(world: &mut World, frame: FrameId, mtu: u32) -> Option<FrameId> {
@@ -73,10 +75,10 @@ fn answer6(packet: &[u8], mtu: u32) -> Option<Vec<u8>> {
     // Errors of ICMPv6 have the upper bit of their number off.
     let is_error =
         view.next_header() == protocol::ICMPV6 && view.payload().first().is_none_or(|kind| kind & 0x80 == 0);
-    if (mtu as usize) < ERROR6 || nobody(source) || nobody(destination) || is_error {
+    if (mtu as usize) < ERROR6 || nobody(source) || is_error {
         return None;
     }
-    let room = ERROR6 - wire::ipv6::LENGTH - wire::icmpv6::LENGTH;
+    let room = ERROR6 - wire::ipv6::LENGTH - HEADER6;
     let message = Icmpv6::PacketTooBig { mtu, packet: &packet[..packet.len().min(room)] };
     let header = Ipv6 {
         traffic_class: 0,

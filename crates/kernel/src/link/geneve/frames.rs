@@ -34,7 +34,10 @@ pub(super) fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
             world[id].counters.tx_dropped += 1;
             world.discard(Some(id), *frame, Drop::TunnelMetadata);
         } else if let Err(reason) = send_frame(world, id, netns, &config, *frame) {
-            world[id].counters.tx_errors += 1;
+            let counters = &mut world[id].counters;
+            counters.tx_errors += 1;
+            counters.tx_carrier_errors += u64::from(reason == Drop::NoRoute);
+            counters.collisions += u64::from(reason == Drop::HopLimit);
             world.discard(Some(id), *frame, reason);
         }
     }
@@ -86,12 +89,13 @@ fn send_frame(
     let sent = send::send(world, &way, &outer, frame);
     let counters = &mut world[id].counters;
     match sent {
-        true => {
+        // A frame with nothing in it counts as one that got lost.
+        true if length > 0 => {
             counters.tx_packets += 1;
             counters.tx_bytes += length as u64;
         }
-        false if way.destination.is_ipv4() => counters.tx_dropped += 1,
-        false => counters.tx_errors += 1,
+        _ if way.destination.is_ipv4() || sent => counters.tx_dropped += 1,
+        _ => counters.tx_errors += 1,
     }
     Ok(())
 }
@@ -161,6 +165,7 @@ fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Dr
     }
     world.run.pool.pull(frame, came.at + length);
     if critical && !external {
+        world[id].counters.rx_frame_errors += 1;
         world[id].counters.rx_errors += 1;
         return Err(Drop::TunnelHeader);
     }
@@ -182,6 +187,7 @@ fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Dr
     }
     let told = world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
     if !told {
+        world[id].counters.rx_frame_errors += 1;
         world[id].counters.rx_errors += 1;
         return Err(Drop::TunnelCongestion);
     }

@@ -34,7 +34,8 @@ pub(super) fn answer(world: &mut World, id: DeviceId, config: &Config, frame: Fr
     let bytes = world.run.pool.bytes(frame);
     let v4 = bytes.get(12..14) == Some(&[8, 6]);
     let asked = match v4 {
-        true if bytes.len() < ETHERNET + arp::LENGTH => {
+        // The length is compared as if there were no Ethernet header in front.
+        true if bytes.len() < arp::LENGTH => {
             world[id].counters.tx_dropped += 1;
             None
         }

@@ -2,7 +2,7 @@
 
 use super::table::Remote;
 use super::{TYPE, entries, flag, state, state_mut};
-use crate::device::{DeviceId, Mac};
+use crate::device::{DeviceId, Mac, is_valid_ether_addr};
 use crate::frame::{FrameId, PacketKind, Tag};
 use crate::host::tunnel::inside;
 use crate::host::tunnel::receive::Came;
@@ -42,6 +42,7 @@ fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Dr
     let congested =
         world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
     if !congested {
+        world[id].counters.rx_frame_errors += 1;
         world[id].counters.rx_errors += 1;
         return Err(Drop::TunnelCongestion);
     }
@@ -133,7 +134,7 @@ fn check_ethernet(
     Ok(())
 }
 
-/// Learns that an address is behind a far end; false if it is known to be elsewhere and may not move.
+/// Learns that an address is behind a far end; false if it is none, or known to be elsewhere and may not move.
 #[inline]
 pub(super) fn learn(
     world: &mut World,
@@ -142,6 +143,9 @@ pub(super) fn learn(
     (address, ifindex): (IpAddr, u32),
     network: u32,
 ) -> bool {
+    if !is_valid_ether_addr(&mac) {
+        return false;
+    }
     let now = world.now;
     let Some(vxlan) = state_mut(world, id) else { return true };
     let source = if vxlan.config.has(flag::EXTERNAL) { network } else { 0 };

@@ -140,12 +140,16 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
     };
     let way = match way(world, id, &journey) {
         Ok(way) => way,
-        Err(_) => return fail(world, leaving, Drop::NoRoute),
+        Err(_) => {
+            world[id].counters.tx_carrier_errors += 1;
+            return fail(world, leaving, Drop::NoRoute);
+        }
     };
     if way.local {
         return send_to_self(world, leaving, remote);
     }
     if way.device == id {
+        world[id].counters.collisions += 1;
         return fail(world, leaving, Drop::HopLimit);
     }
     let bytes = world.run.pool.bytes(frame);
@@ -166,12 +170,13 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
     let sent = send::send(world, &way, &outer, frame);
     let counters = &mut world[id].counters;
     match sent {
-        true => {
+        // A frame with nothing in it counts as one that got lost.
+        true if length > 0 => {
             counters.tx_packets += 1;
             counters.tx_bytes += length as u64;
         }
-        false if way.destination.is_ipv4() => counters.tx_dropped += 1,
-        false => counters.tx_errors += 1,
+        _ if way.destination.is_ipv4() || sent => counters.tx_dropped += 1,
+        _ => counters.tx_errors += 1,
     }
 }
 
