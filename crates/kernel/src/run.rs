@@ -295,6 +295,8 @@ pub struct Run {
     pub(crate) handed_out: u64,
     /// How many frames died of each reason.
     pub drops: Vec<u64>,
+    /// Counts what may change the ways of frames: what was found out about them holds within an epoch.
+    pub(crate) epoch: u64,
     /// Whether somebody watches.
     pub watching: bool,
     sightings: Vec<Sighting>,
@@ -427,6 +429,7 @@ impl World {
 
     /// Works off everything that waits.
     pub(crate) fn run(&mut self) {
+        self.run.epoch += 1;
         while let Some(mut job) = self.run.queue.pop_front() {
             self.run.taken += 1;
             self.step(job.device, job.step, &mut job.batch);

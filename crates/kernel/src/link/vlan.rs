@@ -102,6 +102,11 @@ fn lower(world: &World, id: DeviceId) -> Option<DeviceId> {
     state(world, id).map(|vlan| vlan.lower).filter(|lower| world.get(*lower).is_some())
 }
 
+/// The tag that a vlan puts into frames; none if the device is no vlan.
+pub(crate) fn tag(world: &World, id: DeviceId) -> Option<Tag> {
+    state(world, id).map(|vlan| Tag { protocol: vlan.protocol, tci: vlan.id })
+}
+
 fn is_bound(world: &World, id: DeviceId, flag: u32) -> bool {
     state(world, id).is_some_and(|vlan| vlan.flags & flag != 0)
 }
@@ -394,6 +399,9 @@ fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal
         Event::ChangeMtu => vlans.iter().for_each(|id| follow_mtu(world, below, *id)),
         Event::ChangeFeatures => {
             vlans.iter().for_each(|id| world.follow_features(below, *id, Features::of_vlan));
+        }
+        Event::Failover | Event::NotifyPeers | Event::ReportGroups => {
+            vlans.iter().for_each(|id| world.tell(*id, event));
         }
         Event::Up => vlans.iter().for_each(|id| follow_up(world, below, *id)),
         Event::Down => vlans.iter().rev().for_each(|id| follow_down(world, below, *id)),

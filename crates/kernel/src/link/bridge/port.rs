@@ -260,6 +260,7 @@ pub(super) fn event(world: &mut World, device: DeviceId, event: Event) -> Result
     match event {
         Event::ChangeMtu => super::follow_mtu(world, bridge),
         Event::ChangeFeatures => super::follow_features(world, bridge),
+        Event::ReportGroups => world.tell(bridge, event),
         Event::PreChangeAddress(_) if world[bridge].address_origin != AddressOrigin::Set => {
             world.ask(bridge, event)?;
         }
