@@ -7,6 +7,7 @@
 #![deny(clippy::disallowed_types, clippy::disallowed_methods)]
 
 mod asked;
+mod batch;
 pub mod change;
 mod client;
 #[cfg(test)]
