@@ -136,7 +136,7 @@ impl Qdisc {
 }
 
 /// The counters of `struct rtnl_link_stats64` that something here counts.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 #[allow(missing_docs)]
 pub struct Counters {
     pub rx_packets: u64,
@@ -146,6 +146,13 @@ pub struct Counters {
     pub rx_dropped: u64,
     pub tx_dropped: u64,
     pub multicast: u64,
+    pub errors: Rare<Errors>,
+}
+
+/// Those of them that count what went wrong.
+#[derive(Clone, Copy, Default, Debug)]
+#[allow(missing_docs)]
+pub struct Errors {
     pub rx_errors: u64,
     pub tx_errors: u64,
     pub collisions: u64,
@@ -153,42 +160,48 @@ pub struct Counters {
     pub tx_carrier_errors: u64,
 }
 
-impl Counters {
+impl Usual for Errors {
+    const USUAL: &'static Errors =
+        &Errors { rx_errors: 0, tx_errors: 0, collisions: 0, rx_frame_errors: 0, tx_carrier_errors: 0 };
+}
+
+impl Errors {
     /// The fields, to count with.
-    fn each(&mut self) -> [&mut u64; 12] {
-        let Counters { rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, .. } = self;
-        let Counters { multicast, rx_errors, tx_errors, .. } = self;
-        let Counters { collisions, rx_frame_errors, tx_carrier_errors, .. } = self;
-        [
-            rx_packets,
-            tx_packets,
-            rx_bytes,
-            tx_bytes,
-            rx_dropped,
-            tx_dropped,
-            multicast,
-            rx_errors,
-            tx_errors,
-            collisions,
-            rx_frame_errors,
-            tx_carrier_errors,
-        ]
+    fn each(&mut self) -> [&mut u64; 5] {
+        let Errors { rx_errors, tx_errors, collisions, rx_frame_errors, tx_carrier_errors } = self;
+        [rx_errors, tx_errors, collisions, rx_frame_errors, tx_carrier_errors]
+    }
+}
+
+impl Counters {
+    /// The fields but the errors, to count with.
+    fn each(&mut self) -> [&mut u64; 7] {
+        let Counters {
+            rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, multicast, ..
+        } = self;
+        [rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, multicast]
+    }
+
+    /// Counts on, with each pair of a field of this and of another.
+    fn combine(&mut self, other: &Counters, count: fn(u64, u64) -> u64) {
+        let mut other = other.clone();
+        for (own, more) in self.each().into_iter().zip(other.each()) {
+            *own = count(*own, *more);
+        }
+        let Some(errors) = other.errors.own() else { return };
+        for (own, more) in self.errors.each().into_iter().zip(errors.each()) {
+            *own = count(*own, *more);
+        }
     }
 
     /// Adds what another counted.
     pub(crate) fn add(&mut self, other: &Counters) {
-        let mut other = *other;
-        for (own, more) in self.each().into_iter().zip(other.each()) {
-            *own = own.wrapping_add(*more);
-        }
+        self.combine(other, u64::wrapping_add);
     }
 
     /// What was counted since then.
     pub(crate) fn since(mut self, before: &Counters) -> Counters {
-        let mut before = *before;
-        for (own, less) in self.each().into_iter().zip(before.each()) {
-            *own = own.saturating_sub(*less);
-        }
+        self.combine(before, u64::saturating_sub);
         self
     }
 }

@@ -9,7 +9,7 @@ pub trait Usual: Default + 'static {
 }
 
 /// Something that is mostly as usual. To change it makes it one's own.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rare<T> {
     own: Option<Box<T>>,
 }

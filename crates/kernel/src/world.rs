@@ -150,7 +150,7 @@ impl World {
     /// # Panics
     /// If the device is gone.
     pub fn counters(&self, id: DeviceId) -> Counters {
-        self[id].kind.counters.map_or(self[id].counters, |counters| counters(self, id))
+        self[id].kind.counters.map_or_else(|| self[id].counters.clone(), |counters| counters(self, id))
     }
 
     // Namespaces.

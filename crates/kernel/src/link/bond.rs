@@ -422,7 +422,7 @@ fn speed(world: &World, bond: DeviceId) -> Option<u32> {
 /// What the slaves counted since they came, those that have left, and the bond itself (`bond_get_stats`).
 fn counters(world: &World, bond: DeviceId) -> Counters {
     let state = of(world, bond);
-    let mut sum = world[bond].counters;
+    let mut sum = world[bond].counters.clone();
     sum.add(&state.counted);
     for id in &state.slaves {
         if let Some(slave) = slave::of(world, *id) {

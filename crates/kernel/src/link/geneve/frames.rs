@@ -35,9 +35,9 @@ pub(super) fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
             world.discard(Some(id), *frame, Drop::TunnelMetadata);
         } else if let Err(reason) = send_frame(world, id, netns, &config, *frame) {
             let counters = &mut world[id].counters;
-            counters.tx_errors += 1;
-            counters.tx_carrier_errors += u64::from(reason == Drop::NoRoute);
-            counters.collisions += u64::from(reason == Drop::HopLimit);
+            counters.errors.tx_errors += 1;
+            counters.errors.tx_carrier_errors += u64::from(reason == Drop::NoRoute);
+            counters.errors.collisions += u64::from(reason == Drop::HopLimit);
             world.discard(Some(id), *frame, reason);
         }
     }
@@ -95,7 +95,7 @@ fn send_frame(
             counters.tx_bytes += length as u64;
         }
         _ if way.destination.is_ipv4() || sent => counters.tx_dropped += 1,
-        _ => counters.tx_errors += 1,
+        _ => counters.errors.tx_errors += 1,
     }
     Ok(())
 }
@@ -165,8 +165,8 @@ fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Dr
     }
     world.run.pool.pull(frame, came.at + length);
     if critical && !external {
-        world[id].counters.rx_frame_errors += 1;
-        world[id].counters.rx_errors += 1;
+        world[id].counters.errors.rx_frame_errors += 1;
+        world[id].counters.errors.rx_errors += 1;
         return Err(Drop::TunnelHeader);
     }
     if kind == geneve::ETHERNET {
@@ -175,7 +175,7 @@ fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Dr
             return Err(Drop::TooShort);
         }
         if world.run.pool.source(frame) == world[id].address {
-            world[id].counters.rx_errors += 1;
+            world[id].counters.errors.rx_errors += 1;
             return Err(Drop::OwnFrame);
         }
     } else {
@@ -187,8 +187,8 @@ fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Dr
     }
     let told = world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
     if !told {
-        world[id].counters.rx_frame_errors += 1;
-        world[id].counters.rx_errors += 1;
+        world[id].counters.errors.rx_frame_errors += 1;
+        world[id].counters.errors.rx_errors += 1;
         return Err(Drop::TunnelCongestion);
     }
     let length = world.run.pool.length(frame) - ETHERNET;

@@ -109,7 +109,7 @@ fn forward_inside(world: &mut World, to: DeviceId, frame: FrameId, multicast: bo
     let fits = world[to].is_up() && length <= world[to].mtu as usize + 18;
     let counters = &mut world[to].counters;
     if !fits {
-        counters.rx_errors += 1;
+        counters.errors.rx_errors += 1;
         counters.rx_dropped += 2;
         return world.discard(Some(to), frame, Drop::TooBig);
     }
@@ -167,7 +167,7 @@ fn transmit_packet(world: &mut World, id: DeviceId, below: DeviceId, frame: Fram
         }
     };
     if !routed {
-        world[id].counters.tx_errors += 1;
+        world[id].counters.errors.tx_errors += 1;
     }
     routed
 }

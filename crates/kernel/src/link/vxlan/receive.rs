@@ -42,8 +42,8 @@ fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Dr
     let congested =
         world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
     if !congested {
-        world[id].counters.rx_frame_errors += 1;
-        world[id].counters.rx_errors += 1;
+        world[id].counters.errors.rx_frame_errors += 1;
+        world[id].counters.errors.rx_errors += 1;
         return Err(Drop::TunnelCongestion);
     }
     let device = &mut world[id];

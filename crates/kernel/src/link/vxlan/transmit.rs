@@ -116,7 +116,7 @@ fn lose(world: &mut World, leaving: &Leaving<'_>, reason: Drop) {
 
 /// A frame cannot be sent.
 fn fail(world: &mut World, leaving: &Leaving<'_>, reason: Drop) {
-    world[leaving.id].counters.tx_errors += 1;
+    world[leaving.id].counters.errors.tx_errors += 1;
     world.discard(Some(leaving.id), leaving.frame, reason);
 }
 
@@ -141,7 +141,7 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
     let way = match way(world, id, &journey) {
         Ok(way) => way,
         Err(_) => {
-            world[id].counters.tx_carrier_errors += 1;
+            world[id].counters.errors.tx_carrier_errors += 1;
             return fail(world, leaving, Drop::NoRoute);
         }
     };
@@ -149,7 +149,7 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
         return send_to_self(world, leaving, remote);
     }
     if way.device == id {
-        world[id].counters.collisions += 1;
+        world[id].counters.errors.collisions += 1;
         return fail(world, leaving, Drop::HopLimit);
     }
     let bytes = world.run.pool.bytes(frame);
@@ -176,7 +176,7 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
             counters.tx_bytes += length as u64;
         }
         _ if way.destination.is_ipv4() || sent => counters.tx_dropped += 1,
-        _ => counters.tx_errors += 1,
+        _ => counters.errors.tx_errors += 1,
     }
 }
 
