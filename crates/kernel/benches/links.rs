@@ -234,3 +234,14 @@ fn namespaces(bencher: Bencher<'_, '_>, others: usize) {
         }
     });
 }
+
+/// A kernel of its own with a few links in it; the item is the kernel.
+#[divan::bench(args = [10])]
+fn a_new_kernel(bencher: Bencher<'_, '_>, links: usize) {
+    let requests = &create_requests(1)[..links];
+    bencher.counter(ItemsCount::new(1usize)).bench_local(|| {
+        let mut rig = Rig::new(1);
+        rig.send(requests);
+        rig
+    });
+}

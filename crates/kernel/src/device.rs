@@ -148,14 +148,31 @@ pub struct Counters {
     pub multicast: u64,
     pub rx_errors: u64,
     pub tx_errors: u64,
+    pub collisions: u64,
+    pub rx_frame_errors: u64,
+    pub tx_carrier_errors: u64,
 }
 
 impl Counters {
     /// The fields, to count with.
-    fn each(&mut self) -> [&mut u64; 9] {
+    fn each(&mut self) -> [&mut u64; 12] {
         let Counters { rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, .. } = self;
         let Counters { multicast, rx_errors, tx_errors, .. } = self;
-        [rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, multicast, rx_errors, tx_errors]
+        let Counters { collisions, rx_frame_errors, tx_carrier_errors, .. } = self;
+        [
+            rx_packets,
+            tx_packets,
+            rx_bytes,
+            tx_bytes,
+            rx_dropped,
+            tx_dropped,
+            multicast,
+            rx_errors,
+            tx_errors,
+            collisions,
+            rx_frame_errors,
+            tx_carrier_errors,
+        ]
     }
 
     /// Adds what another counted.
@@ -426,6 +443,7 @@ impl Device {
     }
 
     /// Whether it was set up.
+    #[inline]
     pub fn is_up(&self) -> bool {
         self.flags & IFF_UP != 0
     }

@@ -92,12 +92,14 @@ impl World {
     // Devices.
 
     /// The device, if it lives.
+    #[inline]
     pub fn get(&self, id: DeviceId) -> Option<&Device> {
         self.looks.step();
         self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?.device.as_deref()
     }
 
     /// The same, to change.
+    #[inline]
     pub fn get_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
         self.looks.step();
         let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
@@ -214,12 +216,14 @@ impl Index<DeviceId> for World {
 
     /// # Panics
     /// If the device is gone: whoever indexes must know that it lives.
+    #[inline]
     fn index(&self, id: DeviceId) -> &Device {
         self.get(id).expect("the device lives for the whole request")
     }
 }
 
 impl IndexMut<DeviceId> for World {
+    #[inline]
     fn index_mut(&mut self, id: DeviceId) -> &mut Device {
         self.get_mut(id).expect("the device lives for the whole request")
     }

@@ -142,6 +142,8 @@ pub struct Machine<C: Console> {
     /// Cables to the outside, if there are any: then time is real.
     #[cfg(target_os = "linux")]
     pub(crate) live: Option<crate::live::Live>,
+    /// The link to which programs' sockets are bound (`ip vrf exec`).
+    pub(crate) bound: Option<u32>,
 }
 
 impl<C: Console> Machine<C> {
@@ -166,6 +168,7 @@ impl<C: Console> Machine<C> {
             pace: PACE,
             #[cfg(target_os = "linux")]
             live: None,
+            bound: None,
         })
     }
 
@@ -411,6 +414,15 @@ impl<C: Console> Host for Machine<C> {
         let status = self.run_program(words);
         self.depth -= 1;
         status.ok_or(Errno::ENOENT)
+    }
+
+    fn bound(&self) -> Option<u32> {
+        self.bound
+    }
+
+    fn bind(&mut self, link: Option<u32>) -> Result<(), Errno> {
+        self.bound = link;
+        Ok(())
     }
 
     fn memberships(&mut self, family: u8) -> Result<Vec<Membership>, Errno> {

@@ -4,9 +4,11 @@
 //! one boot, one right behind the other: a recording may depend on what ran before it (identifiers that a kernel hands
 //! out once, a NIC that was somewhere else before), and then the two still agree with each other. A command of which
 //! ours says that it is not built is no difference; such scenarios are listed with what is missing.
+//!
+//! With `--requests` what is compared is not what both print but what they ask the kernel, attribute by attribute.
 
 use super::compare::{Difference, differences, show};
-use super::record::{Tools, record_with};
+use super::record::{Tools, Wanted, With, record_with};
 use super::scenario::Scenario;
 use crate::failure::{Context, Failure, Result};
 use std::collections::BTreeSet;
@@ -21,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) netloom: PathBuf,
     /// How many kernels run at a time.
     pub(crate) kernels: usize,
+    /// Whether requests are compared.
+    pub(crate) requests: bool,
     /// Where both transcripts of what differs are put.
     pub(crate) keep: Option<PathBuf>,
 }
@@ -43,12 +47,21 @@ struct Differing<'c> {
 /// How ours says that something is not there.
 const NOT_BUILT: &str = " is not built yet";
 
+impl Plan {
+    fn with(&self, wanted: Wanted) -> With<'_> {
+        With { netloom: &self.netloom, kernels: self.kernels, wanted }
+    }
+}
+
 /// Runs the plan; `true` if all are equal.
 pub(crate) fn run(plan: &Plan) -> Result<bool> {
     let cases = read(&plan.files)?;
+    if plan.requests {
+        return requests(&cases, plan);
+    }
     println!("{} transcripts on the real kernel, with our ip and bridge …", cases.len());
     let jobs: Vec<_> = cases.iter().map(|case| (&case.scenario, Tools::Ours)).collect();
-    let answers = record_with(&jobs, &plan.netloom, plan.kernels)?;
+    let answers = record_with(&jobs, &plan.with(Wanted::Printed))?;
     let (mut again, mut partly, mut broken) = (Vec::new(), Vec::new(), 0);
     for (case, ours) in cases.iter().zip(answers) {
         match ours {
@@ -61,7 +74,7 @@ pub(crate) fn run(plan: &Plan) -> Result<bool> {
             }
         }
     }
-    let differing = confirm(&again, plan)?;
+    let differing = confirm(&again, plan, Wanted::Printed)?;
     for one in &differing {
         println!("{}: {} commands differ (- Debian's, + ours)", one.case.path.display(), one.found.len());
         print!("{}", show(&one.found, 4, 8));
@@ -73,6 +86,23 @@ pub(crate) fn run(plan: &Plan) -> Result<bool> {
     let judged = cases.len() - broken - partly.len();
     println!("equal {} of {judged}, {} need what is not built", judged - differing.len(), partly.len());
     Ok(differing.is_empty() && broken == 0)
+}
+
+/// Compares what Debian's and ours ask the kernel; `true` if all is equal.
+fn requests(cases: &[Case], plan: &Plan) -> Result<bool> {
+    println!("{} transcripts on the real kernel, with Debian's tools and with ours …", cases.len());
+    let differing = confirm(&cases.iter().collect::<Vec<_>>(), plan, Wanted::Requests)?;
+    for one in &differing {
+        println!(
+            "{}: {} commands ask differently (- Debian's, + ours)",
+            one.case.path.display(),
+            one.found.len()
+        );
+        print!("{}", show(&one.found, 4, 8));
+        keep(plan.keep.as_deref(), one)?;
+    }
+    println!("equal {} of {}", cases.len() - differing.len(), cases.len());
+    Ok(differing.is_empty())
 }
 
 /// The transcripts that the files and folders hold, in the order of their names.
@@ -105,17 +135,17 @@ fn not_built(ours: &str) -> Vec<String> {
 }
 
 /// Runs Debian's and ours in one boot and gives those that still differ.
-fn confirm<'c>(cases: &[&'c Case], plan: &Plan) -> Result<Vec<Differing<'c>>> {
+fn confirm<'c>(cases: &[&'c Case], plan: &Plan, wanted: Wanted) -> Result<Vec<Differing<'c>>> {
     let both = |case: &&'c Case| [(&case.scenario, Tools::Debians), (&case.scenario, Tools::Ours)];
     let jobs: Vec<_> = cases.iter().flat_map(both).collect();
-    let answers = record_with(&jobs, &plan.netloom, plan.kernels)?;
+    let answers = record_with(&jobs, &plan.with(wanted))?;
     let mut differing = Vec::new();
     for (case, pair) in cases.iter().zip(answers.chunks(2)) {
         let [debians, ours] = [0, 1].map(|side| pair.get(side).cloned().flatten().unwrap_or_default());
         let found = differences(&debians, &ours);
-        if found.is_empty() {
+        if found.is_empty() && wanted == Wanted::Printed {
             println!("{}: depends on what ran before it; equal in one boot", case.path.display());
-        } else {
+        } else if !found.is_empty() {
             differing.push(Differing { case, debians, ours, found });
         }
     }

@@ -8,6 +8,7 @@
 use super::frame_case::FrameCase;
 use super::frame_scene;
 use super::nic::Nic;
+use super::requests::Monitors;
 use super::scenario::{Line, Scenario};
 use crate::failure::{Context, Failure, Result};
 use std::fs::{self, File};
@@ -23,6 +24,8 @@ pub(crate) const FRESH_BOOT: u8 = 75;
 
 /// How the name of a scenario ends whose `ip` and `bridge` are ours.
 pub(crate) const OURS: &str = ".ours";
+/// How it ends, before that, if what is asked for is the requests that are sent, and not what is printed.
+pub(crate) const REQUESTS: &str = ".requests";
 /// The folder with ours, beside the queue.
 pub(crate) const OUR_TOOLS: &str = "tools";
 
@@ -119,23 +122,32 @@ pub(crate) fn run_scene(source: &Path, target: &Path) -> Result<()> {
     let text = fs::read_to_string(source).at("read", source)?;
     let answer = match is_frame_case(source) {
         true => frame_scene::play(FrameCase::parse(&text)?)?.to_text()?,
-        false => transcribe(&Scenario::parse(&text))?,
+        false => transcribe(&Scenario::parse(&text), asks_for_requests(source))?,
     };
     let beside = PathBuf::from(format!("{}.part", target.display()));
     fs::write(&beside, answer).at("write", &beside)?;
     fs::rename(&beside, target).at("write", target)
 }
 
-/// Runs each command and writes down what it printed.
-fn transcribe(scenario: &Scenario) -> Result<String> {
+fn asks_for_requests(source: &Path) -> bool {
+    let name = source.to_string_lossy();
+    name.strip_suffix(OURS).unwrap_or(&name).ends_with(REQUESTS)
+}
+
+/// Runs each command and writes down what it printed, or the requests that it sent in the place of that.
+fn transcribe(scenario: &Scenario, requests: bool) -> Result<String> {
     let mut lines: Vec<String> = Vec::new();
+    let mut monitors = requests.then(Monitors::new).transpose()?;
     for line in &scenario.lines {
         match line {
             Line::Blank => lines.push(String::new()),
             Line::Note(note) => lines.push(note.clone()),
             Line::Nic { name, mac } => lines.push(format!("// nic {name} {mac}")),
             Line::Command(command) => {
-                let (printed, status) = run_command(command)?;
+                let (mut printed, status) = run_command(command)?;
+                if let Some(monitors) = &mut monitors {
+                    printed = monitors.sent()?.join("\n");
+                }
                 lines.push(format!("# {command}"));
                 let printed = printed.trim_end_matches('\n');
                 if !printed.is_empty() {

@@ -18,6 +18,7 @@ mod netloom;
 mod nic;
 mod peer;
 mod record;
+mod requests;
 mod scenario;
 mod wire;
 mod work;
@@ -39,7 +40,7 @@ use std::process::ExitCode;
 pub(crate) const USAGE: &str = "\
 usage: cargo xtask oracle run [--scenarios N] [--seed S] [MIX] [--netloom PROGRAM] [--keep DIR]
        cargo xtask oracle frames [--cases N] [--seed S] [--netloom PROGRAM] [--keep DIR]
-       cargo xtask oracle ip [FILE|DIR...] [--netloom PROGRAM] [--kernels N] [--keep DIR]
+       cargo xtask oracle ip [FILE|DIR...] [--requests] [--netloom PROGRAM] [--kernels N] [--keep DIR]
        cargo xtask oracle peer [--talk] [SCENE...]
        cargo xtask oracle record OUTDIR FILE...
        cargo xtask oracle generate OUTDIR FIRST_SEED LAST_SEED [MIX | --frames]
@@ -48,6 +49,7 @@ usage: cargo xtask oracle run [--scenarios N] [--seed S] [MIX] [--netloom PROGRA
 run       generates N random scenarios (20), runs them on a real Linux and on netloom, and compares
 frames    generates N random frame cases (20): links, ports, and frames that are put in; sends them through both
 ip        replays transcripts (tests/transcripts) on a real Linux with our `ip` and `bridge` there, and compares
+          what they print with what Debian's printed; with --requests, what they send with what Debian's send
 peer      plugs a real Linux into netloom's NICs and plays scenes (all of tests/peers): --talk prints every command
 record    writes what a real Linux prints on scenarios or transcripts, or does with frame cases (.json)
 generate  only writes random scenarios or frame cases; the same seed and MIX give the same file
@@ -74,6 +76,7 @@ const FLAGS: &[Flag] = &[
     Flag { name: "boots", takes_value: true },
     Flag { name: "kernels", takes_value: true },
     Flag { name: "talk", takes_value: false },
+    Flag { name: "requests", takes_value: false },
     Flag { name: "help", takes_value: false },
 ];
 
@@ -141,6 +144,7 @@ fn ip(args: &Args) -> Result<ExitCode> {
         files: args.positional.iter().map(Into::into).collect(),
         netloom: netloom::program(args.value("netloom"))?,
         kernels: args.number("kernels", 4)?,
+        requests: args.has("requests"),
         keep: args.value("keep").map(Into::into),
     };
     Ok(if compare_ip::run(&plan)? { ExitCode::SUCCESS } else { ExitCode::from(1) })

@@ -92,7 +92,7 @@ impl Drop for Stage {
 
 /// Plays a scene and gives what does not hold.
 fn play(scene: &Scene, talks: bool) -> Result<Option<String>> {
-    let mut stage = Stage::set_up(scene.nics)?;
+    let mut stage = Stage::set_up(scene)?;
     for step in &scene.steps {
         let end = Instant::now() + Duration::from_secs(step.within);
         loop {
@@ -116,29 +116,45 @@ fn play(scene: &Scene, talks: bool) -> Result<Option<String>> {
     Ok(None)
 }
 
+/// A veth in place of a NIC. Its other end is there only to be up.
+fn add_veth(ours: &mut Machine<String>, number: usize) -> Result<()> {
+    let (name, far) = (nic_name(number), format!("far{number}"));
+    for line in [format!("ip link add {name} type veth peer name {far}"), format!("ip link set {far} up")] {
+        let status = ours.run_line(&line).map_err(|what| Failure::work(format!("{line}: {what}")))?;
+        if status != 0 {
+            return Err(Failure::work(format!("{line}: {}", ours.console)));
+        }
+    }
+    Ok(())
+}
+
 impl Stage {
     /// Boots a real kernel whose NICs are plugged into those of an embedded machine.
-    fn set_up(nics: usize) -> Result<Stage> {
+    fn set_up(scene: &Scene) -> Result<Stage> {
         let work = WorkDir::new()?;
         let dir = work.path().to_path_buf();
         write_scripts(&dir, "peer-inside")?;
         let mut ours = Machine::new(SEED, String::new())
             .map_err(|errno| Failure::work(format!("no embedded machine: {errno}")))?;
         let mut sockets = Vec::new();
-        for number in 0..nics {
+        for number in 0..scene.nics {
             let socket = dir.join(format!("cable{number}"));
             let failed = |errno| Failure::work(format!("cable {}: {errno}", socket.display()));
             let cable = Cable::listen(&socket).map_err(failed)?;
             let mac = [0x52, 0x54, 0, 0xaa, 0, u8::try_from(number).unwrap_or(u8::MAX)];
             let nic = Nic { name: nic_name(number), mac };
-            ours.add_nic(&nic).map_err(failed)?;
+            if scene.veths {
+                add_veth(&mut ours, number)?;
+            } else {
+                ours.add_nic(&nic).map_err(failed)?;
+            }
             ours.plug(&nic.name, cable).map_err(failed)?;
             sockets.push(socket);
         }
         let kernel = start(&dir, &sockets)?;
         let mut stage = Stage { work, kernel, ours, asked: 0 };
         // The first command is done only when it has booted.
-        for number in 0..nics {
+        for number in 0..scene.nics {
             let name = nic_name(number);
             let (printed, status) = stage.linux(&format!("ip link set vec{number} name {name}"))?;
             if status != 0 {

@@ -2,7 +2,7 @@
 
 use super::boot::{End, boot, said};
 use super::frame_case::FrameCase;
-use super::inside::{OUR_TOOLS, OURS};
+use super::inside::{OUR_TOOLS, OURS, REQUESTS};
 use super::scenario::Scenario;
 use super::work::WorkDir;
 use crate::failure::{Context, Failure, Result};
@@ -45,22 +45,38 @@ pub(crate) enum Tools {
     Ours,
 }
 
-/// The transcript of each scenario with its tools, in order; ours are the program `netloom`. Neighbours in the list run
-/// in one boot, one behind the other, if their number is even. Some kernels at a time run beside one another.
-pub(crate) fn record_with(
-    scenarios: &[(&Scenario, Tools)],
-    netloom: &Path,
-    at_once: usize,
-) -> Result<Vec<Option<String>>> {
+/// What is written down of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// What the commands print.
+    Printed,
+    /// The requests that they send.
+    Requests,
+}
+
+/// How scenarios are run with tools of a choice.
+pub(crate) struct With<'p> {
+    /// The program that our tools are links to.
+    pub(crate) netloom: &'p Path,
+    /// How many kernels run beside one another.
+    pub(crate) kernels: usize,
+    /// What is written down.
+    pub(crate) wanted: Wanted,
+}
+
+/// The transcript of each scenario with its tools, in order. The two of a pair run in one boot, one behind the other.
+pub(crate) fn record_with(scenarios: &[(&Scenario, Tools)], with: &With<'_>) -> Result<Vec<Option<String>>> {
     let record = |batch: &[(&Scenario, Tools)]| {
         let texts: Vec<String> = batch.iter().map(|(scenario, _)| scenario.to_text()).collect();
-        let ending = |tools| if tools == Tools::Ours { OURS } else { "" };
-        let endings: Vec<&str> = batch.iter().map(|(_, tools)| ending(*tools)).collect();
-        record_batch(&texts, &endings, Some(netloom))
+        let wanted = if with.wanted == Wanted::Requests { REQUESTS } else { "" };
+        let ending = |tools| format!("{wanted}{}", if tools == Tools::Ours { OURS } else { "" });
+        let endings: Vec<String> = batch.iter().map(|(_, tools)| ending(*tools)).collect();
+        let endings: Vec<&str> = endings.iter().map(String::as_str).collect();
+        record_batch(&texts, &endings, Some(with.netloom))
     };
     let batches: Vec<_> = scenarios.chunks(PER_BOOT_BESIDE).collect();
     let mut answers = Vec::with_capacity(scenarios.len());
-    for some in batches.chunks(at_once.max(1)) {
+    for some in batches.chunks(with.kernels.max(1)) {
         let answered = std::thread::scope(|scope| {
             let threads: Vec<_> = some.iter().map(|batch| scope.spawn(|| record(batch))).collect();
             let died = |_| Err(Failure::work("a thread that waits for a kernel died"));

@@ -3,7 +3,7 @@
 use super::conf::v4;
 use super::neighbour::{self, Claim};
 use super::route4::{self, Incoming};
-use super::{For, fib4, inet, send_frame};
+use super::{For, domain, fib4, inet, send_frame};
 use crate::device::{BROADCAST, DeviceId, Mac};
 use crate::frame::FrameId;
 use crate::run::Drop;
@@ -36,8 +36,8 @@ pub(crate) fn solicit(
     to: Option<Mac>,
 ) {
     let Some(device) = world.get(id) else { return };
-    let (netns, own) = (device.netns, device.address);
-    let is_local = |address: &Ipv4Addr| fib4::address_type(world, netns, *address, None) == RTN_LOCAL;
+    let own = device.address;
+    let is_local = |address: &Ipv4Addr| domain::address_type(world, id, *address) == RTN_LOCAL;
     let on_link = |address: &Ipv4Addr| {
         let both = |own: &inet::Address| own.covers(target) && own.covers(*address);
         inet::addresses(world, id).iter().any(both)
@@ -62,7 +62,7 @@ pub(crate) fn announce_all(world: &mut World, id: DeviceId) {
             operation: REQUEST,
             sender_mac: own,
             sender_ip: address,
-            target_mac: own,
+            target_mac: [0; 6],
             target_ip: address,
         };
         send(world, id, None, &packet);

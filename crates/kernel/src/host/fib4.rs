@@ -9,6 +9,7 @@
 //! **Left out**: exceptions of single destinations (path MTU).
 
 use super::conf::v4;
+use super::domain;
 use super::multipath;
 use super::routes;
 use super::rule::{self, Key, Rule};
@@ -197,8 +198,9 @@ impl Flow {
         }
     }
 
-    fn key(&self) -> Key {
+    fn key(&self, domain: u32) -> Key {
         Key {
+            domain,
             source: u128::from(self.source.to_bits()) << 96,
             destination: u128::from(self.destination.to_bits()) << 96,
             iif: self.iif,
@@ -286,11 +288,13 @@ fn choose(world: &World, route: &Route, flow: &Flow) -> Option<Nexthop> {
     multipath::pick(hash, weights).and_then(|place| route.nexthops.get(place)).copied()
 }
 
-/// Whether a route that was found leads through a device, by whichever of its next hops (`fib_info_nh_uses_dev`).
+/// Whether a route that was found leads through a device, or a port of it as the master of a routing domain, by
+/// whichever of its next hops (`fib_info_nh_uses_dev`).
 pub(crate) fn leads_through(world: &World, netns: NetnsId, found: &Found, device: DeviceId) -> bool {
     let Ok(space) = world.space(netns) else { return false };
     let route = space.stack.fib4.get(found.table, found.place);
-    route.is_some_and(|route| route.nexthops.iter().any(|hop| hop.device == Some(device)))
+    let uses = |id: DeviceId| id == device || domain::master(world, id) == Some(device);
+    route.is_some_and(|route| route.nexthops.iter().any(|hop| hop.device.is_some_and(uses)))
 }
 
 /// Asks one table.
@@ -312,8 +316,11 @@ pub(crate) fn lookup(world: &World, netns: NetnsId, flow: &Flow) -> Result<Found
     let fib = &stack.fib4;
     let table = |id| fib.table(id).map(|table| (id, table));
     if stack.rules4.custom {
-        return rule::walk(world, netns, &stack.rules4, &flow.key(), |rule| {
-            let found = ask(world, fib, table(rule.table).as_slice(), flow)?;
+        let mut flow = *flow;
+        let master = domain::of_flow(world, netns, &mut flow.oif, flow.iif);
+        let domain = master.and_then(|master| domain::table(world, master)).unwrap_or(0);
+        return rule::walk(world, netns, &stack.rules4, &flow.key(domain), |rule, id| {
+            let found = ask(world, fib, table(id).as_slice(), &flow)?;
             if suppressed(world, rule, &found) { Err(Errno::EAGAIN) } else { Ok(found) }
         });
     }
@@ -338,19 +345,31 @@ fn suppressed(world: &World, rule: &Rule, found: &Found) -> bool {
 }
 
 /// What kind of address it is (`inet_addr_type`): the type of the route to it in the host's own table, else unicast.
-/// With a device only routes through that count. A host that never had an address has no such table, and takes every
+/// With a device only routes through that count, in the table of its domain. A host that never had an address has no such table, and takes every
 /// address for a broadcast address, as Linux does.
 pub(crate) fn address_type(world: &World, netns: NetnsId, address: Ipv4Addr, device: Option<DeviceId>) -> u8 {
+    let table = device.map_or(RT_TABLE_LOCAL, |device| domain::local_table(world, device));
+    address_type_in(world, netns, address, table, device)
+}
+
+/// The same for a table that is given (`inet_addr_type_table`).
+pub(crate) fn address_type_in(
+    world: &World,
+    netns: NetnsId,
+    address: Ipv4Addr,
+    table: u32,
+    device: Option<DeviceId>,
+) -> u8 {
     if address.is_unspecified() || address.is_broadcast() {
         return RTN_BROADCAST;
     }
     if address.is_multicast() {
         return RTN_MULTICAST;
     }
-    if !world.space(netns).is_ok_and(|space| space.stack.fib4.table(RT_TABLE_LOCAL).is_some()) {
+    if !world.space(netns).is_ok_and(|space| space.stack.fib4.table(table).is_some()) {
         return RTN_BROADCAST;
     }
-    match lookup_table(world, netns, RT_TABLE_LOCAL, &Flow::to(address)) {
+    match lookup_table(world, netns, table, &Flow::to(address)) {
         Ok(found) if device.is_none() || found.nexthop.device == device => found.kind,
         _ => RTN_UNICAST,
     }

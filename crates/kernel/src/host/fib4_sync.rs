@@ -186,11 +186,8 @@ pub(crate) fn addresses_went(world: &mut World, id: DeviceId, before: &[Wanted])
 /// Routes whose preferred source is no longer an address of the host are lost (`fib_sync_down_addr`).
 fn drop_by_source(world: &mut World, id: DeviceId, gone: &[Ipv4Addr]) {
     let netns = world[id].netns;
-    let lost: Vec<Ipv4Addr> = gone
-        .iter()
-        .copied()
-        .filter(|local| fib4::address_type(world, netns, *local, None) != RTN_LOCAL)
-        .collect();
+    let lost: Vec<Ipv4Addr> =
+        gone.iter().copied().filter(|local| domain::address_type(world, id, *local) != RTN_LOCAL).collect();
     let Ok(space) = world.space_mut(netns) else { return };
     for source in lost {
         for (table, place) in space.stack.fib4.with_source(source) {

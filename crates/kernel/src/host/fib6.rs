@@ -8,6 +8,7 @@
 
 use super::HostTimer;
 use super::conf::v6;
+use super::domain;
 use super::multipath;
 use super::routes::{self, End, Somewhere};
 use super::rule::{self, Key as RuleKey, Rule};
@@ -376,7 +377,10 @@ pub(crate) fn lookup_table(world: &World, netns: NetnsId, table: u32, flow: &Flo
 /// ENETUNREACH if there is no route, or the route's own refusal.
 pub(crate) fn lookup(world: &World, netns: NetnsId, flow: &Flow, strict: bool) -> Result<Found, Errno> {
     let stack = &world.space(netns)?.stack;
+    let mut flow = *flow;
+    let master = domain::of_flow(world, netns, &mut flow.oif, flow.iif);
     let key = RuleKey {
+        domain: master.and_then(|master| domain::table(world, master)).unwrap_or(0),
         source: flow.source.to_bits(),
         destination: flow.destination.to_bits(),
         iif: flow.iif,
@@ -384,8 +388,8 @@ pub(crate) fn lookup(world: &World, netns: NetnsId, flow: &Flow, strict: bool) -
         mark: flow.mark,
         ..RuleKey::default()
     };
-    rule::walk(world, netns, &stack.rules6, &key, |rule| {
-        let found = ask(world, netns, rule.table, flow, strict)?;
+    rule::walk(world, netns, &stack.rules6, &key, |rule, id| {
+        let found = ask(world, netns, id, &flow, strict)?;
         if suppressed(world, rule, &found) { Err(Errno::EAGAIN) } else { Ok(found) }
     })
 }
@@ -408,6 +412,35 @@ pub(crate) struct Outgoing {
     pub mtu: u32,
 }
 
+/// The device that stands for the host itself on a route to it (`ip6_rt_get_dev_rcu`): an address of a link is the
+/// host's in every routing domain.
+pub(crate) fn loopback(world: &World, netns: NetnsId, found: &Found) -> Option<DeviceId> {
+    let through = found.nexthop.device;
+    let in_domain = !is_strict(prefix(found.place.prefix).0) || domain::is_master(world, through);
+    domain::loopback(world, netns, Some(through).filter(|_| in_domain))
+}
+
+/// Finds the route of a packet of the host's own (`ip6_route_output_flags_noref`). To an address of one link a port of
+/// a routing domain asks the domain's table alone, and its master knows none.
+///
+/// # Errors
+/// ENETUNREACH without route, what a route refuses with.
+pub(crate) fn find(world: &World, netns: NetnsId, flow: &Flow) -> Result<Found, Errno> {
+    let destination = flow.destination;
+    let link_scope = destination.is_multicast() || inet6::is_link_local(destination);
+    let bound = world.by_index(netns, flow.oif).filter(|_| link_scope && flow.oif != 0);
+    if let Some((bound, table)) = bound.and_then(|id| Some((id, domain::table(world, id)?))) {
+        if domain::is_master(world, bound) {
+            return Err(Errno::ENETUNREACH);
+        }
+        return lookup_table(world, netns, table, flow).map_err(|errno| match errno {
+            Errno::EAGAIN => Errno::ENETUNREACH,
+            errno => errno,
+        });
+    }
+    lookup(world, netns, flow, is_strict(destination) || flow.oif != 0)
+}
+
 /// Finds the route of a packet of the host's own, and its source if none is given.
 ///
 /// # Errors
@@ -420,11 +453,17 @@ pub(crate) fn outgoing(world: &World, netns: NetnsId, flow: &Flow) -> Result<Out
     if flow.oif != 0 {
         world.by_index(netns, flow.oif).ok_or(Errno::ENODEV)?;
     }
-    let strict = is_strict(flow.destination) || flow.oif != 0;
-    let found = lookup(world, netns, &flow, strict)?;
+    let found = match find(world, netns, &flow) {
+        // Who has no source hears of that first.
+        Err(errno) if flow.source.is_unspecified() => {
+            let source = source6::select_from(world, netns, None, flow.destination);
+            return Err(if source.is_none() { Errno::EADDRNOTAVAIL } else { errno });
+        }
+        found => found?,
+    };
     let own = matches!(found.kind, RTN_LOCAL | RTN_ANYCAST);
     let through = found.nexthop.device;
-    let device = if own { super::route4::loopback(world, netns).ok_or(Errno::ENODEV)? } else { through };
+    let device = if own { loopback(world, netns, &found).ok_or(Errno::ENODEV)? } else { through };
     let source = match (flow.source, found.prefsrc) {
         (source, _) if !source.is_unspecified() => source,
         (_, Some(source)) => source,

@@ -7,7 +7,7 @@
 use super::conf::{IPV4, Values, v4};
 use super::joined::{self, Joined};
 use super::reports::Reports;
-use super::{AF_INET, HostTimer, arp, fib4, fib4_sync, neighbour};
+use super::{AF_INET, HostTimer, arp, domain, fib4, fib4_sync, igmp, neighbour};
 use crate::device::{Device, DeviceId};
 use crate::link::Event;
 use crate::netns::NetnsId;
@@ -95,6 +95,8 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
                 arp::announce_all(world, id);
             }
         }
+        Event::NotifyPeers => arp::announce_all(world, id),
+        Event::ReportGroups => igmp::report_again(world, id),
         Event::ChangeMtu if world.get(id).is_some_and(|device| device.mtu < LEAST_MTU) => destroy(world, id),
         Event::ChangeMtu => init(world, id),
         Event::ChangeName => rename(world, id),
@@ -399,8 +401,10 @@ pub(crate) fn select(world: &World, id: DeviceId, towards: Ipv4Addr, scope: u8) 
     let fits = |address: &&Address| {
         !address.is_secondary() && address.scope != RT_SCOPE_LINK && address.scope <= scope
     };
-    let mut lenders = space.stack.holders4.lenders();
-    let found = lenders.find_map(|other| addresses(world, other).iter().find(fits));
+    // The master of a routing domain is its loopback; else every device of the same domain will do.
+    let master = domain::master(world, id);
+    let inside = space.stack.holders4.lenders().filter(|other| domain::master(world, *other) == master);
+    let found = master.into_iter().chain(inside).find_map(|other| addresses(world, other).iter().find(fits));
     found.map_or(Ipv4Addr::UNSPECIFIED, |address| address.local)
 }
 

@@ -3,8 +3,10 @@
 //!
 //! **Left out**: labels and policy tables, and what temporary or home addresses prefer.
 
+use super::domain;
 use crate::device::DeviceId;
 use crate::inet6::{addresses, is_link_local};
+use crate::netns::NetnsId;
 use crate::world::World;
 use rtnl::object::addr::{IFA_F_DEPRECATED, IFA_F_TENTATIVE};
 use std::net::Ipv6Addr;
@@ -34,40 +36,59 @@ fn fit(own: u32, wanted: u32) -> (bool, u32) {
 
 /// The source towards an address through a device (RFC 6724, `ipv6_dev_get_saddr`).
 pub(crate) fn select(world: &World, id: DeviceId, to: Ipv6Addr) -> Option<Ipv6Addr> {
-    if to.is_multicast() || is_link_local(to) {
-        return best_of(world, id, to, [id]).map(|(_, address)| address);
+    select_from(world, world.get(id)?.netns, Some(id), to)
+}
+
+/// The same, also without a device. The devices of one routing domain lend each other their addresses, and of a domain
+/// the device itself comes first, then the master.
+pub(crate) fn select_from(
+    world: &World,
+    netns: NetnsId,
+    id: Option<DeviceId>,
+    to: Ipv6Addr,
+) -> Option<Ipv6Addr> {
+    if let Some(only) = id.filter(|_| to.is_multicast() || is_link_local(to)) {
+        return best_of(world, id, to, [only]).map(|(_, address)| address);
     }
-    let space = world.space(world.get(id)?.netns).ok()?;
+    let master = id.and_then(|id| domain::master(world, id));
+    let usable = |id: &DeviceId| addresses(world, *id).iter().any(|own| !own.is(IFA_F_TENTATIVE));
+    let first = id.filter(|_| master.is_some()).into_iter().chain(master);
+    if let Some(only) = first.into_iter().find(usable) {
+        return best_of(world, id, to, [only]).map(|(_, address)| address);
+    }
+    let space = world.space(netns).ok()?;
+    let inside = |other: &DeviceId| domain::master(world, *other) == master;
     // In the order in which they came, as the first of equals wins.
-    let arrival = world[id].arrival;
-    let others = || space.stack.holders6.lenders().filter(|other| *other != id);
-    let earlier = others().filter(|other| world[*other].arrival < arrival);
-    let later = others().filter(|other| world[*other].arrival > arrival);
-    let best = best_of(world, id, to, earlier.chain([id]).chain(later));
+    let arrival = id.map(|id| world[id].arrival);
+    let others = || space.stack.holders6.lenders().filter(|other| Some(*other) != id).filter(inside);
+    let earlier = others().filter(|other| Some(world[*other].arrival) < arrival);
+    let later = others().filter(|other| Some(world[*other].arrival) > arrival);
+    let best = best_of(world, id, to, earlier.chain(id).chain(later));
     // What other links have for themselves alone is looked for only if it may be better.
     let theirs = (fit(LINK_REACH, reach(to)), true, false, u32::MAX);
     let best = match best {
         Some(best) if best.0 > theirs => Some(best),
-        _ => best_of(world, id, to, space.in_order_of_arrival()),
+        _ => best_of(world, id, to, space.in_order_of_arrival().into_iter().filter(inside)),
     };
     best.map(|(_, address)| address)
 }
 
 fn best_of(
     world: &World,
-    id: DeviceId,
+    id: Option<DeviceId>,
     to: Ipv6Addr,
     among: impl IntoIterator<Item = DeviceId>,
 ) -> Option<(Rank, Ipv6Addr)> {
     let mut best: Option<(Rank, Ipv6Addr)> = None;
     for other in among {
         for own in addresses(world, other) {
-            if own.is(IFA_F_TENTATIVE) || own.address.is_loopback() && !to.is_loopback() && other != id {
+            if own.is(IFA_F_TENTATIVE) || own.address.is_loopback() && !to.is_loopback() && Some(other) != id
+            {
                 continue;
             }
             let fit = fit(reach(own.address), reach(to));
             let common = (own.address.to_bits() ^ to.to_bits()).leading_zeros().min(u32::from(own.length));
-            let rank = (fit, !own.is(IFA_F_DEPRECATED), other == id, common);
+            let rank = (fit, !own.is(IFA_F_DEPRECATED), Some(other) == id, common);
             if own.address == to {
                 return Some((EXACT, to));
             }

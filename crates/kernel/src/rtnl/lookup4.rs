@@ -5,7 +5,7 @@ use super::route4::{self, address};
 use crate::device::DeviceId;
 use crate::host::fib4::{Flow, Found};
 use crate::host::route4::{Incoming, incoming, outgoing};
-use crate::host::{AF_INET, route4 as routing};
+use crate::host::{AF_INET, domain};
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -104,7 +104,8 @@ fn from_outside(
         Incoming::Local { kind, found } => {
             let flags = LOCAL | if kind == RTN_BROADCAST { BROADCAST } else { 0 };
             let flags = flags | if kind == RTN_MULTICAST { MULTICAST } else { 0 };
-            let device = routing::loopback(world, world[id].netns);
+            let link = found.and_then(|found| found.nexthop.device);
+            let device = domain::loopback(world, world[id].netns, link);
             Answer { kind, flags, device, gateway: None, source: None, found, iif }
         }
         Incoming::Forward { device, gateway, found } => Answer {
@@ -166,9 +167,9 @@ fn fill(
     if mark != 0 {
         out.u32(RTA_MARK, mark);
     }
-    out.u32(RTA_UID, 0);
-    if let Some(iif) = answer.iif {
-        out.u32(RTA_IIF, iif);
+    match answer.iif {
+        Some(iif) => out.u32(RTA_IIF, iif),
+        None => out.u32(RTA_UID, 0),
     }
     Cacheinfo::default().encode(out);
     out.finish(start);

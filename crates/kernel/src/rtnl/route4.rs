@@ -187,7 +187,10 @@ fn create(world: &World, netns: NetnsId, config: &Config) -> Result<Route, Refus
     }
     if let Some(source) = config.prefsrc {
         let same = config.kind == RTN_LOCAL && config.length > 0 && source == config.destination;
-        if !same && fib4::address_type(world, netns, source, None) != RTN_LOCAL {
+        let tables =
+            [if config.table == RT_TABLE_MAIN { RT_TABLE_LOCAL } else { config.table }, RT_TABLE_LOCAL];
+        let is_local = |table| fib4::address_type_in(world, netns, source, table, None) == RTN_LOCAL;
+        if !same && !tables.into_iter().any(is_local) {
             return Err(said("Invalid prefsrc address"));
         }
     }

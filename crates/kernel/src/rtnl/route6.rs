@@ -371,7 +371,7 @@ pub(crate) fn get(
         if oif != 0 {
             world.by_index(netns, oif).ok_or(Errno::ENODEV)?;
         }
-        fib6::lookup(world, netns, &flow, oif != 0 || fib6::is_strict(destination))?
+        fib6::find(world, netns, &flow)?
     };
     let mut out = Builder::new();
     if info.flags & RTM_F_FIB_MATCH != 0 {
@@ -395,7 +395,7 @@ fn fill_answer(
 ) {
     let own = matches!(found.kind, RTN_LOCAL | RTN_ANYCAST);
     let through = found.nexthop.device;
-    let device = if own { route4::loopback(world, netns).unwrap_or(through) } else { through };
+    let device = if own { fib6::loopback(world, netns, found).unwrap_or(through) } else { through };
     let start = out.start(header);
     let table = if found.table < 256 { found.table as u8 } else { 252 };
     let (protocol, kind) = (found.protocol, found.kind);

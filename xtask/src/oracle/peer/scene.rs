@@ -11,6 +11,7 @@
 //!   lacks duplicates
 //! ```
 //!
+//! `veths 2` in place of `nics 2` puts our ends of the cables into veths, which tell a speed, as LACP wants it.
 //! NICs are named ens3, ens4 … on both sides, and the one's ens3 is at the other end of the other's. A command must
 //! succeed (or fail, with `fails`), and what it prints has or lacks the texts in the lines below it; with `within` it
 //! is repeated until that is so, for so many seconds.
@@ -52,13 +53,15 @@ pub(super) struct Step {
 #[derive(Debug)]
 pub(super) struct Scene {
     pub(super) nics: usize,
+    /// Our ends of the cables are in veths.
+    pub(super) veths: bool,
     pub(super) steps: Vec<Step>,
 }
 
 impl Scene {
     /// Reads a scene; the error is a line's number and what is wrong with it.
     pub(super) fn parse(text: &str) -> Result<Scene, (usize, String)> {
-        let mut scene = Scene { nics: 1, steps: Vec::new() };
+        let mut scene = Scene { nics: 1, veths: false, steps: Vec::new() };
         for (number, line) in text.lines().enumerate() {
             let wrong = |what: &str| (number + 1, format!("{what}: {line}"));
             if line.trim().is_empty() || line.starts_with("//") {
@@ -79,12 +82,13 @@ impl Scene {
             let side = match word {
                 "linux" => Side::Linux,
                 "ours" => Side::Ours,
-                "nics" => {
+                "nics" | "veths" => {
+                    scene.veths = word == "veths";
                     let nics = rest.parse().ok().filter(|nics| (1..=NICS).contains(nics));
                     scene.nics = nics.ok_or_else(|| wrong("from 1 to 4 NICs"))?;
                     continue;
                 }
-                _ => return Err(wrong("neither linux, ours nor nics")),
+                _ => return Err(wrong("neither linux, ours, nics nor veths")),
             };
             if rest.is_empty() {
                 return Err(wrong("no command"));
