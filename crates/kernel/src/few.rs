@@ -65,9 +65,7 @@ impl<K: Ord, V> Few<K, V> {
             Few::Tree(tree) => tree.entry(key).or_insert_with(make),
             Few::List(list) => {
                 let at = place(list, &key).unwrap_or_else(|at| {
-                    if list.is_empty() {
-                        list.reserve_exact(1);
-                    }
+                    list.reserve_exact(1);
                     list.insert(at, (key, make()));
                     at
                 });
@@ -127,6 +125,19 @@ impl<K: Ord, V> Few<K, V> {
         list.chain(tree.into_iter().flat_map(|tree| tree.iter()))
     }
 
+    /// The keys from one to another, both among them.
+    pub fn keys_within(&self, first: K, last: K) -> impl Iterator<Item = &K> + '_ {
+        let (list, tree) = match self {
+            Few::List(list) => (list.as_slice(), None),
+            Few::Tree(tree) => (&[][..], Some(tree)),
+        };
+        let start = list.partition_point(|(key, _)| *key < first);
+        let end = list.partition_point(|(key, _)| *key <= last);
+        let listed = list.get(start..end).unwrap_or_default().iter().map(|(key, _)| key);
+        let range = tree.filter(|_| first <= last).map(|tree| tree.range(first..=last));
+        listed.chain(range.into_iter().flatten().map(|(key, _)| key))
+    }
+
     /// All keys, the least first.
     pub fn keys(&self) -> impl DoubleEndedIterator<Item = &K> + '_ {
         self.iter().map(|(key, _)| key)
@@ -158,6 +169,10 @@ mod tests {
             *model.entry(100).or_insert(0) += 1;
             assert!(few.iter().eq(&model) && few.keys().rev().eq(model.keys().rev()));
             assert_eq!((few.get(&key), few.len()), (model.get(&key), model.len()));
+            let within = model.range(key / 2..=key).map(|(key, _)| key);
+            assert!(
+                few.keys_within(key / 2, key).eq(within) && few.keys_within(key + 1, key).next().is_none()
+            );
             if step % 400 == 399 {
                 few.clear();
                 model.clear();

@@ -61,6 +61,10 @@ impl Groups {
     /// One less asks for it; says whether it was there.
     pub fn remove(&mut self, group: &Mac) -> bool {
         let Some(at) = self.find(group) else { return false };
+        if matches!(*self.list, [(_, 1)]) {
+            self.list = Cow::default();
+            return true;
+        }
         let list = self.list.to_mut();
         list[at].1 -= 1;
         if list[at].1 == 0 {

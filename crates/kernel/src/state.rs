@@ -56,7 +56,7 @@ impl World {
 
     /// Sets devices down as one (`dev_close_many`): all are down before the first is told of.
     pub(crate) fn close_all(&mut self, ids: &[DeviceId]) {
-        let mut closed = Vec::with_capacity(ids.len());
+        let mut closed = Vec::new();
         for id in ids {
             if self.get(*id).is_some_and(|device| device.is_up()) {
                 self.raw_close(*id);

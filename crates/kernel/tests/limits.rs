@@ -142,6 +142,21 @@ fn a_link_takes_a_kibibyte() {
     }
 }
 
+/// The same of one that is up with IPv6: an address of its own, three routes, a group, and questions for routers. A
+/// bridge that is up has timers and groups of its own beside.
+const LARGEST_UP: i64 = 2432;
+/// A link with nothing beside.
+const PLAIN_UP: i64 = 1472;
+
+#[test]
+fn a_link_that_is_up_takes_little_more() {
+    for kind in kernel::link::TYPES.iter().map(|kind| kind.kind) {
+        let each = census::bytes_of_a_link(kind, true, 1000);
+        let most = if ["dummy", "ifb", "veth"].contains(&kind) { PLAIN_UP } else { LARGEST_UP };
+        assert!(each <= most, "{kind}: {each} bytes");
+    }
+}
+
 #[test]
 fn a_kernel_with_ten_links_takes_a_mebibyte_at_most() {
     let bytes = census::bytes_of_a_kernel(10);

@@ -220,8 +220,8 @@ pub(crate) fn carrier(world: &mut World, id: DeviceId) {
     let Some(device) = world.get(id) else { return };
     if device.is_oper_up() || device.carrier {
         revive(world, id, RTNH_F_LINKDOWN);
-    } else {
-        mark(world, id, RTNH_F_LINKDOWN, false);
+    } else if let Some((fib, places)) = own(world, id) {
+        mark(fib, &places, id, RTNH_F_LINKDOWN, false);
     }
 }
 
@@ -230,8 +230,8 @@ pub(crate) fn refresh(_: &mut World, _: DeviceId) {}
 
 /// A link lost IPv4, or went down; with `all` the routes to the host's own addresses go as well (`fib_disable_ip`).
 pub(crate) fn disable(world: &mut World, id: DeviceId, all: bool) {
-    mark(world, id, RTNH_F_DEAD | RTNH_F_LINKDOWN, all);
     let Some((fib, places)) = own(world, id) else { return };
+    mark(fib, &places, id, RTNH_F_DEAD | RTNH_F_LINKDOWN, all);
     for (table, place) in places {
         if fib.get(table, place).is_some_and(|route| route.flags & RTNH_F_DEAD != 0) {
             fib.remove(table, place);
@@ -248,10 +248,9 @@ fn own(world: &mut World, id: DeviceId) -> Option<(&mut Fib, Vec<Somewhere<Route
 }
 
 /// Marks the next hops through a link, and the routes all of whose next hops are marked.
-fn mark(world: &mut World, id: DeviceId, flags: u32, all: bool) {
-    let Some((fib, places)) = own(world, id) else { return };
+fn mark(fib: &mut Fib, places: &[Somewhere<Route>], id: DeviceId, flags: u32, all: bool) {
     for somewhere in places {
-        let Some(route) = fib.get_mut(somewhere) else { continue };
+        let Some(route) = fib.get_mut(*somewhere) else { continue };
         let mut mine = 0;
         for hop in &mut route.nexthops {
             if hop.device == Some(id) && (all || hop.scope != RT_SCOPE_NOWHERE) {

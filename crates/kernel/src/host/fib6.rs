@@ -538,7 +538,7 @@ fn own(world: &mut World, id: DeviceId) -> Option<(&mut Fib, Vec<Somewhere<Route
 
 /// A link is down or gone: every route through it is lost, or that next hop of it (`rt6_sync_down_dev`).
 pub(crate) fn link_down(world: &mut World, id: DeviceId) {
-    let Some((fib, places)) = own(world, id) else { return };
+    let Some((fib, places)) = own(world, id).filter(|(_, places)| !places.is_empty()) else { return };
     let mut lost = Vec::new();
     for (table, place) in places {
         if fib.get(table, place).is_some_and(|route| route.hops.iter().all(|hop| hop.device == id)) {

@@ -63,7 +63,8 @@ pub(crate) enum End {
 
 /// A table.
 pub(crate) struct Table<R: Route> {
-    routes: BTreeMap<PlaceOf<R>, R>,
+    /// Apart from their places, so that what is empty in the tree's nodes is little.
+    routes: BTreeMap<PlaceOf<R>, Box<R>>,
     /// How many routes there are of each number of bits that do not count.
     lengths: Few<u8, u32>,
 }
@@ -90,7 +91,7 @@ impl<R: Route> Table<R> {
 pub(crate) struct Routes<R: Route> {
     tables: BTreeMap<u32, Table<R>>,
     count: usize,
-    through: BTreeSet<(DeviceId, u32, PlaceOf<R>)>,
+    through: BTreeMap<DeviceId, Few<Somewhere<R>, ()>>,
     sources: BTreeSet<(R::Source, u32, PlaceOf<R>)>,
     ends: BTreeSet<(Instant, u32, PlaceOf<R>)>,
     /// The steps of walks over routes.
@@ -102,7 +103,7 @@ impl<R: Route> Default for Routes<R> {
         Routes {
             tables: BTreeMap::new(),
             count: 0,
-            through: BTreeSet::new(),
+            through: BTreeMap::new(),
             sources: BTreeSet::new(),
             ends: BTreeSet::new(),
             steps: Steps::default(),
@@ -136,7 +137,7 @@ impl<R: Route> Routes<R> {
 
     /// A route.
     pub(crate) fn get(&self, table: u32, place: PlaceOf<R>) -> Option<&R> {
-        self.tables.get(&table)?.routes.get(&place)
+        self.tables.get(&table)?.routes.get(&place).map(Box::as_ref)
     }
 
     /// The routes of one prefix in a table, in order.
@@ -148,7 +149,7 @@ impl<R: Route> Routes<R> {
         let range = first::<R>(prefix)..=last::<R>(prefix);
         let found =
             self.tables.get(&table).into_iter().flat_map(move |table| table.routes.range(range.clone()));
-        found.inspect(|_| self.steps.step()).map(|(place, route)| (*place, route))
+        found.inspect(|_| self.steps.step()).map(|(place, route)| (*place, &**route))
     }
 
     /// Those of one rank.
@@ -161,7 +162,7 @@ impl<R: Route> Routes<R> {
         let range = Place { prefix, rank, number: 0 }..=Place { prefix, rank, number: u32::MAX };
         let found =
             self.tables.get(&table).into_iter().flat_map(move |table| table.routes.range(range.clone()));
-        found.inspect(|_| self.steps.step()).map(|(place, route)| (*place, route))
+        found.inspect(|_| self.steps.step()).map(|(place, route)| (*place, &**route))
     }
 
     /// Those of one prefix that lead through a device.
@@ -171,17 +172,16 @@ impl<R: Route> Routes<R> {
         prefix: R::Prefix,
         device: DeviceId,
     ) -> impl Iterator<Item = (PlaceOf<R>, &R)> + '_ {
-        let range = (device, table, first::<R>(prefix))..=(device, table, last::<R>(prefix));
-        let places = self.through.range(range).inspect(|_| self.steps.step()).map(|(_, _, place)| *place);
+        let [first, last] = [first::<R>(prefix), last::<R>(prefix)].map(|place| (table, place));
+        let own = self.through.get(&device).into_iter().flat_map(move |own| own.keys_within(first, last));
+        let places = own.inspect(|_| self.steps.step()).map(|(_, place)| *place);
         places.filter_map(move |place| Some((place, self.get(table, place)?)))
     }
 
     /// The places of all routes through a device, in the order of tables and listings.
     pub(crate) fn through(&self, device: DeviceId) -> Vec<Somewhere<R>> {
-        // What follows the device's own routes ends the walk.
-        let from = self.through.range((device, 0, first::<R>(R::LEAST))..);
-        let own = from.take_while(|(through, ..)| *through == device).inspect(|_| self.steps.step());
-        own.map(|(_, table, place)| (*table, *place)).collect()
+        let own = self.through.get(&device).into_iter().flat_map(Few::keys);
+        own.inspect(|_| self.steps.step()).copied().collect()
     }
 
     /// The places of all routes that prefer a source.
@@ -209,7 +209,11 @@ impl<R: Route> Routes<R> {
         tables.sort_by_key(|(id, _)| id & 255);
         let own = own.into_iter().filter_map(|(id, place)| Some((id, place, self.get(id, place)?)));
         own.chain(tables.into_iter().flat_map(|(id, table)| {
-            table.routes.iter().inspect(|_| self.steps.step()).map(move |(place, route)| (id, *place, route))
+            table
+                .routes
+                .iter()
+                .inspect(|_| self.steps.step())
+                .map(move |(place, route)| (id, *place, &**route))
         }))
     }
 
@@ -240,7 +244,7 @@ impl<R: Route> Routes<R> {
         *known.lengths.get_or_insert_with(R::ignored(prefix), || 0) += 1;
         self.count += 1;
         self.note(table, place, &route);
-        self.tables.entry(table).or_default().routes.insert(place, route);
+        self.tables.entry(table).or_default().routes.insert(place, Box::new(route));
         Some(place)
     }
 
@@ -256,7 +260,7 @@ impl<R: Route> Routes<R> {
         }
         self.count -= 1;
         self.forget(table, place, &route);
-        Some(route)
+        Some(*route)
     }
 
     /// Changes a route at its place; its rank must stay.
@@ -273,18 +277,24 @@ impl<R: Route> Routes<R> {
 
     /// A route, to change what it does not tell of itself.
     pub(crate) fn get_mut(&mut self, (table, place): Somewhere<R>) -> Option<&mut R> {
-        self.tables.get_mut(&table)?.routes.get_mut(&place)
+        self.tables.get_mut(&table)?.routes.get_mut(&place).map(Box::as_mut)
     }
 
     fn note(&mut self, table: u32, place: PlaceOf<R>, route: &R) {
-        self.through.extend(route.devices().map(|device| (device, table, place)));
+        for device in route.devices() {
+            self.through.entry(device).or_default().insert((table, place), ());
+        }
         self.sources.extend(route.source().map(|source| (source, table, place)));
         self.ends.extend(route.end().map(|end| (end, table, place)));
     }
 
     fn forget(&mut self, table: u32, place: PlaceOf<R>, route: &R) {
         for device in route.devices() {
-            self.through.remove(&(device, table, place));
+            let Some(own) = self.through.get_mut(&device) else { continue };
+            own.remove(&(table, place));
+            if own.is_empty() {
+                self.through.remove(&device);
+            }
         }
         if let Some(source) = route.source() {
             self.sources.remove(&(source, table, place));
