@@ -179,7 +179,8 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result {
         device.abilities.live_address = true;
     }
     fit_to_lower(world, id, &config, lower, !new.tb.has(IFLA_MTU));
-    world[id].private = Some(Box::new(Vxlan { netns, config, table: Table::default(), ways: Ways::default() }));
+    world[id].private =
+        Some(Box::new(Vxlan { netns, config, table: Table::default(), ways: Ways::default() }));
     world.register(id)?;
     if let Some(lower) = lower {
         world.link_upper(lower, id, false)?;

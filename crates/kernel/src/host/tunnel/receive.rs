@@ -86,7 +86,9 @@ pub(crate) fn take_known4(world: &mut World, id: DeviceId, frame: FrameId) -> bo
         return false;
     }
     let Some(packet) = world.run.pool.bytes(frame).get(ETHERNET..) else { return false };
-    let (Some(20..), Some(protocol::UDP)) = (Some(packet.len()), packet.get(9).copied()) else { return false };
+    let (Some(20..), Some(protocol::UDP)) = (Some(packet.len()), packet.get(9).copied()) else {
+        return false;
+    };
     let word = |at: usize| Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3]);
     let local = Local {
         epoch: world.run.epoch,

@@ -70,7 +70,8 @@ fn is_error(kind: Option<u8>) -> bool {
 fn answer6(packet: &[u8], mtu: u32) -> Option<Vec<u8>> {
     let view = Ipv6View::new(packet).ok()?;
     let (source, destination) = (view.source(), view.destination());
-    let nobody = |address: Ipv6Addr| address.is_unspecified() || address.is_multicast() || address.is_loopback();
+    let nobody =
+        |address: Ipv6Addr| address.is_unspecified() || address.is_multicast() || address.is_loopback();
     // Errors of ICMPv6 have the upper bit of their number off.
     let is_error =
         view.next_header() == protocol::ICMPV6 && view.payload().first().is_none_or(|kind| kind & 0x80 == 0);

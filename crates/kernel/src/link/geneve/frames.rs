@@ -153,10 +153,9 @@ fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Dr
     };
     let length = GeneveView::new(payload).map_or(geneve::LENGTH, |view| view.header_length());
     let id = find(world, came, network).ok_or(Drop::TunnelNetwork)?;
-    let (bare, external, wants_sums) =
-        state(world, id).map_or((false, false, false), |geneve| {
-            (geneve.config.bare, geneve.config.external, geneve.config.wants_sums)
-        });
+    let (bare, external, wants_sums) = state(world, id).map_or((false, false, false), |geneve| {
+        (geneve.config.bare, geneve.config.external, geneve.config.wants_sums)
+    });
     if came.unsummed && came.key.0 && wants_sums {
         return Err(Drop::BadChecksum);
     }

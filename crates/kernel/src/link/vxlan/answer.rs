@@ -20,7 +20,11 @@ const SOLICITATION: u8 = 135;
 pub(super) fn is_question(bytes: &[u8]) -> bool {
     match bytes.get(12..14) {
         Some([8, 6]) => true,
-        Some([0x86, 0xdd]) => bytes.len() >= ETHERNET + 40 + 24 && bytes[20] == protocol::ICMPV6 && bytes[54..56] == [SOLICITATION, 0],
+        Some([0x86, 0xdd]) => {
+            bytes.len() >= ETHERNET + 40 + 24
+                && bytes[20] == protocol::ICMPV6
+                && bytes[54..56] == [SOLICITATION, 0]
+        }
         _ => false,
     }
 }

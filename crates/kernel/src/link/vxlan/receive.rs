@@ -39,7 +39,8 @@ fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Dr
         Some(kind) => put_ethernet(world, frame, kind)?,
         None => check_ethernet(world, id, came, frame, header.network)?,
     }
-    let congested = world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
+    let congested =
+        world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
     if !congested {
         world[id].counters.rx_frame_errors += 1;
         world[id].counters.rx_errors += 1;

@@ -260,8 +260,7 @@ fn bypass(world: &mut World, from: DeviceId, to: DeviceId, frame: FrameId, netwo
     let learns = state(world, to).is_some_and(|vxlan| vxlan.config.has(flag::LEARN));
     if let Some(network) = network.filter(|_| learns) {
         let v6 = state(world, from).is_some_and(|vxlan| vxlan.config.remote.is_ipv6());
-        let itself =
-            if v6 { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
+        let itself = if v6 { IpAddr::V6(Ipv6Addr::LOCALHOST) } else { IpAddr::V4(Ipv4Addr::LOCALHOST) };
         let mac = world.run.pool.source(frame);
         receive::learn(world, to, mac, (itself, 0), network);
     }
