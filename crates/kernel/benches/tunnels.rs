@@ -11,7 +11,7 @@ use lab::{Lab, pairs, pump};
 use rtnl::attr::Builder;
 use rtnl::kind::{geneve, veth, vxlan};
 use rtnl::message::{NLM_F_CREATE, NLM_F_REQUEST};
-use rtnl::object::addr::{IFA_ADDRESS, IFA_LOCAL, Ifaddrmsg, RTM_NEWADDR};
+use rtnl::object::addr::{IFA_ADDRESS, IFA_LOCAL, Ifaddr, RTM_NEWADDR};
 use rtnl::object::link::*;
 use rtnl::object::neigh::*;
 use std::net::Ipv4Addr;
@@ -76,8 +76,8 @@ impl Pair {
 
     fn address(&mut self, link: i32, host: u8) {
         self.ask(RTM_NEWADDR, &|out| {
-            let index = link as u32;
-            Ifaddrmsg { family: AF_INET, prefixlen: 24, index, ..Ifaddrmsg::default() }.encode(out);
+            let ifindex = link as u32;
+            Ifaddr { family: AF_INET, prefixlen: 24, ifindex, ..Ifaddr::default() }.encode(out);
             out.ipv4(IFA_LOCAL, Ipv4Addr::new(10, 0, 0, host));
             out.ipv4(IFA_ADDRESS, Ipv4Addr::new(10, 0, 0, host));
         });

@@ -321,7 +321,9 @@ fn dropped_below(world: &World, device: DeviceId) -> u64 {
     let mut total = 0;
     let mut next = Some(device);
     for _ in 0..crate::stack::MAX_NEST {
-        let Some(device) = next.and_then(|id| world.get(id)) else { break };
+        // A tunnel takes whatever it is given, and says nothing of what it drops.
+        let device = next.and_then(|id| world.get(id)).filter(|device| device.kind.datagram.is_none());
+        let Some(device) = device else { break };
         total += device.counters.tx_dropped;
         next = device.stack.lowers.first().copied().filter(|_| device.stack.lowers.len() == 1);
     }

@@ -61,6 +61,11 @@ impl Case {
         bytes.extend(frame.kind.to_be_bytes());
         bytes.extend(frame.body);
         bytes.resize(bytes.len().clamp(SHORTEST, longest), 0);
+        if let Some(tunnel) = self.tunnel.filter(|tunnel| tunnel.port == self.outside[port].port) {
+            if self.rng.chance(85) {
+                bytes = tunnel.wrap(&bytes, self.rng.below(1 << 16));
+            }
+        }
         all.push((self.outside[port].port.to_string(), to_hex(&bytes)));
     }
 
@@ -231,7 +236,20 @@ fn arp(operation: u16, mac: [u8; 6], from: [u8; 4], to: [u8; 4]) -> Vec<u8> {
 
 /// A packet with these flags and this offset.
 fn ipv4(from: [u8; 4], to: [u8; 4], protocol: u8, ttl: u8, fragment: u16, payload: &[u8]) -> Vec<u8> {
-    let mut header = vec![0x45, 0];
+    ipv4_with(from, to, protocol, ttl, fragment, payload, 0)
+}
+
+/// The same with a type of service.
+pub(super) fn ipv4_with(
+    from: [u8; 4],
+    to: [u8; 4],
+    protocol: u8,
+    ttl: u8,
+    fragment: u16,
+    payload: &[u8],
+    tos: u8,
+) -> Vec<u8> {
+    let mut header = vec![0x45, tos];
     header.extend((20 + payload.len() as u16).to_be_bytes());
     header.extend([0, 1]);
     header.extend(fragment.to_be_bytes());

@@ -16,6 +16,7 @@ mod changes;
 mod hosts;
 mod inject;
 mod links;
+mod tunnels;
 
 use super::rng::Rng;
 use crate::oracle::FrameCase;
@@ -28,7 +29,7 @@ const VIDS: [u16; 2] = [11, 12];
 /// Longer than a second, in which what is left to chance is over.
 const PAUSE: &str = "sleep 1.5";
 /// The kinds that cases may be made of beside those that every case needs.
-pub(crate) const OPTIONAL: [&str; 3] = ["bond", "ipvlan", "macvtap"];
+pub(crate) const OPTIONAL: [&str; 5] = ["bond", "ipvlan", "macvtap", "vxlan", "geneve"];
 
 /// A VLAN tag: its type and identifier.
 type Tag = (u16, u16);
@@ -76,6 +77,7 @@ struct Case {
     /// Ports of bridges.
     bridge_ports: Vec<String>,
     macvlans: Vec<(String, String)>,
+    tunnel: Option<tunnels::Tunnel>,
     namespaces: usize,
     made: u16,
 }
@@ -92,11 +94,13 @@ pub(crate) fn frame_case(seed: u64, kinds: &BTreeSet<String>) -> FrameCase {
         links: Vec::new(),
         bridge_ports: Vec::new(),
         macvlans: Vec::new(),
+        tunnel: None,
         namespaces: 0,
         made: 0,
     };
     case.no_ipv6("");
     case.cables();
+    case.tunnel();
     case.masters();
     case.vlans();
     case.leaves();
