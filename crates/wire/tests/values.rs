@@ -2,14 +2,14 @@
 
 use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use wire::Lacpdu;
 use wire::checksum::{Sum, pseudo_v4};
 use wire::geneve::GeneveView;
 use wire::icmpv6::Icmpv6View;
 use wire::ipv4::Ipv4View;
-use wire::ndp::{NdpOption, Options, OptionsBuffer, Prefix, Router};
 use wire::lacp::Party;
+use wire::ndp::{NdpOption, Options, OptionsBuffer, Prefix, Router};
 use wire::stp::{BridgeId, Config};
-use wire::Lacpdu;
 use wire::{
     Arp, Bpdu, Ethernet, Geneve, Icmp, Icmpv6, Igmp, Ipv4, Ipv6, Malformed, Mld, Ndp, Tag, Udp, Vxlan, igmp,
     mld, vxlan,
