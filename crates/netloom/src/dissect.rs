@@ -10,7 +10,7 @@
 
 use std::fmt::{self, Write};
 use wire::{Arp, EthernetView, Icmp, Icmpv6, Igmp, Ipv4View, Ipv6View, Mac, Malformed, Mld, Ndp, Tag};
-use wire::{ethertype, icmpv6, protocol, stp, tag, udp};
+use wire::{ethertype, icmpv6, lacp, protocol, stp, tag, udp};
 
 /// Packets in packets that are told at most.
 const DEPTH: usize = 4;
@@ -70,7 +70,7 @@ fn behind_ethernet(line: &mut String, kind: u16, bytes: &[u8]) -> fmt::Result {
         ethertype::IPV6 => ipv6(line, bytes, DEPTH),
         ethertype::ARP => arp(line, bytes),
         ethertype::LLDP => line.write_str("LLDP"),
-        ethertype::SLOW => line.write_str("slow protocol"),
+        ethertype::SLOW => slow(line, bytes),
         ethertype::MACSEC => line.write_str("MACsec"),
         kind if kind < ethertype::LEAST => llc(line, bytes),
         kind => write!(line, "type 0x{kind:04x}"),
@@ -105,6 +105,22 @@ fn llc(line: &mut String, bytes: &[u8]) -> fmt::Result {
             write!(line, "bridge {} port {:04x}", bridge(config.bridge), config.port)
         }
         Err(why) => write!(line, "STP ({why})"),
+    }
+}
+
+fn slow(line: &mut String, bytes: &[u8]) -> fmt::Result {
+    let party = |end: lacp::Party| {
+        format!("{} key {} port {} state 0x{:02x}", mac(end.system), end.key, end.port, end.state)
+    };
+    match wire::Lacpdu::parse(bytes) {
+        Ok(message) => {
+            write!(line, "LACP actor {} partner {}", party(message.actor), party(message.partner))
+        }
+        Err(_) if bytes.first() == Some(&lacp::MARKER) => {
+            let answer = bytes.get(lacp::MARKER_KIND_AT) == Some(&lacp::MARKER_RESPONSE);
+            line.write_str(if answer { "Marker response" } else { "Marker" })
+        }
+        Err(_) => line.write_str("slow protocol"),
     }
 }
 

@@ -58,6 +58,7 @@ fn ask_everything(bytes: &[u8]) {
         black_box(records.iter().flat_map(|record| igmp::sources(record.sources)).count());
     }
     let _ = black_box(Bpdu::parse(bytes));
+    let _ = black_box(Lacpdu::parse(bytes));
     black_box((checksum::checksum(bytes), Sum::ZERO.with(bytes).is_right()));
 }
 

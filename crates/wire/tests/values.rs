@@ -2,10 +2,12 @@
 
 use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use wire::Lacpdu;
 use wire::checksum::{Sum, pseudo_v4};
 use wire::geneve::GeneveView;
 use wire::icmpv6::Icmpv6View;
 use wire::ipv4::Ipv4View;
+use wire::lacp::Party;
 use wire::ndp::{NdpOption, Options, OptionsBuffer, Prefix, Router};
 use wire::stp::{BridgeId, Config};
 use wire::{
@@ -50,6 +52,27 @@ fn arp() {
     assert_eq!(bytes[..8], [0, 1, 8, 0, 6, 4, 0, 1]);
     assert_eq!(Arp::parse(&bytes), Ok(arp));
     refused_when_cut(&bytes, |bytes| Arp::parse(bytes).is_ok());
+}
+
+#[test]
+fn lacp() {
+    let party = |n: u8| Party {
+        system_priority: 0xffff,
+        system: [2, 0, 0, 0, 0, n],
+        key: 15,
+        port_priority: 0xff,
+        port: u16::from(n),
+        state: 0x3d,
+    };
+    let message = Lacpdu { actor: party(1), partner: party(2) };
+    let bytes = written(message.length(), |buffer| message.emit(buffer));
+    assert_eq!(bytes[..22], [1, 1, 1, 20, 255, 255, 2, 0, 0, 0, 0, 1, 0, 15, 0, 255, 0, 1, 0x3d, 0, 0, 0]);
+    assert_eq!(bytes[22..26], [2, 20, 255, 255]);
+    assert_eq!(bytes[42..46], [3, 16, 0, 0]);
+    assert_eq!(Lacpdu::parse(&bytes), Ok(message));
+    refused_when_cut(&bytes, |bytes| Lacpdu::parse(bytes).is_ok());
+    let marker = [&[2][..], &bytes[1..]].concat();
+    assert_eq!(Lacpdu::parse(&marker), Err(Malformed::Field));
 }
 
 #[test]
