@@ -2,17 +2,21 @@
 //! input to another port's output, copied in from the sender's memory and out to the receiver's. `ring_hop` is what
 //! the machine does with the same frames and no kernel between. All ratios are to be read within one run.
 
+mod bridged;
 mod lab;
+mod traffic;
 
+use bridged::learned;
 use divan::{Bencher, counter::ItemsCount};
 use kernel::Instant;
 use kernel::run::PortKind;
-use lab::{Attrs, Lab, frame, learned, pairs, pump};
+use lab::{Attrs, Lab};
 use rtnl::attr::Builder;
 use rtnl::kind::{macvlan, vlan};
 use rtnl::object::link::*;
 use std::collections::VecDeque;
 use std::hint::black_box;
+use traffic::{frame, pairs, pump};
 
 /// Frames that one sample sends.
 const FRAMES: usize = 1 << 16;

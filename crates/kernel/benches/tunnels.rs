@@ -3,11 +3,12 @@
 
 #[allow(dead_code, reason = "shared with other benches")]
 mod lab;
+mod traffic;
 
 use divan::{Bencher, counter::ItemsCount};
 use kernel::run::{PortId, PortKind};
 use kernel::{ClientId, Instant, NetnsId};
-use lab::{Lab, pairs, pump};
+use lab::Lab;
 use rtnl::attr::Builder;
 use rtnl::kind::{geneve, veth, vxlan};
 use rtnl::message::{NLM_F_CREATE, NLM_F_REQUEST};
@@ -15,6 +16,7 @@ use rtnl::object::addr::{IFA_ADDRESS, IFA_LOCAL, Ifaddr, RTM_NEWADDR};
 use rtnl::object::link::*;
 use rtnl::object::neigh::*;
 use std::net::Ipv4Addr;
+use traffic::{pairs, pump};
 
 /// Frames that one sample sends.
 const FRAMES: usize = 1 << 16;

@@ -4,14 +4,19 @@
 //!
 //! Without the right to make a network namespace, or a Linux with bridges, only the embedded kernel is measured.
 
+#[path = "../../kernel/benches/bridged/mod.rs"]
+mod bridged;
 #[path = "../../kernel/benches/lab/mod.rs"]
 mod lab;
 #[cfg(target_os = "linux")]
 #[path = "switch/linux.rs"]
 mod linux;
+#[path = "../../kernel/benches/traffic/mod.rs"]
+mod traffic;
 
+use bridged::learned;
 use divan::{Bencher, counter::ItemsCount};
-use lab::{learned, pump};
+use traffic::{pairs, pump};
 
 /// Frames that one sample sends.
 const FRAMES: usize = 1 << 15;
@@ -36,7 +41,7 @@ fn linux_kernel(bencher: Bencher<'_, '_>) {
     match linux::Switch::new() {
         Ok(switch) => {
             switch.learn(PAIRS);
-            let (there, _) = lab::pairs(PAIRS, 64);
+            let (there, _) = pairs(PAIRS, 64);
             let group: Vec<&[u8]> = there.iter().map(Vec::as_slice).cycle().take(FRAMES).collect();
             bencher.counter(ItemsCount::new(FRAMES)).bench_local(|| switch.pass(&group));
         }

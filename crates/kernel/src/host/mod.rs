@@ -24,6 +24,7 @@ pub(crate) mod fib4_sync;
 pub(crate) mod fib6;
 pub(crate) mod fragment;
 pub(crate) mod holders;
+pub(crate) mod hops6;
 pub(crate) mod icmp;
 pub(crate) mod icmp6;
 pub(crate) mod igmp;

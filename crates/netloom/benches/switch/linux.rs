@@ -1,6 +1,6 @@
 //! veth → bridge → veth on this machine's Linux, in a network namespace of its own that ends with the thread.
 
-use crate::lab::pairs;
+use crate::traffic::pairs;
 use edge::netlink::Netlink;
 use edge::packet::Packets;
 use rtnl::attr::Builder;
