@@ -200,7 +200,7 @@ fn frames_that_mean_harm_end_with_a_name() {
         let died: u64 = kernel.drops().iter().map(|(_, count)| count).sum();
         assert_eq!(made, handed_out + died, "{kind}: {:?}", kernel.drops());
         let named = |name| kernel.drops().iter().any(|(reason, _)| *reason == name);
-        for name in ["bad checksum", "unknown network of a tunnel", "packet too short"] {
+        for name in ["bad checksum", "unknown network of a tunnel", "invalid tunnel header"] {
             assert!(named(name), "{kind}: {name}: {:?}", kernel.drops());
         }
         let came = host.through(cable, &[&host.wrapped(&frames(true)[2])]);

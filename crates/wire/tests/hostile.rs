@@ -23,6 +23,12 @@ fn ask_everything(bytes: &[u8]) {
             view.target_ip(),
         ));
     }
+    if let Ok(view) = GeneveView::new(bytes) {
+        black_box((view.is_oam(), view.is_critical(), view.ethertype(), view.network()));
+        assert_eq!(view.header_length() + view.payload().len(), bytes.len());
+        assert!(Geneve::parse(bytes).is_ok());
+    }
+    black_box(Vxlan::parse(bytes).is_ok());
     ask_ipv4(bytes);
     if let Ok(view) = Ipv6View::new(bytes) {
         black_box((view.traffic_class(), view.flow_label(), view.payload_length(), view.next_header()));

@@ -113,12 +113,15 @@ pub(super) struct Found {
     pub router: bool,
 }
 
-/// Places of what frames found last.
-const NEAR: usize = 1 << 12;
+/// Places of what frames found last: two for an entry, within these bounds, which are powers of two.
+const NEAR: (usize, usize) = (1 << 4, 1 << 12);
 
-fn near(mac: &Mac, network: u32) -> usize {
+/// The place of an address among so many.
+#[inline]
+fn near(mac: &Mac, network: u32, places: usize) -> usize {
     let value = u64::from_le_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], 0, 0]);
-    ((value ^ u64::from(network) << 24).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - NEAR.ilog2())) as usize
+    let hash = (value ^ u64::from(network) << 24).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (hash >> 40) as usize & places.wrapping_sub(1)
 }
 
 /// The row of an address: the product with the golden ratio, as `hash_64` has it of the six bytes as a machine of
@@ -151,7 +154,7 @@ impl Table {
     /// What a frame finds: an address is used now.
     #[inline]
     pub(super) fn find(&mut self, mac: &Mac, network: u32, now: Instant) -> Option<Found> {
-        let place = near(mac, network);
+        let place = near(mac, network, self.near.len());
         if let Some(near) = self.near.get(place) {
             let same = near.mac == *mac && near.network == network && near.used == now;
             if same && near.generation == self.generation {
@@ -168,12 +171,15 @@ impl Table {
         let found = Found { first, more, fixed, router: entry.flags & NTF_ROUTER != 0 };
         let (mac, generation) = (*mac, self.generation);
         let fresh = Near { mac, network, generation, used: now, found };
-        if self.near.is_empty() {
-            // Nothing is known of the address of all ones in generation 0 at the end of time.
+        let places = (2 * self.entries.len()).next_power_of_two().clamp(NEAR.0, NEAR.1);
+        if self.near.len() < places {
+            // Nothing is known of the address of all ones at the end of time.
             let never = Near { mac: [0xff; 6], network: u32::MAX, used: Instant(u64::MAX), ..fresh };
-            self.near.resize(NEAR, never);
+            self.near.clear();
+            self.near.resize(places, never);
         }
-        if let Some(near) = self.near.get_mut(near(&mac, network)) {
+        let place = near(&mac, network, self.near.len());
+        if let Some(near) = self.near.get_mut(place) {
             *near = fresh;
         }
         Some(found)
