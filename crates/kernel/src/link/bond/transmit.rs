@@ -98,17 +98,23 @@ fn hash_of(world: &World, state: &Bond, frame: FrameId) -> u32 {
 
 /// Through every slave that is up (`bond_xmit_broadcast`).
 fn broadcast(world: &mut World, bond: DeviceId, batch: &mut Batch) {
-    let sends = |id: &DeviceId| {
+    let sends = |world: &World, id: &DeviceId| {
         slave::is_up(world, *id) && slave::of(world, *id).is_some_and(|slave| slave.link == BOND_LINK_UP)
     };
-    let slaves: Vec<DeviceId> = of(world, bond).slaves.iter().copied().filter(sends).collect();
-    let Some((last, others)) = slaves.split_last() else { return drop_all(world, bond, batch) };
-    for id in others {
+    let Some(last) = of(world, bond).slaves.iter().copied().rfind(|id| sends(world, id)) else {
+        return drop_all(world, bond, batch);
+    };
+    let mut at = 0;
+    while let Some(id) = of(world, bond).slaves.get(at).copied().filter(|id| *id != last) {
+        at += 1;
+        if !sends(world, &id) {
+            continue;
+        }
         for frame in batch.frames() {
             if let Some(copy) = world.run.pool.share(*frame) {
-                world.forward(*id, Step::Transmit, copy);
+                world.forward(id, Step::Transmit, copy);
             }
         }
     }
-    world.forward_all(*last, Step::Transmit, batch);
+    world.forward_all(last, Step::Transmit, batch);
 }

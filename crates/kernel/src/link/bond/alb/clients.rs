@@ -101,16 +101,17 @@ fn is_unicast(mac: Mac) -> bool {
     mac[0] & 1 == 0 && mac != [0; 6]
 }
 
-/// The places that are taken, the newest first.
-fn places(world: &mut World, bond: DeviceId) -> Vec<usize> {
-    clients_of(world, bond)
-        .map_or(Vec::new(), |clients| clients.order.iter().map(|at| usize::from(*at)).collect())
+/// A place that is taken, by its rank: the newest is the first.
+fn place_at(world: &mut World, bond: DeviceId, rank: usize) -> Option<usize> {
+    clients_of(world, bond)?.order.get(rank).map(|place| usize::from(*place))
 }
 
 /// Marks the peers for whom `is_meant` says so; says whether there are any.
 fn mark(world: &mut World, bond: DeviceId, is_meant: impl Fn(&World, &Client) -> bool) -> bool {
     let mut any = false;
-    for place in places(world, bond) {
+    let mut rank = 0;
+    while let Some(place) = place_at(world, bond, rank) {
+        rank += 1;
         let Some(client) = clients_of(world, bond).map(|clients| clients.table[place]) else { continue };
         if is_meant(world, &client) {
             any = true;
@@ -163,7 +164,9 @@ pub(super) fn take_from(world: &mut World, bond: DeviceId, id: DeviceId) {
     if clients_of(world, bond).is_none() {
         return;
     }
-    for place in places(world, bond) {
+    let mut rank = 0;
+    while let Some(place) = place_at(world, bond, rank) {
+        rank += 1;
         if clients_of(world, bond).is_none_or(|clients| clients.table[place].slave != Some(id)) {
             continue;
         }
@@ -240,7 +243,9 @@ pub(super) fn tick(world: &mut World, bond: DeviceId) {
 
 /// Every peer is assigned anew (`rlb_rebalance`).
 fn rebalance(world: &mut World, bond: DeviceId) {
-    for place in places(world, bond) {
+    let mut rank = 0;
+    while let Some(place) = place_at(world, bond, rank) {
+        rank += 1;
         let Some(next) = next_slave(world, bond) else { continue };
         let Some(clients) = clients_of(world, bond) else { return };
         if clients.table[place].slave != Some(next) {
@@ -253,7 +258,9 @@ fn rebalance(world: &mut World, bond: DeviceId) {
 
 /// `rlb_update_rx_clients`.
 fn tell_all(world: &mut World, bond: DeviceId) {
-    for place in places(world, bond) {
+    let mut rank = 0;
+    while let Some(place) = place_at(world, bond, rank) {
+        rank += 1;
         let Some(clients) = clients_of(world, bond) else { return };
         let client = clients.table[place];
         clients.table[place].must_tell &= clients.retries != 0;
