@@ -5,6 +5,7 @@
 //! told so once by ENOBUFS, as a socket whose buffer is full.
 
 use crate::device::DeviceId;
+use crate::netlink_tap::{Heading, NETLINK_ROUTE};
 use crate::netns::{ListKey, NetnsId};
 use crate::world::World;
 use rtnl::errno::Errno;
@@ -202,6 +203,8 @@ impl World {
             let place = self.clients.slots.get_mut(slot as usize);
             if let Some(client) = place.and_then(|slot| slot.client.as_mut()) {
                 client.push_from(datagram.to_vec(), sender);
+                let netns = client.netns;
+                self.tap_netlink(netns, NETLINK_ROUTE, Heading::User, datagram);
             }
         }
     }

@@ -49,6 +49,7 @@ pub enum Drop {
     ReversePath,
     Martian,
     NoSocket,
+    BadCanFrame,
     Ended,
 }
 
@@ -98,6 +99,7 @@ pub const DROPS: &[(Drop, &str)] = &[
     (Drop::ReversePath, "reverse path filter"),
     (Drop::Martian, "martian address"),
     (Drop::NoSocket, "no socket"),
+    (Drop::BadCanFrame, "not a CAN frame"),
     (Drop::Ended, "kernel ended"),
 ];
 

@@ -23,6 +23,7 @@ mod inet6;
 mod least;
 pub mod link;
 pub mod names;
+pub mod netlink_tap;
 pub mod netns;
 pub mod rare;
 mod register;
@@ -40,8 +41,10 @@ use ::rtnl::errno::Errno;
 pub use client::ClientId;
 use device::Name;
 pub use host::api::Membership;
+pub use host::can::{CanReceived, CanSocketId};
 pub use host::packet::{Packet, PacketFor, PacketSocketId};
 pub use host::socket::{Cutting, Fault, Options, Protocol, Received, SocketId};
+use netlink_tap::{Heading, NETLINK_ROUTE};
 pub use netns::NetnsId;
 use run::{PortId, PortKind};
 pub use world::Instant;
@@ -160,6 +163,7 @@ impl Kernel {
         self.world.space(netns)?;
         self.world.pass(now);
         let asker = rtnl::Asker { client, netns, pid: client.port() };
+        self.world.tap_netlink(netns, NETLINK_ROUTE, Heading::Kernel, datagram);
         rtnl::handle(&mut self.world, asker, datagram);
         Ok(())
     }
@@ -183,6 +187,10 @@ impl Kernel {
         let mut out = Builder::onto(std::mem::take(datagram));
         let more = rtnl::get::continue_dump(&mut self.world, client, client.port(), &mut out);
         *datagram = out.bytes;
+        if more {
+            let netns = self.world.clients.get(client).ok_or(Errno::EBADF)?.netns;
+            self.world.tap_netlink(netns, NETLINK_ROUTE, Heading::User, datagram);
+        }
         Ok(more)
     }
 

@@ -6,11 +6,13 @@
 pub mod args;
 mod arping;
 mod arping_options;
+mod can;
 pub mod complete;
 mod complete_bridge;
 pub mod console;
 pub mod difference;
 pub mod dissect;
+mod dissect_link;
 pub mod exceptions;
 pub mod frame_case;
 pub mod frames;

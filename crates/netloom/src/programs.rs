@@ -22,8 +22,10 @@ pub(crate) const NOT_FOUND: i32 = 127;
 const SLEEP_MAX: f64 = 366.0 * 24.0 * 3600.0;
 
 /// The programs that are here, by name, for completion and to tell commands from other text.
-pub const PROGRAMS: &[&str] =
-    &["ip", "bridge", "ping", "ping6", "arping", "sysctl", "sleep", "tcpdump", "echo", "true", "false"];
+pub const PROGRAMS: &[&str] = &[
+    "ip", "bridge", "ping", "ping6", "arping", "cansend", "cangen", "candump", "sysctl", "sleep", "tcpdump",
+    "echo", "true", "false",
+];
 
 /// Programs of the field that are not here yet.
 const LATER: &[&str] = &[
@@ -101,6 +103,7 @@ impl<C: Console> Machine<C> {
         };
         self.pass(self.pace);
         self.tell_frames();
+        self.tell_can();
         self.call_monitors();
         Ok(status)
     }
@@ -118,7 +121,7 @@ impl<C: Console> Machine<C> {
     }
 
     fn run_background(&mut self, words: Vec<String>) -> Result<i32, NotUnderstood> {
-        if let Some(status) = self.run_dump(&words) {
+        if let Some(status) = self.run_dump(&words).or_else(|| self.run_candump(&words)) {
             return Ok(status);
         }
         let monitors = words.iter().any(|word| word.len() > 2 && "monitor".starts_with(word));
@@ -126,7 +129,7 @@ impl<C: Console> Machine<C> {
         let refuse = |remedy| NotUnderstood { construct: "&".into(), what: "a background command", remedy };
         let Some(tool) = tool else {
             return Err(refuse(
-                "only `ip … monitor … &` and `tcpdump … &` run in the background; leave the `&` out",
+                "only `ip … monitor … &`, `tcpdump … &` and `candump … &` run in the background; leave the `&` out",
             ));
         };
         if !self.start_monitor(tool, words[1..].to_vec()) {
@@ -148,6 +151,9 @@ impl<C: Console> Machine<C> {
             "ping" => crate::ping::run(self, words, false),
             "ping6" => crate::ping::run(self, words, true),
             "arping" => crate::arping::run(self, words),
+            "cansend" => crate::can::cansend(self, words),
+            "cangen" => crate::can::cangen(self, words),
+            "candump" => self.candump(words),
             "sleep" => self.sleep(words),
             "echo" => self.echo(words),
             "tcpdump" => {

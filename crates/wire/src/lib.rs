@@ -17,6 +17,7 @@
 
 pub mod arp;
 mod bytes;
+pub mod can;
 pub mod checksum;
 pub mod ethernet;
 pub mod icmp;
@@ -32,6 +33,7 @@ pub mod tag;
 pub mod udp;
 
 pub use arp::{Arp, ArpView};
+pub use can::Can;
 pub use checksum::Sum;
 pub use ethernet::{Ethernet, EthernetView, Mac, ethertype};
 pub use icmp::{Icmp, IcmpView};

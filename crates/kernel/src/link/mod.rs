@@ -248,6 +248,9 @@ pub struct Type {
     /// The longest frame, with a tag beside it or without, that it does not drop and tell the sender of; none: any. See
     /// `World::longest`.
     pub longest: Option<fn(&World, DeviceId, bool) -> usize>,
+    /// Takes everything that a device of this type receives, in place of what is done with Ethernet; none: it is
+    /// Ethernet.
+    pub receive_all: Option<fn(&mut World, DeviceId, &mut Batch)>,
     /// Takes frames that a device received on which this type is the `rx_handler`; what stays in the batch goes on to
     /// the host stack.
     pub receive: Option<fn(&mut World, DeviceId, &mut Batch)>,
@@ -295,6 +298,7 @@ impl Type {
         addresses: None,
         transmit: None,
         longest: None,
+        receive_all: None,
         receive: None,
         claim: None,
         event: None,

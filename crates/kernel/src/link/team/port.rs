@@ -68,9 +68,6 @@ fn may_join(world: &World, team: DeviceId, id: DeviceId) -> Result<(), Refusal> 
     if candidate.abilities.vlan_challenged && world[team].has_vlans {
         return refused(Errno::EPERM, "Device is VLAN challenged and team device has VLAN set up");
     }
-    if candidate.hardware_type != world[team].hardware_type && !of(world, team).ports.is_empty() {
-        return Err(Errno::EBUSY.into());
-    }
     if candidate.is_up() {
         return refused(Errno::EBUSY, "Device is up. Set it down before adding it as a team port");
     }
@@ -81,12 +78,6 @@ fn may_join(world: &World, team: DeviceId, id: DeviceId) -> Result<(), Refusal> 
 pub(super) fn add(world: &mut World, team: DeviceId, id: DeviceId) -> Result<(), Refusal> {
     may_join(world, team, id)?;
     let original = (world[id].address, world[id].mtu);
-    let (kind, length, broadcast) = (world[id].hardware_type, world[id].address_length, world[id].broadcast);
-    if kind != world[team].hardware_type {
-        let device = &mut world[team];
-        (device.hardware_type, device.address_length, device.broadcast) = (kind, length, broadcast);
-        (device.address, device.mtu) = original;
-    }
     let mtu = world[team].mtu;
     world.set_mtu(id, mtu).map_err(|refusal| Refusal::from(refusal.errno))?;
     if let Err(refusal) = enter(world, team, id, original) {
@@ -112,6 +103,12 @@ fn enter(world: &mut World, team: DeviceId, id: DeviceId, original: (Mac, u32)) 
         world.close(id);
         return Err(refusal);
     }
+    if let Err(errno) = take_hardware(world, team, id) {
+        world.unlink_upper(id, team);
+        world[id].rx_handler = None;
+        world.close(id);
+        return Err(errno.into());
+    }
     // commit
     set_flags(world, team, id, true);
     if world[team].is_up() {
@@ -122,6 +119,23 @@ fn enter(world: &mut World, team: DeviceId, id: DeviceId, original: (Mac, u32)) 
     state.enabled.push(id);
     follow_features(world, team);
     note_link(world, team, id, world[id].is_oper_up());
+    Ok(())
+}
+
+/// The team's hardware is that of its first port; others must have the same (`team_dev_type_check_change`).
+fn take_hardware(world: &mut World, team: DeviceId, id: DeviceId) -> Result<(), Errno> {
+    let port = &world[id];
+    let (kind, length, broadcast) = (port.hardware_type, port.address_length, port.broadcast);
+    if kind == world[team].hardware_type {
+        return Ok(());
+    }
+    if !of(world, team).ports.is_empty() {
+        return Err(Errno::EBUSY);
+    }
+    let original = (port.address, port.mtu);
+    let device = &mut world[team];
+    (device.hardware_type, device.address_length, device.broadcast) = (kind, length, broadcast);
+    (device.address, device.mtu) = original;
     Ok(())
 }
 
