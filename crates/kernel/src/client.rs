@@ -71,6 +71,8 @@ pub(crate) struct LinkFilter {
 /// A client.
 pub(crate) struct Client {
     pub netns: NetnsId,
+    /// The protocol of netlink that it speaks.
+    pub protocol: u16,
     groups: BTreeSet<u32>,
     /// Whether it hears of every namespace that has an identifier in its own (`NETLINK_LISTEN_ALL_NSID`).
     listens_to_all: bool,
@@ -105,9 +107,10 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    pub(crate) fn open(&mut self, netns: NetnsId) -> Result<ClientId, Errno> {
+    pub(crate) fn open(&mut self, netns: NetnsId, protocol: u16) -> Result<ClientId, Errno> {
         let client = Client {
             netns,
+            protocol,
             groups: BTreeSet::new(),
             listens_to_all: false,
             queue: VecDeque::new(),

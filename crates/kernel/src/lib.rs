@@ -17,6 +17,7 @@ pub mod fdb;
 pub mod features;
 pub mod few;
 pub mod frame;
+mod generic;
 pub mod groups;
 pub mod host;
 mod inet6;
@@ -38,6 +39,7 @@ pub mod world;
 
 use ::rtnl::attr::Builder;
 use ::rtnl::errno::Errno;
+use ::rtnl::team::NETLINK_GENERIC;
 pub use client::ClientId;
 use device::Name;
 pub use host::api::Membership;
@@ -122,7 +124,16 @@ impl Kernel {
     /// EINVAL if there is no such namespace, ENFILE if there are too many clients.
     pub fn open(&mut self, netns: NetnsId) -> Result<ClientId, Errno> {
         self.world.space(netns).map_err(|_| Errno::EINVAL)?;
-        self.world.clients.open(netns)
+        self.world.clients.open(netns, NETLINK_ROUTE)
+    }
+
+    /// The same for a client that speaks generic netlink.
+    ///
+    /// # Errors
+    /// EINVAL if there is no such namespace, ENFILE if there are too many clients.
+    pub fn open_generic(&mut self, netns: NetnsId) -> Result<ClientId, Errno> {
+        self.world.space(netns).map_err(|_| Errno::EINVAL)?;
+        self.world.clients.open(netns, NETLINK_GENERIC)
     }
 
     /// Closes a client; what waited for it is lost.
@@ -163,8 +174,12 @@ impl Kernel {
         self.world.space(netns)?;
         self.world.pass(now);
         let asker = rtnl::Asker { client, netns, pid: client.port() };
-        self.world.tap_netlink(netns, NETLINK_ROUTE, Heading::Kernel, datagram);
-        rtnl::handle(&mut self.world, asker, datagram);
+        let protocol = self.world.clients.get(client).map_or(NETLINK_ROUTE, |client| client.protocol);
+        self.world.tap_netlink(netns, protocol, Heading::Kernel, datagram);
+        match protocol {
+            NETLINK_GENERIC => generic::handle(&mut self.world, asker, datagram),
+            _ => rtnl::handle(&mut self.world, asker, datagram),
+        }
         Ok(())
     }
 

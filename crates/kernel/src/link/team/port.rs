@@ -1,7 +1,7 @@
 //! Ports: how devices become one, what happens to them, how they leave (`team_port_add`, `team_port_del`,
 //! `team_device_event`).
 
-use super::{follow_features, follow_links, of, of_mut};
+use super::{follow_features, follow_links, mode, of, of_mut};
 use crate::asked::Asked;
 use crate::device::{DeviceId, Mac};
 use crate::link::Event;
@@ -17,6 +17,9 @@ pub(super) struct Port {
     linked: bool,
     /// Mbit/s, as far as it is known.
     pub(super) speed: Option<u32>,
+    /// What a program says of its link, and whether that counts.
+    user: (bool, bool),
+    priority: i32,
     /// The address and the MTU that it had when it came.
     original: (Mac, u32),
     /// The extra addresses that the team asked it for.
@@ -24,9 +27,9 @@ pub(super) struct Port {
 }
 
 impl Port {
-    /// Whether it has a link, as the state says.
+    /// Whether it has a link, as the state says or a program.
     pub(super) fn has_link(&self) -> bool {
-        self.linked
+        if self.user.1 { self.user.0 } else { self.linked }
     }
 }
 
@@ -46,7 +49,47 @@ pub(super) fn team_of(world: &World, id: DeviceId) -> Option<DeviceId> {
 
 /// Whether a port that is enabled may send (`team_port_txable`).
 pub(super) fn can_send(world: &World, id: DeviceId) -> bool {
-    of_port(world, id).is_some_and(Port::has_link)
+    of_port(world, id).is_some_and(Port::has_link) && is_enabled(world, id)
+}
+
+/// Whether a program lets a port send and receive.
+pub(super) fn is_enabled(world: &World, id: DeviceId) -> bool {
+    team_of(world, id).is_some_and(|team| of(world, team).enabled.contains(&id))
+}
+
+/// Lets a port send and receive, or no longer (`team_port_enable`, `team_port_disable`).
+pub(super) fn enable(world: &mut World, team: DeviceId, id: DeviceId, on: bool) {
+    let enabled = &mut of_mut(world, team).enabled;
+    if on && !enabled.contains(&id) {
+        enabled.push(id);
+    } else if !on {
+        enabled.retain(|port| *port != id);
+    }
+}
+
+/// What a program says of a port's link, and whether that counts.
+pub(super) fn user_link(world: &World, id: DeviceId) -> (bool, bool) {
+    of_port(world, id).map_or((false, false), |port| port.user)
+}
+
+/// Sets that.
+pub(super) fn set_user_link(world: &mut World, team: DeviceId, id: DeviceId, user: (bool, bool)) {
+    if let Some(port) = of_port_mut(world, id) {
+        port.user = user;
+    }
+    follow_links(world, team);
+}
+
+/// The priority that a program gave a port.
+pub(super) fn priority(world: &World, id: DeviceId) -> i32 {
+    of_port(world, id).map_or(0, |port| port.priority)
+}
+
+/// Sets that.
+pub(super) fn set_priority(world: &mut World, id: DeviceId, priority: i32) {
+    if let Some(port) = of_port_mut(world, id) {
+        port.priority = priority;
+    }
 }
 
 /// Refuses devices that cannot be ports of this team.
@@ -96,7 +139,12 @@ fn enter(world: &mut World, team: DeviceId, id: DeviceId, original: (Mac, u32)) 
         world.close(id);
         return Err(errno.into());
     }
-    world[id].attach(Port { team, linked: false, speed: None, original, asked: Asked::default() });
+    let (user, asked) = ((false, false), Asked::default());
+    world[id].attach(Port { team, linked: false, speed: None, user, priority: 0, original, asked });
+    if mode::shares_address(world, team) {
+        let address = world[team].address;
+        let _ = world.set_address(id, address);
+    }
     world[id].rx_handler = Some(&super::TYPE);
     if let Err(refusal) = world.link_upper(id, team, true) {
         world[id].rx_handler = None;
@@ -172,6 +220,7 @@ fn release(world: &mut World, id: DeviceId) {
     let state = of_mut(world, team);
     state.enabled.retain(|port| *port != id);
     state.ports.retain(|port| *port != id);
+    state.active = state.active.filter(|active| *active != id);
     set_flags(world, team, id, false);
     world.unlink_upper(id, team);
     world[id].rx_handler = None;
