@@ -10,7 +10,9 @@ use crate::rtnl::Asker;
 use crate::world::World;
 use rtnl::attr::{Attr, Attrs, Builder};
 use rtnl::errno::Errno;
-use rtnl::message::{self, Header, Message, Messages, NLM_F_ACK, NLM_F_MULTI, NLM_F_REQUEST, NLMSG_DONE, Refusal};
+use rtnl::message::{
+    self, Header, Message, Messages, NLM_F_ACK, NLM_F_MULTI, NLM_F_REQUEST, NLMSG_DONE, Refusal,
+};
 use rtnl::table::Tb;
 use rtnl::team::*;
 

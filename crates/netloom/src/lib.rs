@@ -43,6 +43,7 @@ pub mod shell_words;
 pub mod source;
 mod sysctl;
 mod tcpdump;
+mod team;
 mod trace;
 pub mod transcript;
 pub mod trouble;

@@ -134,6 +134,7 @@ pub struct Machine<C: Console> {
     pub(crate) monitors: Vec<Monitor>,
     pub(crate) watch: Watch,
     pub(crate) can: crate::can::Dumps,
+    pub(crate) team: crate::team::Daemons,
     /// Where the chance of programs comes from.
     chance: u64,
     /// How many programs run inside one another.
@@ -164,6 +165,7 @@ impl<C: Console> Machine<C> {
             monitors: Vec::new(),
             watch: Watch::default(),
             can: crate::can::Dumps::default(),
+            team: crate::team::Daemons::default(),
             chance: seed,
             depth: 0,
             owns_input: false,

@@ -23,8 +23,8 @@ const SLEEP_MAX: f64 = 366.0 * 24.0 * 3600.0;
 
 /// The programs that are here, by name, for completion and to tell commands from other text.
 pub const PROGRAMS: &[&str] = &[
-    "ip", "bridge", "ping", "ping6", "arping", "cansend", "cangen", "candump", "sysctl", "sleep", "tcpdump",
-    "echo", "true", "false",
+    "ip", "bridge", "ping", "ping6", "arping", "cansend", "cangen", "candump", "teamd", "teamdctl", "teamnl",
+    "sysctl", "sleep", "tcpdump", "echo", "true", "false",
 ];
 
 /// Programs of the field that are not here yet.
@@ -54,7 +54,6 @@ const LATER: &[&str] = &[
     "ss",
     "sudo",
     "tc",
-    "teamd",
     "traceroute",
     "tracepath",
     "unshare",
@@ -101,7 +100,9 @@ impl<C: Console> Machine<C> {
             Line::Command(words) => self.run_words(&words),
             Line::Background(words) => self.run_background(words)?,
         };
+        self.run_teams();
         self.pass(self.pace);
+        self.run_teams();
         self.tell_frames();
         self.tell_can();
         self.call_monitors();
@@ -154,6 +155,9 @@ impl<C: Console> Machine<C> {
             "cansend" => crate::can::cansend(self, words),
             "cangen" => crate::can::cangen(self, words),
             "candump" => self.candump(words),
+            "teamd" => crate::team::teamd(self, words),
+            "teamdctl" => crate::team::teamdctl(self, words),
+            "teamnl" => crate::team::teamnl(self, words),
             "sleep" => self.sleep(words),
             "echo" => self.echo(words),
             "tcpdump" => {

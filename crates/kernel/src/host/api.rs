@@ -155,6 +155,11 @@ impl Kernel {
         own.chain(crate::inet6::all(&self.world, id).map(IpAddr::V6)).collect()
     }
 
+    /// The Ethernet address of a link.
+    pub fn link_mac(&self, netns: NetnsId, ifindex: u32) -> Option<Mac> {
+        self.world.get(self.world.by_index(netns, ifindex)?).map(|device| device.address)
+    }
+
     /// The name of a link by its index.
     pub fn link_name(&self, netns: NetnsId, ifindex: u32) -> Option<String> {
         let device = self.world.get(self.world.by_index(netns, ifindex)?)?;

@@ -62,6 +62,14 @@ pub(super) fn enable(world: &mut World, team: DeviceId, id: DeviceId, on: bool) 
     let enabled = &mut of_mut(world, team).enabled;
     if on && !enabled.contains(&id) {
         enabled.push(id);
+        // What the numbers ask for more than once is said once.
+        let [peers, _, groups, _] = of(world, team).kept;
+        if peers > 0 {
+            world.tell(team, Event::NotifyPeers);
+        }
+        if groups > 0 {
+            world.tell(team, Event::ReportGroups);
+        }
     } else if !on {
         enabled.retain(|port| *port != id);
     }
