@@ -50,6 +50,13 @@ pub enum Drop {
     Martian,
     NoSocket,
     BadCanFrame,
+    TunnelHeader,
+    TunnelNetwork,
+    TunnelNoRemote,
+    TunnelFixed,
+    TunnelCongestion,
+    TunnelMetadata,
+    OwnFrame,
     Ended,
 }
 
@@ -100,6 +107,13 @@ pub const DROPS: &[(Drop, &str)] = &[
     (Drop::Martian, "martian address"),
     (Drop::NoSocket, "no socket"),
     (Drop::BadCanFrame, "not a CAN frame"),
+    (Drop::TunnelHeader, "invalid tunnel header"),
+    (Drop::TunnelNetwork, "unknown network of a tunnel"),
+    (Drop::TunnelNoRemote, "no remote end"),
+    (Drop::TunnelFixed, "address is fixed at another remote end"),
+    (Drop::TunnelCongestion, "congestion that nobody inside would understand"),
+    (Drop::TunnelMetadata, "no tunnel metadata"),
+    (Drop::OwnFrame, "own frame came back"),
     (Drop::Ended, "kernel ended"),
 ];
 

@@ -13,7 +13,7 @@ use crate::host::duplicates::{begin_search, run_search};
 use crate::host::fib6::{self, ADDRESS_METRIC, kernel_route, key};
 use crate::host::joined::{self, Joined, join_solicited, join6 as join, leave_solicited, leave6 as leave};
 use crate::host::reports::Reports;
-use crate::host::{AF_INET6, HostTimer, domain, neighbour};
+use crate::host::{AF_INET6, HostTimer, domain, mld, ndisc, neighbour};
 use crate::link::Event;
 use crate::netns::NetnsId;
 use crate::rtnl::netconf::{self, Whose};
@@ -130,7 +130,17 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
             netconf::announce_device(world, id, AF_INET6);
         }
         Event::ChangeAddress => neighbour::flush_device(world, id, false, Some(true)),
+        Event::NotifyPeers => announce_all(world, id),
+        Event::ReportGroups => mld::report_again(world, id),
         _ => {}
+    }
+}
+
+/// Tells everybody of the device's addresses (`ndisc_send_unsol_na`).
+fn announce_all(world: &mut World, id: DeviceId) {
+    let own = addresses(world, id).iter().filter(|own| !own.is(IFA_F_TENTATIVE) || own.is(IFA_F_OPTIMISTIC));
+    for address in own.map(|own| own.address).collect::<Vec<_>>() {
+        ndisc::announce(world, id, address);
     }
 }
 
@@ -307,8 +317,12 @@ pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> R
     if let Some(inet6) = part(world, id) {
         let at = inet6.addresses.iter().position(|other| rank(scope) >= rank(other.scope()));
         let at = at.unwrap_or(inet6.addresses.len());
+        if inet6.addresses.is_empty() {
+            inet6.addresses.reserve_exact(1);
+        }
         inet6.addresses.insert(at, address);
     }
+    note(world, id, asked.address, true);
     world.tell(id, Event::IpAddress(asked.address.into(), true));
     add_prefix_route(world, id, &asked);
     if looked_for && asked.protocol != 3 {
@@ -334,7 +348,7 @@ pub(crate) fn add_prefix_route(world: &mut World, id: DeviceId, address: &Addres
     let mut route = kernel_route(world, id, RTN_UNICAST, metric);
     if address.valid != FOREVER {
         let end = address.updated.0.saturating_add(u64::from(address.valid) * SECOND);
-        route.expires = Some(Instant(end));
+        route.rarities.expires = Some(Instant(end));
     }
     let table = prefix_table(world, id);
     fib6::add(world, netns, table, address.network(), route);
@@ -410,6 +424,7 @@ pub(crate) fn remove(world: &mut World, id: DeviceId, address: Ipv6Addr) {
     let shared = inet6.addresses.iter().any(|other| {
         other.network() == gone.network() && !other.is(IFA_F_NOPREFIXROUTE) && other.is(IFA_F_PERMANENT)
     });
+    note(world, id, address, false);
     world.tell(id, Event::IpAddress(address.into(), false));
     if forwards {
         leave_anycast(world, id, &gone);
@@ -425,6 +440,22 @@ pub(crate) fn remove(world: &mut World, id: DeviceId, address: Ipv6Addr) {
         fib6::remove(world, id, prefixes, gone.network(), RTN_UNICAST);
     }
     fib6::forget_source(world, netns, address);
+}
+
+/// A device has an address, or has it no longer.
+fn note(world: &mut World, id: DeviceId, address: Ipv6Addr, has: bool) {
+    let (netns, arrival) = (world[id].netns, world[id].arrival);
+    let Ok(space) = world.space_mut(netns) else { return };
+    let holders = &mut space.stack.holders6;
+    match has {
+        true => holders.enter(address, id),
+        false => holders.leave(address, id),
+    }
+    match has {
+        _ if is_link_local(address) => {}
+        true => holders.lend(arrival, id),
+        false => holders.take_back(arrival, id),
+    }
 }
 
 /// A setting of a device changed that reaches further than itself.
@@ -506,11 +537,12 @@ pub(crate) fn find_device(
     address: Ipv6Addr,
     ifindex: Option<u32>,
 ) -> Option<DeviceId> {
-    let ids = world.space(netns).ok()?.in_order_of_arrival();
-    ids.into_iter().find(|id| {
+    let fits = |id: &DeviceId| {
         let here = ifindex.is_none_or(|ifindex| world[*id].ifindex == ifindex);
         here && own(world, *id, address) == Some(false)
-    })
+    };
+    let holders = world.space(netns).ok()?.stack.holders6.of(address).filter(fits);
+    holders.min_by_key(|id| world[*id].arrival)
 }
 
 /// The address of the link itself, if it may be used.
@@ -525,70 +557,6 @@ pub(crate) fn hop_limit(world: &World, id: DeviceId) -> u8 {
         limit @ 1..=255 => limit as u8,
         _ => 64,
     }
-}
-
-/// How well an address does as a source: scope, not deprecated, on the right device, bits in common.
-type Rank = ((bool, u32), bool, bool, u32);
-
-/// The devices whose addresses may be the source towards an address through a device, or without one: those of the
-/// same routing domain, and of a domain first the device itself and the master.
-fn sources(world: &World, netns: NetnsId, id: Option<DeviceId>, to: Ipv6Addr) -> Option<Vec<DeviceId>> {
-    let here_only = to.is_multicast() || is_link_local(to);
-    if let Some(id) = id.filter(|_| here_only) {
-        return Some(vec![id]);
-    }
-    let master = id.and_then(|id| domain::master(world, id));
-    let first = id.filter(|_| master.is_some()).into_iter().chain(master);
-    let usable = |id: &DeviceId| addresses(world, *id).iter().any(|own| !own.is(IFA_F_TENTATIVE));
-    if let Some(first) = first.into_iter().find(usable) {
-        return Some(vec![first]);
-    }
-    let all = world.space(netns).ok()?.in_order_of_arrival();
-    Some(all.into_iter().filter(|other| domain::master(world, *other) == master).collect())
-}
-
-/// The source towards an address through a device (RFC 6724, `ipv6_dev_get_saddr`).
-pub(crate) fn select(world: &World, id: DeviceId, to: Ipv6Addr) -> Option<Ipv6Addr> {
-    select_from(world, world.get(id)?.netns, Some(id), to)
-}
-
-/// The same, also without a device.
-pub(crate) fn select_from(
-    world: &World,
-    netns: NetnsId,
-    id: Option<DeviceId>,
-    to: Ipv6Addr,
-) -> Option<Ipv6Addr> {
-    let scope = |address: Ipv6Addr| match () {
-        () if address.is_multicast() => u32::from(address.octets()[1] & 15),
-        () if address.is_loopback() => 1,
-        () if is_link_local(address) => 2,
-        () => 14,
-    };
-    let ids = sources(world, netns, id, to)?;
-    let wanted = scope(to);
-    let mut best: Option<(Rank, Ipv6Addr)> = None;
-    for other in ids {
-        for own in addresses(world, other) {
-            if own.is(IFA_F_TENTATIVE) || own.address.is_loopback() && !to.is_loopback() && Some(other) != id
-            {
-                continue;
-            }
-            let own_scope = scope(own.address);
-            // A scope that reaches, and of those the narrowest; else the widest.
-            let reaches = own_scope >= wanted;
-            let fit = (reaches, if reaches { 15 - own_scope } else { own_scope });
-            let common = (own.address.to_bits() ^ to.to_bits()).leading_zeros().min(u32::from(own.length));
-            let rank = (fit, !own.is(IFA_F_DEPRECATED), Some(other) == id, common);
-            if own.address == to {
-                return Some(to);
-            }
-            if best.as_ref().is_none_or(|(best, _)| rank > *best) {
-                best = Some((rank, own.address));
-            }
-        }
-    }
-    best.map(|(_, address)| address)
 }
 
 // Lifetimes.

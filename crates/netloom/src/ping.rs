@@ -421,7 +421,7 @@ impl<C: Console> Ping<'_, C> {
                 break;
             }
             let next = self.kernel(|kernel, _| kernel.next_timeout()).map_or(end, |next| next.0);
-            self.machine.pass(next.clamp(now, end) - now);
+            self.machine.pass_until_heard(next.clamp(now, end) - now);
         }
         if self.alarm.is_some_and(|alarm| self.now() >= alarm) {
             self.exiting = true;

@@ -62,7 +62,7 @@ pub(crate) fn announce_all(world: &mut World, id: DeviceId) {
             operation: REQUEST,
             sender_mac: own,
             sender_ip: address,
-            target_mac: own,
+            target_mac: [0; 6],
             target_ip: address,
         };
         send(world, id, None, &packet);
@@ -169,7 +169,7 @@ fn ignores(world: &World, id: DeviceId, sender: Ipv4Addr, target: Ipv4Addr) -> b
     let anywhere = |scope: u8| {
         let Ok(space) = world.space(world[id].netns) else { return false };
         let has = |address: &inet::Address| address.local == target && address.scope <= scope;
-        space.in_order_of_arrival().into_iter().any(|other| inet::addresses(world, other).iter().any(has))
+        space.stack.holders4.of(target).any(|other| inet::addresses(world, other).iter().any(has))
     };
     match inet::setting(world, id, v4::ARP_IGNORE) {
         1 => !on_device(RT_SCOPE_HOST, Ipv4Addr::UNSPECIFIED),

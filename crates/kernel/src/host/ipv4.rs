@@ -6,7 +6,7 @@
 
 use super::fib4::Flow;
 use super::route4::{self, Incoming, Outgoing};
-use super::{For, conf, domain, fragment, icmp, igmp, socket, udp};
+use super::{For, conf, domain, fragment, icmp, igmp, socket, tunnel, udp};
 use crate::device::DeviceId;
 use crate::frame::{FrameId, PacketKind};
 use crate::netns::NetnsId;
@@ -175,6 +175,9 @@ pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> 
 
 /// Takes a frame of IPv4 that came in through a device (`ip_rcv`).
 pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For) {
+    if kind == For::Host && tunnel::receive::take_known4(world, id, frame) {
+        return;
+    }
     let reason = match kind {
         For::Other => Some(Drop::OtherHost),
         _ => check(world, id, frame),
@@ -205,11 +208,12 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
     if at != id && !destination.is_multicast() {
         domain::count(world, id, frame);
     }
-    let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
-    let Ok(view) = Ipv4View::new(bytes) else { return };
     match way {
         Ok(Incoming::Local { kind, .. }) => {
-            let bytes = view.bytes().to_vec();
+            if tunnel::receive::take4(world, id, frame, kind == RTN_LOCAL) {
+                return;
+            }
+            let bytes = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
             if let Ok(view) = Ipv4View::new(&bytes) {
                 deliver(world, id, &view, kind);
             }
@@ -227,7 +231,7 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
 }
 
 /// The checks of a header; why the packet is dropped if it fails one.
-fn check(world: &mut World, id: DeviceId, frame: FrameId) -> Option<Drop> {
+pub(super) fn check(world: &mut World, id: DeviceId, frame: FrameId) -> Option<Drop> {
     if world[id].inet.is_none() {
         return Some(Drop::BadHeader);
     }
@@ -312,7 +316,7 @@ fn redirect(world: &mut World, id: DeviceId, frame: FrameId, to: IpAddr) {
 }
 
 /// Cuts a packet that is sent on into fragments.
-fn cut(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: IpAddr, mtu: u32) {
+pub(super) fn cut(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: IpAddr, mtu: u32) {
     let packet = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default().to_vec();
     super::consume(world, id, frame, Drop::Consumed);
     let (Ok(view), Ok(header)) = (Ipv4View::new(&packet), Ipv4::parse(&packet)) else { return };

@@ -8,7 +8,7 @@ use super::fragment::{self, Piece};
 use super::icmp6::{self, Error};
 use super::ipv4::Sent;
 use super::socket::{self, Received};
-use super::{For, conf::v6, domain, udp};
+use super::{For, conf::v6, domain, tunnel, udp};
 use crate::device::DeviceId;
 use crate::frame::{FrameId, PacketKind, Tag};
 use crate::inet6;
@@ -157,6 +157,9 @@ pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> 
 
 /// Takes a frame of IPv6 that came in through a device (`ipv6_rcv`).
 pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: For) {
+    if whose == For::Host && tunnel::receive::take_known6(world, id, frame) {
+        return;
+    }
     let reason = match whose {
         For::Other => Some(Drop::OtherHost),
         _ => check(world, id, frame),
@@ -170,6 +173,9 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
     let passes_master = !fib6::is_strict(destination) && !is_discovery(&view);
     if destination.is_multicast() {
         let member = is_member(world, id, destination);
+        if member && tunnel::receive::take6(world, id, frame, false) {
+            return;
+        }
         let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
         if member {
             deliver(world, id, &packet);
@@ -201,6 +207,9 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
     let flow = Flow { source, iif, oif, ..Flow::to(destination) };
     match fib6::lookup(world, netns, &flow, oif != 0) {
         Ok(found) if matches!(found.kind, RTN_LOCAL | RTN_ANYCAST) => {
+            if tunnel::receive::take6(world, id, frame, true) {
+                return;
+            }
             let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
             deliver(world, id, &packet);
             super::consume(world, id, frame, Drop::Consumed);
@@ -219,7 +228,7 @@ fn is_discovery(view: &Ipv6View<'_>) -> bool {
 }
 
 /// The checks of a header; why the packet is dropped if it fails one.
-fn check(world: &mut World, id: DeviceId, frame: FrameId) -> Option<Drop> {
+pub(super) fn check(world: &mut World, id: DeviceId, frame: FrameId) -> Option<Drop> {
     let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
     let Ok(view) = Ipv6View::new(bytes) else { return Some(Drop::BadHeader) };
     let (source, destination) = (view.source(), view.destination());

@@ -116,7 +116,7 @@ fn advertise(
 ) {
     let source = match inet6::own(world, id, target) {
         Some(_) => target,
-        None => match inet6::select(world, id, to) {
+        None => match super::source6::select(world, id, to) {
             Some(source) => source,
             None => return,
         },

@@ -52,10 +52,8 @@ pub(crate) fn get(
     let mut out = Builder::new();
     if info.flags & RTM_F_FIB_MATCH != 0 {
         let found = answer.found.ok_or(Refusal::new(Errno::EHOSTUNREACH))?;
-        let space = world.space(netns)?;
-        let route =
-            space.stack.fib4.tables.get(&found.table).and_then(|t| t.routes(found.prefix).get(found.place));
-        let route = route.ok_or(Errno::EHOSTUNREACH)?;
+        let fib = &world.space(netns)?.stack.fib4;
+        let route = fib.get(found.table, found.place).ok_or(Errno::EHOSTUNREACH)?;
         route4::fill(world, found.table, found.prefix, route, &mut out, header);
     } else {
         // While nobody has changed the rules the host's own table is a part of the main one.
