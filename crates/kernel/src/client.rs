@@ -5,6 +5,7 @@
 //! told so once by ENOBUFS, as a socket whose buffer is full.
 
 use crate::device::DeviceId;
+use crate::netlink_tap::{Heading, NETLINK_ROUTE};
 use crate::netns::{ListKey, NetnsId};
 use crate::world::World;
 use rtnl::errno::Errno;
@@ -70,6 +71,8 @@ pub(crate) struct LinkFilter {
 /// A client.
 pub(crate) struct Client {
     pub netns: NetnsId,
+    /// The protocol of netlink that it speaks.
+    pub protocol: u16,
     groups: BTreeSet<u32>,
     /// Whether it hears of every namespace that has an identifier in its own (`NETLINK_LISTEN_ALL_NSID`).
     listens_to_all: bool,
@@ -104,9 +107,10 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    pub(crate) fn open(&mut self, netns: NetnsId) -> Result<ClientId, Errno> {
+    pub(crate) fn open(&mut self, netns: NetnsId, protocol: u16) -> Result<ClientId, Errno> {
         let client = Client {
             netns,
+            protocol,
             groups: BTreeSet::new(),
             listens_to_all: false,
             queue: VecDeque::new(),
@@ -202,6 +206,8 @@ impl World {
             let place = self.clients.slots.get_mut(slot as usize);
             if let Some(client) = place.and_then(|slot| slot.client.as_mut()) {
                 client.push_from(datagram.to_vec(), sender);
+                let netns = client.netns;
+                self.tap_netlink(netns, NETLINK_ROUTE, Heading::User, datagram);
             }
         }
     }

@@ -18,12 +18,14 @@ pub mod fdb;
 pub mod features;
 pub mod few;
 pub mod frame;
+mod generic;
 pub mod groups;
 pub mod host;
 mod inet6;
 mod least;
 pub mod link;
 pub mod names;
+pub mod netlink_tap;
 pub mod netns;
 pub mod rare;
 mod register;
@@ -38,11 +40,14 @@ pub mod world;
 
 use ::rtnl::attr::Builder;
 use ::rtnl::errno::Errno;
+use ::rtnl::team::NETLINK_GENERIC;
 pub use client::ClientId;
 use device::Name;
 pub use host::api::Membership;
+pub use host::can::{CanReceived, CanSocketId};
 pub use host::packet::{Packet, PacketFor, PacketSocketId};
 pub use host::socket::{Cutting, Fault, Options, Protocol, Received, SocketId};
+use netlink_tap::{Heading, NETLINK_ROUTE};
 pub use netns::NetnsId;
 use run::{PortId, PortKind};
 pub use world::Instant;
@@ -120,7 +125,16 @@ impl Kernel {
     /// EINVAL if there is no such namespace, ENFILE if there are too many clients.
     pub fn open(&mut self, netns: NetnsId) -> Result<ClientId, Errno> {
         self.world.space(netns).map_err(|_| Errno::EINVAL)?;
-        self.world.clients.open(netns)
+        self.world.clients.open(netns, NETLINK_ROUTE)
+    }
+
+    /// The same for a client that speaks generic netlink.
+    ///
+    /// # Errors
+    /// EINVAL if there is no such namespace, ENFILE if there are too many clients.
+    pub fn open_generic(&mut self, netns: NetnsId) -> Result<ClientId, Errno> {
+        self.world.space(netns).map_err(|_| Errno::EINVAL)?;
+        self.world.clients.open(netns, NETLINK_GENERIC)
     }
 
     /// Closes a client; what waited for it is lost.
@@ -161,7 +175,12 @@ impl Kernel {
         self.world.space(netns)?;
         self.world.pass(now);
         let asker = rtnl::Asker { client, netns, pid: client.port() };
-        rtnl::handle(&mut self.world, asker, datagram);
+        let protocol = self.world.clients.get(client).map_or(NETLINK_ROUTE, |client| client.protocol);
+        self.world.tap_netlink(netns, protocol, Heading::Kernel, datagram);
+        match protocol {
+            NETLINK_GENERIC => generic::handle(&mut self.world, asker, datagram),
+            _ => rtnl::handle(&mut self.world, asker, datagram),
+        }
         Ok(())
     }
 
@@ -184,6 +203,10 @@ impl Kernel {
         let mut out = Builder::onto(std::mem::take(datagram));
         let more = rtnl::get::continue_dump(&mut self.world, client, client.port(), &mut out);
         *datagram = out.bytes;
+        if more {
+            let netns = self.world.clients.get(client).ok_or(Errno::EBADF)?.netns;
+            self.world.tap_netlink(netns, NETLINK_ROUTE, Heading::User, datagram);
+        }
         Ok(more)
     }
 

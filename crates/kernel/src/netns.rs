@@ -76,6 +76,8 @@ pub struct Netns {
     /// The host stack.
     pub(crate) stack: Box<crate::host::Stack>,
     pub(crate) steps: Steps,
+    /// The devices that hear the netlink messages of its clients.
+    pub(crate) netlink_taps: Vec<DeviceId>,
     /// How often the devices changed, for dumps that are interrupted.
     pub(crate) sequence: u32,
 }

@@ -17,6 +17,7 @@ use crate::frame::{FrameId, Meta, Pool, Tag};
 use crate::netns::NetnsId;
 use crate::world::{Instant, World};
 use rtnl::errno::Errno;
+use rtnl::object::link::ARPHRD_ETHER;
 use std::collections::VecDeque;
 
 /// Devices that a frame may pass before it is dropped.
@@ -50,6 +51,8 @@ pub struct Sighting {
     pub place: Option<(NetnsId, Name)>,
     /// When.
     pub time: Instant,
+    /// `ARPHRD_*` of the device then, which says how its frames begin; Ethernet without a device.
+    pub hardware: u16,
     /// What.
     pub deed: Deed,
     /// The bytes at that moment, a lifted tag put back.
@@ -238,6 +241,12 @@ impl World {
         batch.clear();
     }
 
+    /// Gives a frame back that did what it was made for.
+    pub(crate) fn discard_consumed(&mut self, frame: FrameId) {
+        self.run.drops[Drop::Consumed as usize] += 1;
+        self.run.pool.release(frame);
+    }
+
     /// Tells those who watch what happened to a frame.
     #[cold]
     pub fn sight(&mut self, device: Option<DeviceId>, frame: FrameId, deed: Deed) {
@@ -248,7 +257,8 @@ impl World {
         let Meta { number, parent, tag, .. } = *self.run.pool.meta(frame);
         let bytes = with_tag(self.run.pool.bytes(frame), tag);
         let place = device.and_then(|id| self.get(id)).map(|device| (device.netns, device.name));
-        let sighting = Sighting { number, parent, device, place, time: self.now, deed, bytes };
+        let hardware = device.and_then(|id| self.get(id)).map_or(ARPHRD_ETHER, |device| device.hardware_type);
+        let sighting = Sighting { hardware, number, parent, device, place, time: self.now, deed, bytes };
         self.run.sightings.push(sighting);
     }
 
@@ -320,6 +330,12 @@ impl World {
 
     /// Everything that happens to frames that a device received, in the kernel's order.
     fn receive(&mut self, id: DeviceId, batch: &mut Batch) {
+        if let Some(take) = self[id].kind.receive_all {
+            if let Some(port) = self[id].tap {
+                self.tap(port, batch);
+            }
+            return take(self, id, batch);
+        }
         if batch.marks() & mark::UNSEEN != 0 {
             self.lift_tags(id, batch);
         }

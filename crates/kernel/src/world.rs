@@ -5,6 +5,7 @@
 
 use crate::client::Clients;
 use crate::device::{Counters, Device, DeviceId, Mac, Name};
+use crate::host::can::CanSockets;
 use crate::host::packet::PacketSockets;
 use crate::host::socket::Sockets;
 use crate::link::Type;
@@ -48,6 +49,7 @@ pub struct World {
     pub(crate) timers: Timers,
     pub(crate) sockets: Sockets,
     pub(crate) packet_sockets: PacketSockets,
+    pub(crate) can_sockets: CanSockets,
     /// The time of the request or frame at hand.
     pub now: Instant,
     /// How often a device was looked at.
@@ -69,6 +71,7 @@ impl World {
             timers: Timers::default(),
             sockets: Sockets::default(),
             packet_sockets: PacketSockets::default(),
+            can_sockets: CanSockets::default(),
             now: Instant(0),
             looks: Steps::default(),
         }

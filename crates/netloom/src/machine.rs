@@ -133,6 +133,10 @@ pub struct Machine<C: Console> {
     pub(crate) place: Place,
     pub(crate) monitors: Vec<Monitor>,
     pub(crate) watch: Watch,
+    pub(crate) can: crate::can::Dumps,
+    pub(crate) team: crate::team::Daemons,
+    /// Where the chance of programs comes from.
+    chance: u64,
     /// How many programs run inside one another.
     pub(crate) depth: usize,
     /// Whether the program's own standard input belongs to the commands.
@@ -163,6 +167,9 @@ impl<C: Console> Machine<C> {
             place: Place { netns, entered_from: Vec::new() },
             monitors: Vec::new(),
             watch: Watch::default(),
+            can: crate::can::Dumps::default(),
+            team: crate::team::Daemons::default(),
+            chance: seed,
             depth: 0,
             owns_input: false,
             pace: PACE,
@@ -170,6 +177,14 @@ impl<C: Console> Machine<C> {
             live: None,
             bound: None,
         })
+    }
+
+    /// The next number by chance, of those that the seed gives to programs (splitmix64).
+    pub(crate) fn random(&mut self) -> u64 {
+        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.chance ^ self.chance >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
     }
 
     /// Lets the commands read the program's standard input (`ip -b -`); without this it is empty for them.

@@ -7,9 +7,10 @@
 //!
 //! Files are opened only to append to them: as many devices as one likes need no more than one descriptor.
 
-use crate::pcapng::{self, Direction, Packet};
+use crate::pcapng::{self, Direction, LinkType, Packet};
 use crate::trouble::Trouble;
 use kernel::run::{Deed, Drop, Sighting};
+use rtnl::object::link::{ARPHRD_CAN, ARPHRD_NETLINK};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,7 @@ pub(crate) struct Captures {
     files: BTreeMap<Place, Capture>,
     paths: BTreeSet<PathBuf>,
     /// Packets of frames that are still on their way.
-    waiting: Vec<(Place, Packet)>,
+    waiting: Vec<(Place, LinkType, Packet)>,
     /// Which of them is the last of a frame.
     last: BTreeMap<u32, usize>,
     trouble: Option<Trouble>,
@@ -68,7 +69,7 @@ impl Captures {
         let known = self.last.get(&sighting.number).copied();
         if let (Some(comment), Some(waiting)) = (&comment, known.and_then(|at| self.waiting.get_mut(at))) {
             let elsewhere = place.filter(|place| **place != waiting.0);
-            waiting.1.comments.push(match elsewhere {
+            waiting.2.comments.push(match elsewhere {
                 Some((netns, device)) if netns.is_empty() => format!("{device}: {comment}"),
                 Some((netns, device)) => format!("{device} in {netns}: {comment}"),
                 None => comment.clone(),
@@ -84,14 +85,14 @@ impl Captures {
             comments: comment.into_iter().collect(),
         };
         self.last.insert(sighting.number, self.waiting.len());
-        self.waiting.push((place.clone(), packet));
+        self.waiting.push((place.clone(), link_type(sighting.hardware), packet));
     }
 
     /// Writes what waited; to be called when the kernel is at rest.
     pub(crate) fn write(&mut self) {
         self.last.clear();
-        for (place, packet) in std::mem::take(&mut self.waiting) {
-            let capture = self.capture(&place);
+        for (place, link, packet) in std::mem::take(&mut self.waiting) {
+            let capture = self.capture(&place, link);
             pcapng::packet(&mut capture.buffer, &packet);
             if capture.buffer.len() >= BUFFER {
                 let trouble = capture.flush().err();
@@ -113,7 +114,7 @@ impl Captures {
         self.trouble.take().map_or(Ok(()), Err)
     }
 
-    fn capture(&mut self, place: &Place) -> &mut Capture {
+    fn capture(&mut self, place: &Place, link: LinkType) -> &mut Capture {
         let (directory, paths) = (&self.directory, &mut self.paths);
         self.files.entry(place.clone()).or_insert_with(|| {
             let path = free_path(directory, place, paths);
@@ -123,8 +124,17 @@ impl Captures {
                 "" => format!("{device} where the commands begin"),
                 netns => format!("{device} in namespace {netns}"),
             };
-            Capture { path, buffer: pcapng::head(device, &description), begun: false }
+            Capture { path, buffer: pcapng::head(device, &description, link), begun: false }
         })
+    }
+}
+
+/// What the packets of a device with that hardware begin with.
+fn link_type(hardware: u16) -> LinkType {
+    match hardware {
+        ARPHRD_CAN => LinkType::SocketCan,
+        ARPHRD_NETLINK => LinkType::Netlink,
+        _ => LinkType::Ethernet,
     }
 }
 

@@ -7,7 +7,17 @@ const SECTION: u32 = 0x0a0d_0d0a;
 const INTERFACE: u32 = 1;
 const PACKET: u32 = 6;
 const BYTE_ORDER: u32 = 0x1a2b_3c4d;
-const ETHERNET: u16 = 1;
+
+/// What the packets of a file begin with (`LINKTYPE_*`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LinkType {
+    /// The header of Ethernet.
+    Ethernet = 1,
+    /// An identifier of CAN, as sockets of Linux have it.
+    SocketCan = 227,
+    /// A header that says which way a message of netlink goes.
+    Netlink = 253,
+}
 
 const END: u16 = 0;
 const COMMENT: u16 = 1;
@@ -42,7 +52,7 @@ pub struct Packet {
 }
 
 /// The head of a file: its section, and the interface that all packets are of.
-pub fn head(name: &str, description: &str) -> Vec<u8> {
+pub fn head(name: &str, description: &str, link: LinkType) -> Vec<u8> {
     let mut section = Vec::new();
     section.extend(BYTE_ORDER.to_le_bytes());
     section.extend([1, 0, 0, 0]);
@@ -51,7 +61,7 @@ pub fn head(name: &str, description: &str) -> Vec<u8> {
     text(&mut section, SECTION_APPLICATION, concat!("netloom ", env!("CARGO_PKG_VERSION")));
     option(&mut section, END, &[]);
     let mut interface = Vec::new();
-    interface.extend(ETHERNET.to_le_bytes());
+    interface.extend((link as u16).to_le_bytes());
     // Two reserved bytes, and no limit of the packets' length.
     interface.extend([0; 6]);
     text(&mut interface, INTERFACE_NAME, name);
@@ -129,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_file_is_blocks_of_whole_words() {
-        let mut file = head("veth1", "veth1 in net1");
+        let mut file = head("veth1", "veth1 in net1", LinkType::Ethernet);
         let comments = vec!["dropped: no peer".to_string()];
         let time = 0x1_0000_0002;
         packet(&mut file, &Packet { time, direction: Direction::Out, bytes: vec![7; 61], comments });

@@ -22,8 +22,10 @@ pub(crate) const NOT_FOUND: i32 = 127;
 const SLEEP_MAX: f64 = 366.0 * 24.0 * 3600.0;
 
 /// The programs that are here, by name, for completion and to tell commands from other text.
-pub const PROGRAMS: &[&str] =
-    &["ip", "bridge", "ping", "ping6", "arping", "sysctl", "sleep", "tcpdump", "echo", "true", "false"];
+pub const PROGRAMS: &[&str] = &[
+    "ip", "bridge", "ping", "ping6", "arping", "cansend", "cangen", "candump", "teamd", "teamdctl", "teamnl",
+    "sysctl", "sleep", "tcpdump", "echo", "true", "false",
+];
 
 /// Programs of the field that are not here yet.
 const LATER: &[&str] = &[
@@ -52,7 +54,6 @@ const LATER: &[&str] = &[
     "ss",
     "sudo",
     "tc",
-    "teamd",
     "traceroute",
     "tracepath",
     "unshare",
@@ -99,8 +100,11 @@ impl<C: Console> Machine<C> {
             Line::Command(words) => self.run_words(&words),
             Line::Background(words) => self.run_background(words)?,
         };
+        self.run_teams();
         self.pass(self.pace);
+        self.run_teams();
         self.tell_frames();
+        self.tell_can();
         self.call_monitors();
         Ok(status)
     }
@@ -118,7 +122,7 @@ impl<C: Console> Machine<C> {
     }
 
     fn run_background(&mut self, words: Vec<String>) -> Result<i32, NotUnderstood> {
-        if let Some(status) = self.run_dump(&words) {
+        if let Some(status) = self.run_dump(&words).or_else(|| self.run_candump(&words)) {
             return Ok(status);
         }
         let monitors = words.iter().any(|word| word.len() > 2 && "monitor".starts_with(word));
@@ -126,7 +130,7 @@ impl<C: Console> Machine<C> {
         let refuse = |remedy| NotUnderstood { construct: "&".into(), what: "a background command", remedy };
         let Some(tool) = tool else {
             return Err(refuse(
-                "only `ip … monitor … &` and `tcpdump … &` run in the background; leave the `&` out",
+                "only `ip … monitor … &`, `tcpdump … &` and `candump … &` run in the background; leave the `&` out",
             ));
         };
         if !self.start_monitor(tool, words[1..].to_vec()) {
@@ -148,6 +152,12 @@ impl<C: Console> Machine<C> {
             "ping" => crate::ping::run(self, words, false),
             "ping6" => crate::ping::run(self, words, true),
             "arping" => crate::arping::run(self, words),
+            "cansend" => crate::can::cansend(self, words),
+            "cangen" => crate::can::cangen(self, words),
+            "candump" => self.candump(words),
+            "teamd" => crate::team::teamd(self, words),
+            "teamdctl" => crate::team::teamdctl(self, words),
+            "teamnl" => crate::team::teamnl(self, words),
             "sleep" => self.sleep(words),
             "echo" => self.echo(words),
             "tcpdump" => {

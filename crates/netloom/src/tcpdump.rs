@@ -1,11 +1,11 @@
 //! `tcpdump -i DEVICE … &`: a device's frames, printed behind each later command.
 //!
 //! The lines are ours, not those of the real tcpdump: the time of day, the device, which way, and the frame as
-//! [`crate::dissect`] tells it. Left out: filters, and all options but these: `-i DEVICE` (`any` for all of the
+//! [`crate::dissect_link`] tells it. Left out: filters, and all options but these: `-i DEVICE` (`any` for all of the
 //! namespace), `-c COUNT`, `-e` (Ethernet addresses too), and `-n`, `-l`, `-q`, `-t`, `-U`, of which only `-t` (no
 //! time) changes anything.
 
-use crate::dissect::{dissect, dissect_content};
+use crate::dissect_link::describe;
 use kernel::NetnsId;
 use kernel::run::{Deed, Sighting};
 
@@ -89,10 +89,12 @@ impl Dump {
         if let Some(count) = &mut self.wanted.count {
             *count = count.checked_sub(1)?;
         }
-        let content = if self.wanted.addresses { dissect } else { dissect_content };
         let time =
             if self.wanted.time { clock(origin.saturating_add(sighting.time.0)) } else { String::new() };
-        Some(format!("{time}{name} {way} {}\n", content(&sighting.bytes)))
+        Some(format!(
+            "{time}{name} {way} {}\n",
+            describe(sighting.hardware, &sighting.bytes, self.wanted.addresses)
+        ))
     }
 
     /// Whether it has shown as many frames as it should.

@@ -10,7 +10,7 @@
 //!   #13 veth3: sent
 //! ```
 
-use crate::dissect::dissect;
+use crate::dissect_link::describe;
 use crate::pcap::{Place, reason_name};
 use kernel::run::{Deed, Drop, Sighting};
 use std::collections::BTreeMap;
@@ -75,7 +75,7 @@ impl Stories {
         }
         if !described {
             // Writing to a string does not fail.
-            let _ = write!(text, " {}", dissect(&sighting.bytes));
+            let _ = write!(text, " {}", describe(sighting.hardware, &sighting.bytes, true));
         }
         self.stories[story].push(Event { number: sighting.number, depth, text });
     }
@@ -123,11 +123,13 @@ impl Stories {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dissect::dissect;
     use kernel::Instant;
 
     fn sighting(number: u32, parent: u32, deed: Deed, bytes: &[u8]) -> Sighting {
         let (device, place, time) = (None, None, Instant(0));
-        Sighting { number, parent, device, place, time, deed, bytes: bytes.to_vec() }
+        let hardware = rtnl::object::link::ARPHRD_ETHER;
+        Sighting { number, parent, device, place, time, hardware, deed, bytes: bytes.to_vec() }
     }
 
     #[test]

@@ -220,6 +220,68 @@ mod tests {
     }
 
     #[test]
+    fn an_nlmon_shows_the_messages_of_its_namespace() {
+        let directory = std::env::temp_dir().join(format!("netloom-netlink-{}", std::process::id()));
+        let mut machine = Machine::new(0, String::new()).unwrap();
+        machine.watch_frames(Some(&directory), false).unwrap();
+        for line in [
+            "ip netns add other",
+            "ip link add nlmon0 up type nlmon",
+            "tcpdump -ti nlmon0 &",
+            "ip -n other -br link",
+            "ip rule show pref 7",
+            "ip link set nlmon0 down",
+            "ip rule",
+        ] {
+            assert_eq!(machine.run_line(line), Ok(0), "{line}: {}", machine.console);
+        }
+        // What other namespaces say is not heard, and nothing is once it is down.
+        let console = machine.console.clone();
+        let told: Vec<&str> = console.lines().filter(|line| line.starts_with("nlmon0 out")).collect();
+        assert_eq!(told[0], "nlmon0 out netlink route to kernel: RTM_GETRULE 28 flags 0x301 28 bytes");
+        assert!(
+            told.contains(&"nlmon0 out netlink route to user: NLMSG_DONE 20 flags 0x2 20 bytes"),
+            "{told:?}"
+        );
+        let bytes = |line: &&str| line.rsplit(' ').nth(1).unwrap().parse::<u64>().unwrap();
+        let (count, sum) = (told.len() as u64, told.iter().map(bytes).sum::<u64>());
+        machine.console.clear();
+        assert_eq!(machine.run_line("ip -s link show nlmon0"), Ok(0));
+        let counters = machine.console.lines().nth(3).unwrap();
+        let counters: Vec<u64> = counters.split_whitespace().map(|word| word.parse().unwrap()).collect();
+        // The acknowledgement of the command that made it came before anybody watched.
+        assert_eq!(counters[..2], [sum + 36, count + 1], "{told:?}");
+        machine.end_captures().unwrap();
+        let file = std::fs::read(directory.join("nlmon0.pcapng")).unwrap();
+        let second = u32::from_le_bytes(file[4..8].try_into().unwrap()) as usize;
+        assert_eq!(file[second + 8..second + 10], 253_u16.to_le_bytes());
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn candump_prints_what_comes_until_its_device_goes_down() {
+        let mut machine = Machine::new(0, String::new()).unwrap();
+        for line in [
+            "ip netns add a",
+            "ip link add c0 up type vxcan peer name c1 netns a",
+            "ip -n a link set c1 up",
+            "candump -x c0,100:700 &",
+            "ip netns exec a candump -t z -n 2 c1 &",
+            "ip netns exec a cansend c1 123#11",
+            "cansend c0 12345678##0",
+            "cansend c0 223#R",
+            "ip link set c0 down",
+            "ip link set c0 up",
+            "ip netns exec a cansend c1 123#22",
+        ] {
+            assert_eq!(machine.run_line(line), Ok(0), "{line}: {}", machine.console);
+        }
+        let want = "  c0  RX - -  123   [1]  11\n (000.000000)  c1  123   [1]  11\n \
+                    (000.100000)  c1  12345678  [00] \nread: Network is down\n";
+        assert_eq!(machine.console, want);
+    }
+
+    #[test]
     fn captures_are_one_file_a_device() {
         let directory = std::env::temp_dir().join(format!("netloom-captures-{}", std::process::id()));
         let mut machine = Machine::new(0, String::new()).unwrap();

@@ -21,4 +21,5 @@ pub mod prefix;
 pub mod show;
 pub mod sink;
 pub mod table;
+pub mod team;
 pub mod words;

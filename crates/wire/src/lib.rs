@@ -17,6 +17,7 @@
 
 pub mod arp;
 mod bytes;
+pub mod can;
 pub mod checksum;
 pub mod ethernet;
 pub mod geneve;
@@ -35,6 +36,7 @@ pub mod udp;
 pub mod vxlan;
 
 pub use arp::{Arp, ArpView};
+pub use can::Can;
 pub use checksum::Sum;
 pub use ethernet::{Ethernet, EthernetView, Mac, ethertype};
 pub use geneve::{Geneve, GeneveView};

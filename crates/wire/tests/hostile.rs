@@ -29,6 +29,11 @@ fn ask_everything(bytes: &[u8]) {
         assert!(Geneve::parse(bytes).is_ok());
     }
     black_box(Vxlan::parse(bytes).is_ok());
+    if let Ok(can) = Can::parse(bytes) {
+        let (again, length) = can.emit();
+        assert_eq!(Can::parse(&again[..length]), Ok(can));
+        black_box((can.data(), can.data_length()));
+    }
     ask_ipv4(bytes);
     if let Ok(view) = Ipv6View::new(bytes) {
         black_box((view.traffic_class(), view.flow_label(), view.payload_length(), view.next_header()));

@@ -1,5 +1,6 @@
 //! The host stack as programs see it: sockets, and links by name.
 
+use super::can::{CanReceived, CanSocketId};
 use super::packet::{Packet, PacketSocketId};
 use super::socket::{Fault, Options, Protocol, Received, SocketId};
 use crate::Kernel;
@@ -66,6 +67,43 @@ impl Kernel {
         self.world.socket_fault(socket)
     }
 
+    /// Opens a CAN socket on a device, or on all of a namespace.
+    ///
+    /// # Errors
+    /// ENODEV if there is no such link or it carries no CAN, ENFILE if there are too many.
+    pub fn open_can(&mut self, netns: NetnsId, ifindex: Option<u32>) -> Result<CanSocketId, Errno> {
+        self.world.open_can(netns, ifindex)
+    }
+
+    /// Closes a CAN socket; what waited for it is lost.
+    pub fn close_can(&mut self, socket: CanSocketId) {
+        self.world.close_can(socket);
+    }
+
+    /// Sends a frame of CAN, and runs until nothing moves any more. With `echo` the programs of this host hear it too.
+    ///
+    /// # Errors
+    /// ENETDOWN if the link is down, EINVAL for an FD frame where there is only room for others, ENXIO if the link is
+    /// gone, EBADF if the socket is.
+    pub fn send_can(
+        &mut self,
+        now: Instant,
+        socket: CanSocketId,
+        frame: &wire::Can,
+        echo: bool,
+    ) -> Result<(), Errno> {
+        self.world.pass(now);
+        self.world.send_can(socket, frame, echo)
+    }
+
+    /// What came for a CAN socket, the oldest first.
+    ///
+    /// # Errors
+    /// ENETDOWN or ENODEV once, behind what came, after its link went down or away; EBADF if the socket is gone.
+    pub fn receive_can(&mut self, socket: CanSocketId) -> Result<Option<CanReceived>, Errno> {
+        self.world.can_received(socket)
+    }
+
     /// Opens a packet socket on a link, for one type of Ethernet.
     ///
     /// # Errors
@@ -115,6 +153,11 @@ impl Kernel {
         let Some(id) = self.world.by_index(netns, ifindex) else { return Vec::new() };
         let own = super::inet::addresses(&self.world, id).iter().map(|address| IpAddr::V4(address.local));
         own.chain(crate::inet6::all(&self.world, id).map(IpAddr::V6)).collect()
+    }
+
+    /// The Ethernet address of a link.
+    pub fn link_mac(&self, netns: NetnsId, ifindex: u32) -> Option<Mac> {
+        self.world.get(self.world.by_index(netns, ifindex)?).map(|device| device.address)
     }
 
     /// The name of a link by its index.

@@ -16,6 +16,7 @@
 
 pub mod api;
 pub(crate) mod arp;
+pub mod can;
 pub(crate) mod conf;
 pub(crate) mod domain;
 pub(crate) mod duplicates;

@@ -254,6 +254,9 @@ pub struct Type {
     /// The longest frame, with a tag beside it or without, that it does not drop and tell the sender of; none: any. See
     /// `World::longest`.
     pub longest: Option<fn(&World, DeviceId, bool) -> usize>,
+    /// Takes everything that a device of this type receives, in place of what is done with Ethernet; none: it is
+    /// Ethernet.
+    pub receive_all: Option<fn(&mut World, DeviceId, &mut Batch)>,
     /// Takes a datagram that came to a port at which devices of this type listen.
     pub(crate) datagram: Option<Datagram>,
     /// Takes frames that a device received on which this type is the `rx_handler`; what stays in the batch goes on to
@@ -304,6 +307,7 @@ impl Type {
         transmit: None,
         counts_hops: false,
         longest: None,
+        receive_all: None,
         datagram: None,
         receive: None,
         claim: None,

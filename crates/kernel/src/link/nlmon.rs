@@ -1,8 +1,10 @@
-//! `nlmon`: hears the netlink messages of its namespace (`drivers/net/nlmon.c`).
+//! `nlmon`: hears the netlink messages of its namespace while it is up (`drivers/net/nlmon.c`; see `netlink_tap.rs`).
 
 use super::Type;
-use crate::device::Device;
+use crate::device::{Device, DeviceId};
 use crate::features::Features;
+use crate::run::{Batch, Drop};
+use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use rtnl::object::link::{ARPHRD_NETLINK, IFF_NOARP, IFLA_ADDRESS};
@@ -14,8 +16,20 @@ const GOOD_SIZE: u32 = 3776;
 const LEAST: u32 = 16;
 
 /// The type.
-pub static TYPE: Type =
-    Type { kind: "nlmon", setup, validate, checks_address: false, set_address: None, ..Type::DEFAULT };
+pub static TYPE: Type = Type {
+    kind: "nlmon",
+    setup,
+    validate,
+    checks_address: false,
+    set_address: None,
+    open: Some(|world, id| {
+        world.listen_to_netlink(id, true);
+        Ok(())
+    }),
+    stop: Some(|world, id| world.listen_to_netlink(id, false)),
+    transmit: Some(transmit),
+    ..Type::DEFAULT
+};
 
 fn setup(device: &mut Device) {
     device.hardware_type = ARPHRD_NETLINK;
@@ -27,6 +41,15 @@ fn setup(device: &mut Device) {
     device.max_mtu = 0;
     device.features = Features::UNTAGGED;
     device.abilities.no_queue = true;
+}
+
+/// What it is given it counts as received (`nlmon_xmit`), and that is the end of it.
+fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
+    let bytes: u64 = batch.frames().iter().map(|frame| world.run.pool.length(*frame) as u64).sum();
+    let counters = &mut world[id].counters;
+    counters.rx_packets += batch.len() as u64;
+    counters.rx_bytes += bytes;
+    world.discard_all(Some(id), batch, Drop::Consumed);
 }
 
 /// It has no address, and takes none.

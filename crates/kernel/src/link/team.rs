@@ -1,6 +1,7 @@
 //! `team`: several devices as one, as a program decides (`drivers/net/team`).
 //!
-//! Without a program a team has no mode, and sends and receives nothing. Left out: modes, and what programs say.
+//! Without a program a team has no mode, and sends nothing. What a program decides it says as options (`options.rs`),
+//! over generic netlink (`generic.rs`).
 
 use super::{NewLink, Speed, Type};
 use crate::device::{AddressOrigin, Device, DeviceId, Mac, is_valid_ether_addr};
@@ -10,7 +11,11 @@ use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use rtnl::object::link::{IFF_ALLMULTI, IFF_MULTICAST, IFF_PROMISC};
 
+mod mode;
+mod options;
 mod port;
+
+pub(crate) use options::{Value, list as options, set as set_option};
 
 /// The type.
 pub static TYPE: Type = Type {
@@ -28,6 +33,8 @@ pub static TYPE: Type = Type {
     change_rx_flags: Some(change_rx_flags),
     set_rx_mode: Some(sync_all),
     speed: Speed::Told(speed),
+    transmit: Some(mode::transmit),
+    receive: Some(mode::receive),
     event: Some(port::event),
     ..Type::DEFAULT
 };
@@ -46,6 +53,13 @@ pub(crate) struct Team {
     enabled: Vec<DeviceId>,
     /// The team itself changes the MTU of its ports; nobody else may.
     changes_mtu: bool,
+    mode: Option<mode::Mode>,
+    /// Frames that were sent in turn.
+    sent: u32,
+    /// The one port in use, where only one is.
+    active: Option<DeviceId>,
+    /// How often neighbours and groups are to be told after a change, and how long apart: kept for programs.
+    kept: [u32; 4],
 }
 
 /// What a team keeps of itself.
@@ -89,12 +103,17 @@ fn stop(world: &mut World, team: DeviceId) {
     }
 }
 
-/// Ports keep theirs (`team_set_mac_address`).
+/// Ports keep theirs, unless the mode gives them the team's (`team_set_mac_address`).
 fn set_address(world: &mut World, team: DeviceId, address: Mac) -> Result<(), Refusal> {
     if !is_valid_ether_addr(&address) {
         return Err(Errno::EADDRNOTAVAIL.into());
     }
     world[team].address = address;
+    if mode::shares_address(world, team) {
+        for id in of(world, team).ports.clone() {
+            let _ = world.set_address(id, address);
+        }
+    }
     Ok(())
 }
 
@@ -149,6 +168,15 @@ fn follow_features(world: &mut World, team: DeviceId) {
     let ports = of(world, team).ports.clone();
     let features = Features::of_bond(ports.iter().map(|id| world[*id].features));
     world.update_features(team, features);
+}
+
+/// The ports: index, whether each has a link, and its speed.
+pub(crate) fn ports(world: &World, team: DeviceId) -> Vec<(u32, bool, Option<u32>)> {
+    let told = |id: &DeviceId| {
+        let port = port::of_port(world, *id)?;
+        Some((world[*id].ifindex, port.has_link(), port.speed))
+    };
+    of(world, team).ports.iter().filter_map(told).collect()
 }
 
 /// The speeds of the ports that send, together (`team_ethtool_get_link_ksettings`).

@@ -1,6 +1,10 @@
 //! `vxcan`: a CAN cable between two devices, which may be in two namespaces (`drivers/net/can/vxcan.c`).
 
 use super::{NewLink, Type, pair, vcan};
+use crate::device::DeviceId;
+use crate::frame::PacketKind;
+use crate::host::can;
+use crate::run::{Batch, Drop, Step};
 use crate::world::World;
 use rtnl::kind::vxcan::VXCAN_INFO_PEER;
 use rtnl::message::Refusal;
@@ -15,8 +19,32 @@ pub static TYPE: Type = Type {
     iflink: Some(pair::iflink),
     open: Some(pair::open),
     stop: Some(pair::stop),
+    transmit: Some(transmit),
     ..vcan::TYPE
 };
+
+/// Gives frames to the other end (`vxcan_xmit`); one that is down takes none, and nobody counts them.
+fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
+    let bytes = can::drop_invalid(world, id, batch);
+    let packets = batch.len() as u64;
+    let Some(peer) = pair::peer(world, id) else {
+        world[id].counters.tx_dropped += packets;
+        return world.discard_all(Some(id), batch, Drop::NoPeer);
+    };
+    if !world[peer].is_up() {
+        return world.discard_all(Some(peer), batch, Drop::DeviceDown);
+    }
+    for frame in batch.frames() {
+        world.run.pool.meta_mut(*frame).kind = PacketKind::Auto;
+    }
+    let sent = &mut world[id].counters;
+    sent.tx_packets += packets;
+    sent.tx_bytes += bytes;
+    let received = &mut world[peer].counters;
+    received.rx_packets += packets;
+    received.rx_bytes += bytes;
+    world.forward_all(peer, Step::Receive, batch);
+}
 
 fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
     let peer = pair::allocate_peer(world, new, &TYPE, VXCAN_INFO_PEER, b"vxcan%d")?;

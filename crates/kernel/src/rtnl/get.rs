@@ -177,5 +177,6 @@ fn links(world: &mut World, viewer: NetnsId, pid: u32, dump: &mut Dump, out: &mu
         let about = fill::About::default();
         fill::link(world, id, out, &Fill { header, change: 0, peer, skip_statistics, target, about });
     }
-    full
+    // The end is told apart, as Linux does.
+    full || !out.bytes.is_empty()
 }

@@ -4,6 +4,7 @@
 //! refusal a user sees and what has already happened by then.
 
 use crate::client::{ClientId, Dump, DumpKind};
+use crate::netlink_tap::{Heading, NETLINK_ROUTE};
 use crate::netns::NetnsId;
 use crate::world::World;
 use rtnl::attr::Builder;
@@ -79,6 +80,7 @@ pub(crate) fn handle(world: &mut World, asker: Asker, datagram: &[u8]) {
 
 /// Sends an answer to the asker.
 pub(crate) fn reply(world: &mut World, asker: Asker, out: Builder) {
+    world.tap_netlink(asker.netns, NETLINK_ROUTE, Heading::User, &out.bytes);
     if let Some(client) = world.clients.get_mut(asker.client) {
         client.push(out.bytes);
     }

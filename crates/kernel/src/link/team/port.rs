@@ -1,7 +1,7 @@
 //! Ports: how devices become one, what happens to them, how they leave (`team_port_add`, `team_port_del`,
 //! `team_device_event`).
 
-use super::{follow_features, follow_links, of, of_mut};
+use super::{follow_features, follow_links, mode, of, of_mut};
 use crate::asked::Asked;
 use crate::device::{DeviceId, Mac};
 use crate::link::Event;
@@ -17,6 +17,9 @@ pub(super) struct Port {
     linked: bool,
     /// Mbit/s, as far as it is known.
     pub(super) speed: Option<u32>,
+    /// What a program says of its link, and whether that counts.
+    user: (bool, bool),
+    priority: i32,
     /// The address and the MTU that it had when it came.
     original: (Mac, u32),
     /// The extra addresses that the team asked it for.
@@ -24,9 +27,9 @@ pub(super) struct Port {
 }
 
 impl Port {
-    /// Whether it has a link, as the state says.
+    /// Whether it has a link, as the state says or a program.
     pub(super) fn has_link(&self) -> bool {
-        self.linked
+        if self.user.1 { self.user.0 } else { self.linked }
     }
 }
 
@@ -46,7 +49,55 @@ pub(super) fn team_of(world: &World, id: DeviceId) -> Option<DeviceId> {
 
 /// Whether a port that is enabled may send (`team_port_txable`).
 pub(super) fn can_send(world: &World, id: DeviceId) -> bool {
-    of_port(world, id).is_some_and(Port::has_link)
+    of_port(world, id).is_some_and(Port::has_link) && is_enabled(world, id)
+}
+
+/// Whether a program lets a port send and receive.
+pub(super) fn is_enabled(world: &World, id: DeviceId) -> bool {
+    team_of(world, id).is_some_and(|team| of(world, team).enabled.contains(&id))
+}
+
+/// Lets a port send and receive, or no longer (`team_port_enable`, `team_port_disable`).
+pub(super) fn enable(world: &mut World, team: DeviceId, id: DeviceId, on: bool) {
+    let enabled = &mut of_mut(world, team).enabled;
+    if on && !enabled.contains(&id) {
+        enabled.push(id);
+        // What the numbers ask for more than once is said once.
+        let [peers, _, groups, _] = of(world, team).kept;
+        if peers > 0 {
+            world.tell(team, Event::NotifyPeers);
+        }
+        if groups > 0 {
+            world.tell(team, Event::ReportGroups);
+        }
+    } else if !on {
+        enabled.retain(|port| *port != id);
+    }
+}
+
+/// What a program says of a port's link, and whether that counts.
+pub(super) fn user_link(world: &World, id: DeviceId) -> (bool, bool) {
+    of_port(world, id).map_or((false, false), |port| port.user)
+}
+
+/// Sets that.
+pub(super) fn set_user_link(world: &mut World, team: DeviceId, id: DeviceId, user: (bool, bool)) {
+    if let Some(port) = of_port_mut(world, id) {
+        port.user = user;
+    }
+    follow_links(world, team);
+}
+
+/// The priority that a program gave a port.
+pub(super) fn priority(world: &World, id: DeviceId) -> i32 {
+    of_port(world, id).map_or(0, |port| port.priority)
+}
+
+/// Sets that.
+pub(super) fn set_priority(world: &mut World, id: DeviceId, priority: i32) {
+    if let Some(port) = of_port_mut(world, id) {
+        port.priority = priority;
+    }
 }
 
 /// Refuses devices that cannot be ports of this team.
@@ -68,9 +119,6 @@ fn may_join(world: &World, team: DeviceId, id: DeviceId) -> Result<(), Refusal> 
     if candidate.abilities.vlan_challenged && world[team].has_vlans {
         return refused(Errno::EPERM, "Device is VLAN challenged and team device has VLAN set up");
     }
-    if candidate.hardware_type != world[team].hardware_type && !of(world, team).ports.is_empty() {
-        return Err(Errno::EBUSY.into());
-    }
     if candidate.is_up() {
         return refused(Errno::EBUSY, "Device is up. Set it down before adding it as a team port");
     }
@@ -81,12 +129,6 @@ fn may_join(world: &World, team: DeviceId, id: DeviceId) -> Result<(), Refusal> 
 pub(super) fn add(world: &mut World, team: DeviceId, id: DeviceId) -> Result<(), Refusal> {
     may_join(world, team, id)?;
     let original = (world[id].address, world[id].mtu);
-    let (kind, length, broadcast) = (world[id].hardware_type, world[id].address_length, world[id].broadcast);
-    if kind != world[team].hardware_type {
-        let device = &mut world[team];
-        (device.hardware_type, device.address_length, device.broadcast) = (kind, length, broadcast);
-        (device.address, device.mtu) = original;
-    }
     let mtu = world[team].mtu;
     world.set_mtu(id, mtu).map_err(|refusal| Refusal::from(refusal.errno))?;
     if let Err(refusal) = enter(world, team, id, original) {
@@ -105,12 +147,23 @@ fn enter(world: &mut World, team: DeviceId, id: DeviceId, original: (Mac, u32)) 
         world.close(id);
         return Err(errno.into());
     }
-    world[id].attach(Port { team, linked: false, speed: None, original, asked: Asked::default() });
+    let (user, asked) = ((false, false), Asked::default());
+    world[id].attach(Port { team, linked: false, speed: None, user, priority: 0, original, asked });
+    if mode::shares_address(world, team) {
+        let address = world[team].address;
+        let _ = world.set_address(id, address);
+    }
     world[id].rx_handler = Some(&super::TYPE);
     if let Err(refusal) = world.link_upper(id, team, true) {
         world[id].rx_handler = None;
         world.close(id);
         return Err(refusal);
+    }
+    if let Err(errno) = take_hardware(world, team, id) {
+        world.unlink_upper(id, team);
+        world[id].rx_handler = None;
+        world.close(id);
+        return Err(errno.into());
     }
     // commit
     set_flags(world, team, id, true);
@@ -122,6 +175,23 @@ fn enter(world: &mut World, team: DeviceId, id: DeviceId, original: (Mac, u32)) 
     state.enabled.push(id);
     follow_features(world, team);
     note_link(world, team, id, world[id].is_oper_up());
+    Ok(())
+}
+
+/// The team's hardware is that of its first port; others must have the same (`team_dev_type_check_change`).
+fn take_hardware(world: &mut World, team: DeviceId, id: DeviceId) -> Result<(), Errno> {
+    let port = &world[id];
+    let (kind, length, broadcast) = (port.hardware_type, port.address_length, port.broadcast);
+    if kind == world[team].hardware_type {
+        return Ok(());
+    }
+    if !of(world, team).ports.is_empty() {
+        return Err(Errno::EBUSY);
+    }
+    let original = (port.address, port.mtu);
+    let device = &mut world[team];
+    (device.hardware_type, device.address_length, device.broadcast) = (kind, length, broadcast);
+    (device.address, device.mtu) = original;
     Ok(())
 }
 
@@ -158,6 +228,7 @@ fn release(world: &mut World, id: DeviceId) {
     let state = of_mut(world, team);
     state.enabled.retain(|port| *port != id);
     state.ports.retain(|port| *port != id);
+    state.active = state.active.filter(|active| *active != id);
     set_flags(world, team, id, false);
     world.unlink_upper(id, team);
     world[id].rx_handler = None;
