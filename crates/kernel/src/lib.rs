@@ -42,6 +42,7 @@ use device::Name;
 pub use host::api::Membership;
 pub use host::packet::{Packet, PacketFor, PacketSocketId};
 pub use host::socket::{Cutting, Fault, Options, Protocol, Received, SocketId};
+pub use host::tcp::{TcpId, TcpState};
 pub use netns::NetnsId;
 use run::{PortId, PortKind};
 pub use world::Instant;

@@ -248,6 +248,7 @@ impl World {
         }
         self.unregister(&dying);
         self.settle();
+        crate::host::tcp::end(self, netns);
         self.drop_space(netns);
     }
 

@@ -7,6 +7,7 @@ use crate::client::Clients;
 use crate::device::{Counters, Device, DeviceId, Mac, Name};
 use crate::host::packet::PacketSockets;
 use crate::host::socket::Sockets;
+use crate::host::tcp::Endpoints;
 use crate::link::Type;
 use crate::netns::{Netns, NetnsId};
 use crate::run::Run;
@@ -47,6 +48,7 @@ pub struct World {
     pub(crate) timers: Timers,
     pub(crate) sockets: Sockets,
     pub(crate) packet_sockets: PacketSockets,
+    pub(crate) endpoints: Endpoints,
     /// The time of the request or frame at hand.
     pub now: Instant,
 }
@@ -66,6 +68,7 @@ impl World {
             timers: Timers::default(),
             sockets: Sockets::default(),
             packet_sockets: PacketSockets::default(),
+            endpoints: Endpoints::default(),
             now: Instant(0),
         }
     }

@@ -29,6 +29,7 @@ pub mod ndp;
 pub mod protocol;
 pub mod stp;
 pub mod tag;
+pub mod tcp;
 pub mod udp;
 
 pub use arp::{Arp, ArpView};
@@ -43,6 +44,7 @@ pub use mld::Mld;
 pub use ndp::{Ndp, NdpOption};
 pub use stp::Bpdu;
 pub use tag::Tag;
+pub use tcp::{Tcp, TcpView};
 pub use udp::{Udp, UdpView};
 
 use core::fmt;

@@ -6,7 +6,7 @@
 
 use super::fib4::Flow;
 use super::route4::{self, Incoming, Outgoing};
-use super::{For, conf, fragment, icmp, igmp, socket, udp};
+use super::{For, conf, fragment, icmp, igmp, socket, tcp, udp};
 use crate::device::DeviceId;
 use crate::frame::{FrameId, PacketKind};
 use crate::netns::NetnsId;
@@ -344,6 +344,10 @@ fn deliver_whole(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kind: u8)
     match view.protocol() {
         protocol::ICMP => icmp::receive(world, id, view, kind),
         protocol::UDP => udp::receive4(world, id, view, kind),
+        protocol::TCP if kind == RTN_LOCAL => {
+            let (source, destination) = (view.source().into(), view.destination().into());
+            tcp::receive(world, id, tcp::Segment { source, destination, tos: view.tos(), bytes: view.payload() });
+        }
         protocol::IGMP => igmp::receive(world, id, view.destination(), view.payload()),
         _ if raw || kind != RTN_LOCAL => {}
         _ => {
