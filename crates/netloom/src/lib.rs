@@ -40,6 +40,8 @@ pub mod shell;
 pub mod shell_words;
 pub mod source;
 mod sysctl;
+#[cfg(test)]
+mod tcp_tests;
 mod tcpdump;
 mod trace;
 pub mod transcript;

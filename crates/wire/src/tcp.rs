@@ -149,8 +149,14 @@ mod tests {
     use super::*;
     use crate::checksum::pseudo_v4;
 
-    const SYN_SEGMENT: Tcp =
-        Tcp { source_port: 4000, destination_port: 80, sequence: 7, acknowledgment: 0, flags: SYN, window: 1 };
+    const SYN_SEGMENT: Tcp = Tcp {
+        source_port: 4000,
+        destination_port: 80,
+        sequence: 7,
+        acknowledgment: 0,
+        flags: SYN,
+        window: 1,
+    };
 
     #[test]
     fn a_segment_comes_back_as_it_was_written() {

@@ -346,7 +346,11 @@ fn deliver_whole(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kind: u8)
         protocol::UDP => udp::receive4(world, id, view, kind),
         protocol::TCP if kind == RTN_LOCAL => {
             let (source, destination) = (view.source().into(), view.destination().into());
-            tcp::receive(world, id, tcp::Segment { source, destination, tos: view.tos(), bytes: view.payload() });
+            tcp::receive(
+                world,
+                id,
+                tcp::Segment { source, destination, tos: view.tos(), bytes: view.payload() },
+            );
         }
         protocol::IGMP => igmp::receive(world, id, view.destination(), view.payload()),
         _ if raw || kind != RTN_LOCAL => {}

@@ -251,13 +251,7 @@ fn welcome(
 }
 
 /// The source and the largest packet of a way.
-fn way(
-    world: &World,
-    netns: NetnsId,
-    oif: u32,
-    from: IpAddr,
-    to: IpAddr,
-) -> Result<(IpAddr, u32), Errno> {
+fn way(world: &World, netns: NetnsId, oif: u32, from: IpAddr, to: IpAddr) -> Result<(IpAddr, u32), Errno> {
     match (from, to) {
         (IpAddr::V4(source), IpAddr::V4(to)) => {
             let route = route4::outgoing(world, netns, &Flow { source, oif, ..Flow::to(to) })?;
@@ -268,7 +262,11 @@ fn way(
         }
         (IpAddr::V6(source), IpAddr::V6(to)) => {
             let route = fib6::outgoing(world, netns, &fib6::Flow { source, oif, ..fib6::Flow::to(to) })?;
-            if to.is_multicast() { Err(Errno::ENETUNREACH) } else { Ok((IpAddr::V6(route.source), route.mtu)) }
+            if to.is_multicast() {
+                Err(Errno::ENETUNREACH)
+            } else {
+                Ok((IpAddr::V6(route.source), route.mtu))
+            }
         }
         _ => Err(Errno::EAFNOSUPPORT),
     }
@@ -398,7 +396,13 @@ pub(crate) fn timer(world: &mut World, id: TcpId) {
 }
 
 /// A message of ICMP is about a connection: it ends one that only asks, and may say that the way is narrower.
-pub(crate) fn error(world: &mut World, netns: NetnsId, way: (IpAddr, IpAddr), segment: &[u8], (errno, mtu): (Errno, u32)) {
+pub(crate) fn error(
+    world: &mut World,
+    netns: NetnsId,
+    way: (IpAddr, IpAddr),
+    segment: &[u8],
+    (errno, mtu): (Errno, u32),
+) {
     let Some([a, b, c, d]) = segment.first_chunk::<4>() else { return };
     let local = SocketAddr::new(way.0, u16::from_be_bytes([*a, *b]));
     let remote = SocketAddr::new(way.1, u16::from_be_bytes([*c, *d]));
@@ -485,8 +489,7 @@ impl World {
         let (seed, now) = (self.random(), self.now);
         let machine = Machine::connect(local, to, mtu, seed, now).ok_or(Errno::EADDRNOTAVAIL)?;
         let (listener, held, was_open, fault) = (None, true, false, None);
-        let of =
-            Connection { netns, local, remote: to, ifindex, machine, listener, held, was_open, fault };
+        let of = Connection { netns, local, remote: to, ifindex, machine, listener, held, was_open, fault };
         let id = self.endpoints.add(Endpoint::Connection(Box::new(of)))?;
         drive(self, id, None);
         self.settle();
@@ -574,7 +577,8 @@ impl World {
         let key = (listener.netns, listener.at);
         self.endpoints.listeners.remove(&key);
         self.endpoints.all.remove(&id);
-        let of_it = |endpoint: &Endpoint| matches!(endpoint, Endpoint::Connection(of) if of.listener == Some(id));
+        let of_it =
+            |endpoint: &Endpoint| matches!(endpoint, Endpoint::Connection(of) if of.listener == Some(id));
         let all = self.endpoints.all.iter();
         let orphans: Vec<TcpId> = all.filter(|(_, endpoint)| of_it(endpoint)).map(|(id, _)| *id).collect();
         for orphan in orphans {

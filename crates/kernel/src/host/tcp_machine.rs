@@ -104,7 +104,9 @@ fn interface(cable: &mut Cable, local: IpAddr, seed: u64, now: Instant) -> Inter
     config.random_seed = seed;
     let mut interface = Interface::new(config, cable, time(now));
     // A prefix of no bits: everybody is on the link.
-    interface.update_ip_addrs(|all| drop(all.push(IpCidr::new(IpAddress::from(local), 0))));
+    interface.update_ip_addrs(|all| {
+        let _ = all.push(IpCidr::new(IpAddress::from(local), 0));
+    });
     interface
 }
 
