@@ -330,7 +330,8 @@ fn compare_counters(lines: &mut Vec<String>, want: &AllCounters, got: &AllCounte
 }
 
 /// A frame without what the host stack may choose: IPv4's identification and with it the header checksum, behind any
-/// tags.
+/// tags; the identification of IPv6's fragments; the flow label of ICMPv6, which Linux makes of a number of chance; and
+/// in tunnels' packets what [`mask_tunnel`] says.
 fn masked(frame: &AtPort) -> AtPort {
     let mut frame = frame.clone();
     let bytes = &mut frame.frame;
@@ -338,11 +339,47 @@ fn masked(frame: &AtPort) -> AtPort {
     while matches!(bytes.get(at..at + 2), Some([0x81, 0x00] | [0x88, 0xa8])) {
         at += 4;
     }
-    if bytes.get(at..at + 2) == Some(&[0x08, 0x00]) && bytes.len() >= at + 22 {
-        bytes[at + 6..at + 8].fill(0);
-        bytes[at + 12..at + 14].fill(0);
+    match bytes.get(at..at + 2) {
+        Some([0x08, 0x00]) if bytes.len() >= at + 22 => {
+            bytes[at + 6..at + 8].fill(0);
+            bytes[at + 12..at + 14].fill(0);
+            let first = u16::from_be_bytes([bytes[at + 8], bytes[at + 9]]) & 0x1fff == 0;
+            if bytes[at + 11] == 17 && first {
+                let datagram = at + 2 + usize::from(bytes[at + 2] & 15) * 4;
+                mask_tunnel(bytes, datagram);
+            }
+        }
+        Some([0x86, 0xdd]) if bytes.len() >= at + 50 && bytes[at + 8] == 17 => mask_tunnel(bytes, at + 42),
+        Some([0x86, 0xdd]) if bytes.len() >= at + 42 && bytes[at + 8] == 58 => {
+            bytes[at + 3] &= 0xf0;
+            bytes[at + 4..at + 6].fill(0);
+        }
+        Some([0x86, 0xdd]) if bytes.len() >= at + 58 && bytes[at + 8] == 44 => {
+            bytes[at + 46..at + 50].fill(0);
+            let first = u16::from_be_bytes([bytes[at + 44], bytes[at + 45]]) >> 3 == 0;
+            if bytes[at + 42] == 17 && first {
+                mask_tunnel(bytes, at + 50);
+            }
+        }
+        _ => {}
     }
     frame
+}
+
+/// Ports at which devices listen: VXLAN's two and the one beside it that cases use, and Geneve's.
+const TUNNELS: [u16; 4] = [4789, 8472, 4999, 6081];
+
+/// A datagram to a tunnel without its source port, which is drawn by a number of chance, and without the value of its
+/// checksum, which a device computes that a recording's cable does not have.
+fn mask_tunnel(bytes: &mut [u8], at: usize) {
+    let Some(datagram) = bytes.get_mut(at..at + 8) else { return };
+    if !TUNNELS.contains(&u16::from_be_bytes([datagram[2], datagram[3]])) {
+        return;
+    }
+    datagram[..2].fill(0);
+    if datagram[6..] != [0, 0] {
+        datagram[6..].fill(1);
+    }
 }
 
 fn hex(bytes: &[u8], most: usize) -> String {
@@ -366,6 +403,31 @@ mod tests {
         let (a, b) = (at("a", &[1]), at("b", &[1]));
         assert_eq!(surplus(&[a.clone(), b.clone(), a.clone()], &[a.clone(), b.clone()]), [&a]);
         assert!(surplus(&[a.clone(), b.clone()], &[b, a]).is_empty());
+    }
+
+    #[test]
+    fn masks_what_chance_chooses_in_tunnels() {
+        let mut bytes = vec![0; 60];
+        bytes[12..16].copy_from_slice(&[0x08, 0x00, 0x45, 0]);
+        bytes[23] = 17;
+        bytes[34..42].copy_from_slice(&[1, 2, 0x12, 0xb5, 0, 26, 3, 4]);
+        let frame = |change: &dyn Fn(&mut [u8])| {
+            let mut other = bytes.clone();
+            change(&mut other);
+            masked(&at("a", &other))
+        };
+        let same = frame(&|_| ());
+        assert_eq!(frame(&|bytes| bytes[34..36].fill(9)), same);
+        assert_eq!(frame(&|bytes| bytes[40..42].fill(9)), same);
+        assert_ne!(frame(&|bytes| bytes[40..42].fill(0)), same);
+        assert_ne!(frame(&|bytes| bytes[42] = 9), same);
+        assert_ne!(frame(&|bytes| bytes[37] = 9), frame(&|bytes| (bytes[37], bytes[34]) = (9, 9)));
+        for v6 in [6, 17, 44, 58] {
+            let mut other = bytes.clone();
+            other[12..14].copy_from_slice(&[0x86, 0xdd]);
+            other[20] = v6;
+            (0..60).for_each(|length| drop(masked(&at("a", &other[..length]))));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@
 use super::frame_case::FrameCase;
 use super::frame_scene;
 use super::nic::Nic;
+use super::requests::Monitors;
 use super::scenario::{Line, Scenario};
 use crate::failure::{Context, Failure, Result};
 use std::fs::{self, File};
@@ -20,6 +21,13 @@ use std::time::Duration;
 
 /// The exit status that asks for another boot before the rest of the queue can be run.
 pub(crate) const FRESH_BOOT: u8 = 75;
+
+/// How the name of a scenario ends whose `ip` and `bridge` are ours.
+pub(crate) const OURS: &str = ".ours";
+/// How it ends, before that, if what is asked for is the requests that are sent, and not what is printed.
+pub(crate) const REQUESTS: &str = ".requests";
+/// The folder with ours, beside the queue.
+pub(crate) const OUR_TOOLS: &str = "tools";
 
 /// No command of a scenario takes longer than this.
 const COMMAND_LIMIT: Duration = Duration::from_secs(60);
@@ -47,7 +55,8 @@ pub(crate) fn run_queue(dir: &Path) -> Result<u8> {
             }
             used = true;
         }
-        stage(&scenario, &source, &target, &nic)?;
+        let tools = name.to_string_lossy().ends_with(OURS).then(|| dir.join(OUR_TOOLS));
+        stage(&scenario, (&source, &target), &nic, tools)?;
         if !target.exists() {
             fs::write(&target, "").at("write", &target)?;
         }
@@ -59,10 +68,20 @@ fn is_frame_case(source: &Path) -> bool {
     source.extension().is_some_and(|extension| extension == "json")
 }
 
-/// Starts the scenario's own process, hands it the NIC and waits for its end.
-fn stage(scenario: &Scenario, source: &Path, target: &Path, nic: &Nic) -> Result<()> {
+/// Starts the scenario's own process, hands it the NIC and waits for its end. Programs are looked for in the folder of
+/// tools first, if there is one.
+fn stage(
+    scenario: &Scenario,
+    (source, target): (&Path, &Path),
+    nic: &Nic,
+    tools: Option<PathBuf>,
+) -> Result<()> {
     let me = std::env::current_exe().context("cannot find this program's file")?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = tools.into_iter().chain(std::env::split_paths(&path));
+    let path = std::env::join_paths(folders).context("a folder of PATH has a colon in it")?;
     let mut child = Command::new("unshare")
+        .env("PATH", path)
         .args(["--net", "--mount", "--"])
         .arg(me)
         .args(["oracle", "scene"])
@@ -103,23 +122,32 @@ pub(crate) fn run_scene(source: &Path, target: &Path) -> Result<()> {
     let text = fs::read_to_string(source).at("read", source)?;
     let answer = match is_frame_case(source) {
         true => frame_scene::play(FrameCase::parse(&text)?)?.to_text()?,
-        false => transcribe(&Scenario::parse(&text))?,
+        false => transcribe(&Scenario::parse(&text), asks_for_requests(source))?,
     };
     let beside = PathBuf::from(format!("{}.part", target.display()));
     fs::write(&beside, answer).at("write", &beside)?;
     fs::rename(&beside, target).at("write", target)
 }
 
-/// Runs each command and writes down what it printed.
-fn transcribe(scenario: &Scenario) -> Result<String> {
+fn asks_for_requests(source: &Path) -> bool {
+    let name = source.to_string_lossy();
+    name.strip_suffix(OURS).unwrap_or(&name).ends_with(REQUESTS)
+}
+
+/// Runs each command and writes down what it printed, or the requests that it sent in the place of that.
+fn transcribe(scenario: &Scenario, requests: bool) -> Result<String> {
     let mut lines: Vec<String> = Vec::new();
+    let mut monitors = requests.then(Monitors::new).transpose()?;
     for line in &scenario.lines {
         match line {
             Line::Blank => lines.push(String::new()),
             Line::Note(note) => lines.push(note.clone()),
             Line::Nic { name, mac } => lines.push(format!("// nic {name} {mac}")),
             Line::Command(command) => {
-                let (printed, status) = run_command(command)?;
+                let (mut printed, status) = run_command(command)?;
+                if let Some(monitors) = &mut monitors {
+                    printed = monitors.sent()?.join("\n");
+                }
                 lines.push(format!("# {command}"));
                 let printed = printed.trim_end_matches('\n');
                 if !printed.is_empty() {

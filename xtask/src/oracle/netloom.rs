@@ -23,16 +23,9 @@ const LIMIT: Duration = Duration::from_secs(60);
 impl Other {
     /// What the flags `--netloom` and `--got` say; without them the program is built.
     pub(crate) fn find(program: Option<&str>, folder: Option<&str>) -> Result<Other> {
-        match (program, folder) {
-            (_, Some(folder)) => Ok(Other::Folder(PathBuf::from(folder))),
-            (Some(program), None) => {
-                let path = std::path::absolute(program).at("find", Path::new(program))?;
-                if !path.is_file() {
-                    return Err(Failure::usage(format!("no such program: {program}")));
-                }
-                Ok(Other::Program(path))
-            }
-            (None, None) => Ok(Other::Program(build()?)),
+        match folder {
+            Some(folder) => Ok(Other::Folder(PathBuf::from(folder))),
+            None => Ok(Other::Program(self::program(program)?)),
         }
     }
 
@@ -93,6 +86,13 @@ impl Other {
         }
         Ok((text, status))
     }
+}
+
+/// The program that a flag names, or else the one that is built.
+pub(crate) fn program(named: Option<&str>) -> Result<PathBuf> {
+    let Some(named) = named else { return build() };
+    let path = std::path::absolute(named).at("find", Path::new(named))?;
+    if path.is_file() { Ok(path) } else { Err(Failure::usage(format!("no such program: {named}"))) }
 }
 
 /// Builds the program and asks cargo where it is: the target folder may be anywhere.

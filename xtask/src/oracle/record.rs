@@ -2,14 +2,19 @@
 
 use super::boot::{End, boot, said};
 use super::frame_case::FrameCase;
+use super::inside::{OUR_TOOLS, OURS, REQUESTS};
 use super::scenario::Scenario;
 use super::work::WorkDir;
 use crate::failure::{Context, Failure, Result};
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::Duration;
 
 /// More in one boot would make one failure cost too much.
 const PER_BOOT: usize = 100;
+/// Fewer where several kernels run beside one another.
+const PER_BOOT_BESIDE: usize = 30;
 
 /// The transcript of each scenario, in order; `None` where a scenario's process died in there.
 pub(crate) fn record(scenarios: &[Scenario]) -> Result<Vec<Option<String>>> {
@@ -28,18 +33,76 @@ pub(crate) fn record_frames(cases: &[FrameCase]) -> Result<Vec<Option<FrameCase>
 fn record_all(texts: &[String], ending: &str) -> Result<Vec<Option<String>>> {
     let mut answers = Vec::with_capacity(texts.len());
     for batch in texts.chunks(PER_BOOT) {
-        answers.extend(record_batch(batch, ending)?);
+        answers.extend(record_batch(batch, &vec![ending; batch.len()], None)?);
     }
     Ok(answers)
 }
 
-/// Boots until each of the batch has an answer.
-fn record_batch(batch: &[String], ending: &str) -> Result<Vec<Option<String>>> {
+/// Whose `ip` and `bridge` run in there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tools {
+    Debians,
+    Ours,
+}
+
+/// What is written down of a scenario.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// What the commands print.
+    Printed,
+    /// The requests that they send.
+    Requests,
+}
+
+/// How scenarios are run with tools of a choice.
+pub(crate) struct With<'p> {
+    /// The program that our tools are links to.
+    pub(crate) netloom: &'p Path,
+    /// How many kernels run beside one another.
+    pub(crate) kernels: usize,
+    /// What is written down.
+    pub(crate) wanted: Wanted,
+}
+
+/// The transcript of each scenario with its tools, in order. The two of a pair run in one boot, one behind the other.
+pub(crate) fn record_with(scenarios: &[(&Scenario, Tools)], with: &With<'_>) -> Result<Vec<Option<String>>> {
+    let record = |batch: &[(&Scenario, Tools)]| {
+        let texts: Vec<String> = batch.iter().map(|(scenario, _)| scenario.to_text()).collect();
+        let wanted = if with.wanted == Wanted::Requests { REQUESTS } else { "" };
+        let ending = |tools| format!("{wanted}{}", if tools == Tools::Ours { OURS } else { "" });
+        let endings: Vec<String> = batch.iter().map(|(_, tools)| ending(*tools)).collect();
+        let endings: Vec<&str> = endings.iter().map(String::as_str).collect();
+        record_batch(&texts, &endings, Some(with.netloom))
+    };
+    let batches: Vec<_> = scenarios.chunks(PER_BOOT_BESIDE).collect();
+    let mut answers = Vec::with_capacity(scenarios.len());
+    for some in batches.chunks(with.kernels.max(1)) {
+        let answered = std::thread::scope(|scope| {
+            let threads: Vec<_> = some.iter().map(|batch| scope.spawn(|| record(batch))).collect();
+            let died = |_| Err(Failure::work("a thread that waits for a kernel died"));
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(died)).collect::<Vec<_>>()
+        });
+        for batch in answered {
+            answers.extend(batch?);
+        }
+    }
+    Ok(answers)
+}
+
+/// Boots until each of the batch has an answer. `netloom` is the program that ours are links to, if it is needed.
+fn record_batch(batch: &[String], endings: &[&str], netloom: Option<&Path>) -> Result<Vec<Option<String>>> {
     let work = WorkDir::new()?;
     let (source, target) = (work.path().join("in"), work.path().join("out"));
     fs::create_dir(&source).at("create", &source)?;
     fs::create_dir(&target).at("create", &target)?;
-    for (i, text) in batch.iter().enumerate() {
+    if let Some(netloom) = netloom {
+        let tools = work.path().join(OUR_TOOLS);
+        fs::create_dir(&tools).at("create", &tools)?;
+        for name in ["ip", "bridge"] {
+            symlink(netloom, tools.join(name)).at("link", netloom)?;
+        }
+    }
+    for (i, (text, ending)) in batch.iter().zip(endings).enumerate() {
         let path = source.join(format!("{i:05}{ending}"));
         fs::write(&path, text).at("write", &path)?;
     }
@@ -60,11 +123,11 @@ fn record_batch(batch: &[String], ending: &str) -> Result<Vec<Option<String>>> {
         }
         answered = now;
     }
-    let read = |i| {
+    let read = |(i, ending): (usize, &&str)| {
         let path = target.join(format!("{i:05}{ending}"));
         fs::read_to_string(path).ok().filter(|text| !text.is_empty())
     };
-    let answers: Vec<Option<String>> = (0..batch.len()).map(read).collect();
+    let answers: Vec<Option<String>> = endings.iter().enumerate().map(read).collect();
     if answers.iter().any(Option::is_none) {
         eprintln!("the real kernel's runs that broke off said: {}", said(work.path(), "said"));
     }
