@@ -252,21 +252,26 @@ pub(crate) fn make(
     }
 }
 
-/// The address of the link itself, made from the device's (`addrconf_addr_gen`).
-fn generate(world: &mut World, id: DeviceId) {
-    let mac = world[id].address;
-    let [a, b, c, mut d, mut e, f, g, h] = wire::ipv6::eui64(mac);
-    let dev_id = world[id].dev_id;
+/// The address of the link itself that is made from the device's (`ipv6_generate_eui64`).
+pub(crate) fn interface_identity(world: &World, id: DeviceId) -> Option<Ipv6Addr> {
+    let device = world.get(id)?;
+    let [a, b, c, mut d, mut e, f, g, h] = wire::ipv6::eui64(device.address);
+    let dev_id = device.dev_id;
     let a = if dev_id == 0 { a } else { a ^ 2 };
     if dev_id != 0 {
         // A device that shares its address says so (`addrconf_ifid_eui48`).
         [d, e] = dev_id.to_be_bytes();
     }
-    let bytes = [0xfe, 0x80, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h];
-    let address = Ipv6Addr::from(bytes);
-    if conf(world, id, v6::ADDR_GEN_MODE) != 0 || !crate::device::is_valid_ether_addr(&mac) {
+    let address = Ipv6Addr::from([0xfe, 0x80, 0, 0, 0, 0, 0, 0, a, b, c, d, e, f, g, h]);
+    Some(address).filter(|_| crate::device::is_valid_ether_addr(&device.address))
+}
+
+/// A link gets the address that is made from the device's (`addrconf_addr_gen`).
+fn generate(world: &mut World, id: DeviceId) {
+    if conf(world, id, v6::ADDR_GEN_MODE) != 0 {
         return;
     }
+    let Some(address) = interface_identity(world, id) else { return };
     let now = world.now;
     let _ = insert(world, id, fixed(now, address, 64, 3));
 }

@@ -47,6 +47,7 @@ pub use host::api::Membership;
 pub use host::can::{CanReceived, CanSocketId};
 pub use host::packet::{Packet, PacketFor, PacketSocketId};
 pub use host::socket::{Cutting, Fault, Options, Protocol, Received, SocketId};
+pub use host::tcp::{TcpId, TcpState};
 use netlink_tap::{Heading, NETLINK_ROUTE};
 pub use netns::NetnsId;
 use run::{PortId, PortKind};

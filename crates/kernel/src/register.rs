@@ -274,6 +274,7 @@ impl World {
         }
         self.unregister(&dying);
         self.settle();
+        crate::host::tcp::end(self, netns);
         self.drop_space(netns);
     }
 

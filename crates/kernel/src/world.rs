@@ -8,6 +8,7 @@ use crate::device::{Counters, Device, DeviceId, Mac, Name};
 use crate::host::can::CanSockets;
 use crate::host::packet::PacketSockets;
 use crate::host::socket::Sockets;
+use crate::host::tcp::Endpoints;
 use crate::link::Type;
 use crate::netns::{Netns, NetnsId};
 use crate::run::Run;
@@ -50,6 +51,7 @@ pub struct World {
     pub(crate) sockets: Sockets,
     pub(crate) packet_sockets: PacketSockets,
     pub(crate) can_sockets: CanSockets,
+    pub(crate) endpoints: Endpoints,
     /// The time of the request or frame at hand.
     pub now: Instant,
     /// How often a device was looked at.
@@ -72,6 +74,7 @@ impl World {
             sockets: Sockets::default(),
             packet_sockets: PacketSockets::default(),
             can_sockets: CanSockets::default(),
+            endpoints: Endpoints::default(),
             now: Instant(0),
             looks: Steps::default(),
         }

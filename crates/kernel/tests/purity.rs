@@ -138,3 +138,21 @@ fn the_seam_is_kept_by_the_dependencies() {
         assert!(known.is_empty(), "{name} must not know {known:?}");
     }
 }
+
+#[test]
+fn the_kernel_depends_on_little() {
+    // Beside the workspace's own only `smoltcp`, for the machine of a TCP connection, without what brings the outside
+    // in (`std`, `log`, sockets of a system): its time and its seed are arguments.
+    let manifest = workspace().join("crates/kernel/Cargo.toml");
+    let manifest = fs::read_to_string(manifest).expect("a manifest");
+    let (_, rest) = manifest.split_once("\n[dependencies]\n").expect("dependencies");
+    let own = rest.split("\n[").next().unwrap_or_default();
+    let lines = own.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let names: Vec<&str> = lines.clone().filter_map(|line| line.split(['.', '=', ' ']).next()).collect();
+    assert_eq!(names, ["rtnl", "wire", "smoltcp"]);
+    let smoltcp = lines.clone().find(|line| line.starts_with("smoltcp")).expect("a line");
+    assert!(smoltcp.contains("default-features = false"), "{smoltcp}");
+    for outside in ["\"std\"", "\"log\"", "phy-"] {
+        assert!(!smoltcp.contains(outside), "{smoltcp}");
+    }
+}

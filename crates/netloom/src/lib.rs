@@ -44,6 +44,8 @@ pub mod shell;
 pub mod shell_words;
 pub mod source;
 mod sysctl;
+#[cfg(test)]
+mod tcp_tests;
 mod tcpdump;
 mod team;
 mod trace;

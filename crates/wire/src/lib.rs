@@ -32,6 +32,7 @@ pub mod ndp;
 pub mod protocol;
 pub mod stp;
 pub mod tag;
+pub mod tcp;
 pub mod udp;
 pub mod vxlan;
 
@@ -50,6 +51,7 @@ pub use mld::Mld;
 pub use ndp::{Ndp, NdpOption};
 pub use stp::Bpdu;
 pub use tag::Tag;
+pub use tcp::{Tcp, TcpView};
 pub use udp::{Udp, UdpView};
 pub use vxlan::Vxlan;
 

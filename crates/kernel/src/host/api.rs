@@ -3,13 +3,14 @@
 use super::can::{CanReceived, CanSocketId};
 use super::packet::{Packet, PacketSocketId};
 use super::socket::{Fault, Options, Protocol, Received, SocketId};
+use super::tcp::{TcpId, TcpState};
 use crate::Kernel;
 use crate::device::Mac;
 use crate::netns::NetnsId;
 use crate::world::Instant;
 use rtnl::errno::Errno;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 impl Kernel {
     /// Opens a socket in a namespace.
@@ -102,6 +103,86 @@ impl Kernel {
     /// ENETDOWN or ENODEV once, behind what came, after its link went down or away; EBADF if the socket is gone.
     pub fn receive_can(&mut self, socket: CanSocketId) -> Result<Option<CanReceived>, Errno> {
         self.world.can_received(socket)
+    }
+
+    /// Listens for connections of TCP at an address; the unspecified one means all of its family.
+    ///
+    /// # Errors
+    /// EADDRNOTAVAIL for an address that is not the host's, EADDRINUSE if somebody listens there, ENFILE if there are
+    /// too many endpoints, EINVAL for port 0.
+    pub fn tcp_listen(&mut self, netns: NetnsId, at: SocketAddr) -> Result<TcpId, Errno> {
+        self.world.tcp_listen(netns, at)
+    }
+
+    /// Takes the oldest connection that came to a listener, and tells who it is from.
+    pub fn tcp_accept(&mut self, listener: TcpId) -> Option<(TcpId, SocketAddr)> {
+        self.world.tcp_accept(listener)
+    }
+
+    /// Begins a connection; [`tcp_state`](Self::tcp_state) tells what becomes of it. `ifindex` is the link that
+    /// link-local addresses are meant on; 0: none.
+    ///
+    /// # Errors
+    /// What the route refuses with; EADDRINUSE if the port given is taken, EADDRNOTAVAIL if none is free, ENFILE if
+    /// there are too many endpoints.
+    pub fn tcp_connect(
+        &mut self,
+        now: Instant,
+        netns: NetnsId,
+        from: Option<SocketAddr>,
+        to: SocketAddr,
+        ifindex: u32,
+    ) -> Result<TcpId, Errno> {
+        self.world.pass(now);
+        self.world.tcp_connect(netns, from, to, ifindex)
+    }
+
+    /// Where a connection stands.
+    ///
+    /// # Errors
+    /// Why it ended: ECONNREFUSED, ECONNRESET, ETIMEDOUT, EHOSTUNREACH …; EBADF if it is no connection.
+    pub fn tcp_state(&mut self, connection: TcpId) -> Result<TcpState, Errno> {
+        self.world.tcp_state(connection)
+    }
+
+    /// Sends bytes; gives how many there was room for.
+    ///
+    /// # Errors
+    /// EAGAIN before the connection is there, EPIPE behind its end, or why it ended.
+    pub fn tcp_send(&mut self, now: Instant, connection: TcpId, bytes: &[u8]) -> Result<usize, Errno> {
+        self.world.pass(now);
+        self.world.tcp_send(connection, bytes)
+    }
+
+    /// How many bytes were sent that the other side has not confirmed.
+    pub fn tcp_unsent(&mut self, connection: TcpId) -> usize {
+        self.world.tcp_unsent(connection)
+    }
+
+    /// Takes bytes that came; 0 means that no more will come.
+    ///
+    /// # Errors
+    /// EAGAIN if there are none yet, or why the connection ended.
+    pub fn tcp_receive(
+        &mut self,
+        now: Instant,
+        connection: TcpId,
+        buffer: &mut [u8],
+    ) -> Result<usize, Errno> {
+        self.world.pass(now);
+        self.world.tcp_receive(connection, buffer)
+    }
+
+    /// Says that no more will be sent.
+    pub fn tcp_shutdown(&mut self, now: Instant, connection: TcpId) {
+        self.world.pass(now);
+        self.world.tcp_shutdown(connection);
+    }
+
+    /// Gives a listener or a connection up; a connection still sends what waits.
+    pub fn tcp_close(&mut self, now: Instant, endpoint: TcpId) {
+        self.world.pass(now);
+        self.world.tcp_close(endpoint);
     }
 
     /// Opens a packet socket on a link, for one type of Ethernet.

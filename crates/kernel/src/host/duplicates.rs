@@ -135,4 +135,19 @@ pub(crate) fn is_duplicate(world: &mut World, id: DeviceId, address: Ipv6Addr) {
     } else {
         inet6::remove(world, id, address);
     }
+    give_up_if_asked(world, id, address);
+}
+
+/// With `accept_dad` 2 a link whose own identity somebody else has speaks no IPv6 any more (`addrconf_dad_work`).
+fn give_up_if_asked(world: &mut World, id: DeviceId, address: Ipv6Addr) {
+    let everywhere = world.space(world[id].netns).map_or(0, |space| space.stack.all6.get(v6::ACCEPT_DAD));
+    let strict = everywhere.max(conf(world, id, v6::ACCEPT_DAD)) > 1;
+    let identity = inet6::interface_identity(world, id);
+    if !strict || identity != Some(address) || !inet6::is_enabled(world, id) {
+        return;
+    }
+    if let Some(inet6) = part(world, id) {
+        inet6.conf.set(v6::DISABLE_IPV6, 1);
+    }
+    inet6::setting_changed(world, id, v6::DISABLE_IPV6, 0);
 }

@@ -208,6 +208,10 @@ fn fault(world: &mut World, id: DeviceId, from: Ipv6Addr, icmp: &Icmpv6View<'_>,
         info,
         payload: carried.payload.to_vec(),
     };
+    if carried.protocol == protocol::TCP {
+        let way = (IpAddr::V6(view.source()), IpAddr::V6(view.destination()));
+        super::tcp::error(world, netns, way, &fault.payload, (fault.errno, fault.info));
+    }
     if matches!(carried.protocol, protocol::ICMPV6 | protocol::UDP) {
         socket::deliver_error6(world, netns, IpAddr::V6(view.source()), carried.protocol, &fault);
     }

@@ -6,7 +6,7 @@
 
 use super::fib4::Flow;
 use super::route4::{self, Incoming, Outgoing};
-use super::{For, conf, domain, fragment, icmp, igmp, socket, tunnel, udp};
+use super::{For, conf, domain, fragment, icmp, igmp, socket, tcp, tunnel, udp};
 use crate::device::DeviceId;
 use crate::frame::{FrameId, PacketKind};
 use crate::netns::NetnsId;
@@ -364,6 +364,14 @@ fn deliver_whole(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kind: u8)
     match view.protocol() {
         protocol::ICMP => icmp::receive(world, id, view, kind),
         protocol::UDP => udp::receive4(world, id, view, kind),
+        protocol::TCP if kind == RTN_LOCAL => {
+            let (source, destination) = (view.source().into(), view.destination().into());
+            tcp::receive(
+                world,
+                id,
+                tcp::Segment { source, destination, tos: view.tos(), bytes: view.payload() },
+            );
+        }
         protocol::IGMP => {
             let at = domain::master(world, id).unwrap_or(id);
             igmp::receive(world, at, view.destination(), view.payload());

@@ -8,7 +8,7 @@ use super::fragment::{self, Piece};
 use super::icmp6::{self, Error};
 use super::ipv4::Sent;
 use super::socket::{self, Received};
-use super::{For, conf::v6, domain, tunnel, udp};
+use super::{For, conf::v6, domain, tcp, tunnel, udp};
 use crate::device::DeviceId;
 use crate::frame::{FrameId, PacketKind, Tag};
 use crate::inet6;
@@ -362,6 +362,12 @@ fn deliver_whole(world: &mut World, id: DeviceId, packet: &[u8]) {
             icmp6::receive(world, id, &view, carried.payload);
         }
         protocol::UDP => udp::receive6(world, id, &received, packet),
+        protocol::TCP if view.destination().is_multicast() => {}
+        protocol::TCP => {
+            let (source, destination) = (view.source().into(), view.destination().into());
+            let (tos, bytes) = (view.traffic_class(), carried.payload);
+            tcp::receive(world, id, tcp::Segment { source, destination, tos, bytes });
+        }
         protocol::NONE => {}
         _ => icmp6::send_error(world, netns, Some(id), packet, Error::Header { at: 6 }),
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!            sockets                                      requests
-//!     icmp  udp  icmp6  fragments              addr   route   rule   neigh      (../rtnl)
+//!  icmp udp tcp icmp6  fragments              addr   route   rule   neigh      (../rtnl)
 //!        ipv4        ipv6                      inet   fib4    rule   neighbour
 //!   arp  route4      fib6  ndisc               inet6  fib6
 //!        neighbour ── output ──▶ Transmit                                       (../run)
@@ -12,7 +12,7 @@
 //! A packet of the host's own, or one that is sent on, leaves through [`output`]: the neighbour gives it its Ethernet
 //! header, or keeps it until it is found. Time is the kernel's; everything that waits has a [`HostTimer`].
 //!
-//! **Left out**: TCP, multicast routing, and IPsec.
+//! **Left out**: multicast routing, and IPsec.
 
 pub mod api;
 pub(crate) mod arp;
@@ -45,6 +45,8 @@ pub(crate) mod routes;
 pub(crate) mod rule;
 pub mod socket;
 pub(crate) mod source6;
+pub mod tcp;
+pub(crate) mod tcp_machine;
 pub(crate) mod tunnel;
 pub(crate) mod udp;
 
@@ -85,6 +87,8 @@ pub(crate) enum HostTimer {
     Groups4(DeviceId),
     /// The same for IPv6.
     Groups6(DeviceId),
+    /// What is due for a connection of TCP.
+    Connection(tcp::TcpId),
     /// A route of IPv6 ends.
     Routes6,
     /// The end of waiting for the fragments of a packet.
@@ -177,6 +181,7 @@ pub(crate) fn timer(world: &mut World, netns: NetnsId, timer: HostTimer) {
     match timer {
         HostTimer::Neighbour(id, address) => neighbour::timer(world, netns, (id, address)),
         HostTimer::Fragments(key) => fragment::expire(world, netns, key),
+        HostTimer::Connection(id) => tcp::timer(world, id),
         HostTimer::Routes6 => fib6::expire(world, netns),
         HostTimer::Lifetimes(id) if world.get(id).is_some() => inet::end_lifetimes(world, id),
         HostTimer::Lifetimes6(id) if world.get(id).is_some() => crate::inet6::end_lifetimes(world, id),

@@ -4,7 +4,7 @@
 //! A socket is bound to a namespace for life. What comes for it waits in a queue of [`QUEUE`] packets, and errors in
 //! another, as with `IP_RECVERR`.
 //!
-//! **Left out**: TCP, and connected sockets: [`World::source_for`] says what connecting would.
+//! **Left out**: connected sockets: [`World::source_for`] says what connecting would. TCP's endpoints are `tcp`'s.
 
 use super::domain::{self, Input};
 use super::fib4::{self, Flow};
@@ -516,11 +516,14 @@ fn errno_of(kind: u8, code: u8) -> Errno {
     }
 }
 
+/// The address of IPv4 at a place of a header.
+fn address_at(header: &[u8], at: usize) -> IpAddr {
+    let bytes: [u8; 4] = header.get(at..).and_then(|rest| rest.first_chunk()).copied().unwrap_or_default();
+    IpAddr::from(bytes)
+}
+
 /// Hands an error of ICMP to the sockets that it may concern.
 pub(crate) fn deliver_error4(world: &mut World, netns: NetnsId, view: &Ipv4View<'_>, icmp: &IcmpView<'_>) {
-    if world.sockets.is_empty() {
-        return;
-    }
     let packet = icmp.payload();
     // An error bears the beginning of the packet only, so its length does not fit.
     let Some(header) = packet.get(..wire::ipv4::LENGTH) else { return };
@@ -529,9 +532,19 @@ pub(crate) fn deliver_error4(world: &mut World, netns: NetnsId, view: &Ipv4View<
     let spoken = match header[9] {
         protocol::ICMP => Protocol::Icmp,
         protocol::UDP => Protocol::Udp,
+        protocol::TCP => {
+            let rest = icmp.rest();
+            let mtu = if (kind, code) == (3, 4) { u16::from_be_bytes([rest[2], rest[3]]) } else { 0 };
+            let way = (address_at(header, 12), address_at(header, 16));
+            let segment = packet.get(length..).unwrap_or_default();
+            return super::tcp::error(world, netns, way, segment, (errno_of(kind, code), mtu.into()));
+        }
         _ => return,
     };
-    let source = IpAddr::from([header[12], header[13], header[14], header[15]]);
+    if world.sockets.is_empty() {
+        return;
+    }
+    let source = address_at(header, 12);
     let payload = packet.get(length..).unwrap_or_default();
     let port = payload.get(..2).map_or(0, |bytes| u16::from_be_bytes([bytes[0], bytes[1]]));
     let rest = icmp.rest();

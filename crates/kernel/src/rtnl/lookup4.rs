@@ -167,6 +167,7 @@ fn fill(
     if mark != 0 {
         out.u32(RTA_MARK, mark);
     }
+    // A packet that came in is nobody's; one of the host's own is its user's.
     match answer.iif {
         Some(iif) => out.u32(RTA_IIF, iif),
         None => out.u32(RTA_UID, 0),
