@@ -8,7 +8,7 @@
 use crate::world::Instant;
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
-use smoltcp::socket::tcp::{RecvError, Socket, SocketBuffer, State};
+use smoltcp::socket::tcp::{Socket, SocketBuffer, State};
 use smoltcp::time::{Duration, Instant as Time};
 use smoltcp::wire::{HardwareAddress, IpAddress, IpCidr, IpEndpoint};
 use std::collections::VecDeque;
@@ -186,10 +186,7 @@ impl Machine {
 
     /// Gives bytes that came: some, none yet, or none if no more will come.
     pub(crate) fn receive(&mut self, buffer: &mut [u8]) -> Option<usize> {
-        match self.socket().recv_slice(buffer) {
-            Ok(count) => Some(count),
-            Err(RecvError::Finished | RecvError::InvalidState) => None,
-        }
+        self.socket().recv_slice(buffer).ok()
     }
 
     /// How many bytes wait to be sent or acknowledged.
