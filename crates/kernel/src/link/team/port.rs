@@ -129,8 +129,11 @@ fn may_join(world: &World, team: DeviceId, id: DeviceId) -> Result<(), Refusal> 
 pub(super) fn add(world: &mut World, team: DeviceId, id: DeviceId) -> Result<(), Refusal> {
     may_join(world, team, id)?;
     let original = (world[id].address, world[id].mtu);
-    let mtu = world[team].mtu;
-    world.set_mtu(id, mtu).map_err(|refusal| Refusal::from(refusal.errno))?;
+    // A port of other hardware keeps its MTU, and the team takes it over (`take_hardware`).
+    if world[id].hardware_type == world[team].hardware_type {
+        let mtu = world[team].mtu;
+        world.set_mtu(id, mtu).map_err(|refusal| Refusal::from(refusal.errno))?;
+    }
     if let Err(refusal) = enter(world, team, id, original) {
         world[id].detach::<Port>();
         let _ = world.set_address(id, original.0);
