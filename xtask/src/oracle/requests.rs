@@ -6,6 +6,10 @@
 //! numbers. What differs between two runs without meaning anything is left out: numbers of requests and of ports, of
 //! open files and of processes.
 //!
+//! Two things that Debian's tools do are passed over, because they serve the tool and not the command: `ip` asks with an
+//! empty request whether the kernel knows such requests at all, and `bridge` has the names of all links told before it
+//! does anything, where ours asks for the one that it needs.
+//!
 //! Limits: what a namespace hears before its monitor is there (the command that makes it) is not seen; attributes
 //! are taken for nested where their bytes read as attributes, which only decides about their order.
 
@@ -62,13 +66,14 @@ impl Monitors {
         Ok(Monitors { sockets: vec![(None, listen(None)?)] })
     }
 
-    /// What was sent since it was asked last, a line a request. Listens in namespaces that have a name since.
-    pub(super) fn sent(&mut self) -> Result<Vec<String>> {
+    /// What a command sent, a line a request. Listens in namespaces that have a name since.
+    pub(super) fn sent(&mut self, command: &str) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         for (name, socket) in &self.sockets {
             let place = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
             for message in read(socket)? {
-                lines.extend(requests(&message).into_iter().map(|request| format!("{place}{request}")));
+                let requests = requests(&message).into_iter().filter(|request| !serves_the_tool(command, request));
+                lines.extend(requests.map(|request| format!("{place}{request}")));
             }
         }
         self.sockets.retain(|(name, _)| name.as_ref().is_none_or(|name| path(name).exists()));
@@ -154,6 +159,14 @@ fn requests(mut datagram: &[u8]) -> Vec<String> {
     lines
 }
 
+/// Whether a request only tells the tool what it must know to do anything.
+fn serves_the_tool(command: &str, request: &str) -> bool {
+    let asks_for_names = request.strip_prefix("GETLINK flags ").and_then(|rest| rest.split_once(' '));
+    let asks_for_names = asks_for_names.is_some_and(|(_, header)| header.starts_with("00"));
+    let is_empty = request.starts_with("NEWLINK flags 0x5 ") && request.ends_with(" {}");
+    is_empty || asks_for_names && command.starts_with("bridge")
+}
+
 fn request(kind: u16, flags: u16, body: &[u8]) -> String {
     const VERBS: [&str; 4] = ["NEW", "DEL", "GET", "SET"];
     let (group, verb) = ((kind - RTM_BASE) / 4, VERBS[usize::from((kind - RTM_BASE) % 4)]);
@@ -231,6 +244,17 @@ mod tests {
         assert!(requests(&message(16, 2, &attributes)).is_empty(), "an answer");
         assert!(requests(&message(2, 1, &attributes)).is_empty(), "an acknowledgement");
         assert!(requests(&[255; 7]).is_empty());
+    }
+
+    #[test]
+    fn what_serves_the_tool_is_passed_over() {
+        let header = "0".repeat(32);
+        let passes = |command: &str, request: &str| serves_the_tool(command, &request.replace('H', &header));
+        assert!(passes("ip link set a up", "NEWLINK flags 0x5 H {}"));
+        assert!(!passes("ip link set a up", "NEWLINK flags 0x5 H {3:6100}"));
+        assert!(passes("bridge link", "GETLINK flags 0x301 H {29:01000000}"));
+        assert!(!passes("bridge link", "GETLINK flags 0x301 0700 {29:01000000}"));
+        assert!(!passes("ip link", "GETLINK flags 0x301 H {29:09000000}"));
     }
 
     #[test]
