@@ -127,10 +127,7 @@ impl Lines {
     }
 
     /// The next line with those that it goes on in; none at the end of the file. `read_on` waits for more.
-    fn command(
-        &mut self,
-        mut read_on: impl FnMut(&mut Lines) -> bool,
-    ) -> Option<Result<String, Unfinished>> {
+    fn command(&mut self, mut read_on: impl FnMut(&mut Lines) -> bool) -> Option<Result<String, Unfinished>> {
         let mut command = self.line(&mut read_on)?;
         // A cut line has lost its newline and so cannot go on; each turn uses a line of the file up.
         while let Some(at) = command.find("\\\n") {

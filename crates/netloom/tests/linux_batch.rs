@@ -13,7 +13,8 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_netloom");
 fn script(name: &str, text: &str) -> Option<String> {
     let file = std::env::temp_dir().join(format!("netloom-batch-{}-{name}", std::process::id()));
     let (ours, theirs) = (file.with_extension("sh"), file.with_extension("run"));
-    std::fs::write(&ours, format!("IP='{PROGRAM} --on linux ip'\nexec 2>&1\n{text}")).expect("room for a file");
+    std::fs::write(&ours, format!("IP='{PROGRAM} --on linux ip'\nexec 2>&1\n{text}"))
+        .expect("room for a file");
     std::fs::write(&theirs, format!("sh {}\n", ours.display())).expect("room for a file");
     let output = Command::new(PROGRAM).args(["--on", "linux", "--private", "run"]).arg(&theirs).output();
     let output = output.expect("the program runs");

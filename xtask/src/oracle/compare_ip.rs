@@ -52,8 +52,10 @@ struct Differing<'c> {
 const TUNNELS: &[&str] =
     &["gre", "gretap", "erspan", "ip6gre", "ip6gretap", "ip6erspan", "ipip", "sit", "ip6tnl", "vti", "vti6"];
 /// Transcripts on which the two may differ, each with its reason.
-const MAY_DIFFER: &[(&str, &str)] =
-    &[("nlmon-ifb.txt", "an nlmon counts the messages that commands exchange with the kernel, and ours are fewer")];
+const MAY_DIFFER: &[(&str, &str)] = &[(
+    "nlmon-ifb.txt",
+    "an nlmon counts the messages that commands exchange with the kernel, and ours are fewer",
+)];
 
 /// How ours says that something is not there.
 const NOT_BUILT: &str = " is not built yet";
@@ -251,7 +253,8 @@ mod tests {
 
     #[test]
     fn tunnels_are_seen_by_their_types() {
-        let scenario = Scenario::parse("# ip link add a type gre local 10.0.0.1\n\n# ip link add sit type dummy\n");
+        let scenario =
+            Scenario::parse("# ip link add a type gre local 10.0.0.1\n\n# ip link add sit type dummy\n");
         assert_eq!(tunnels(&scenario).into_iter().collect::<Vec<_>>(), ["gre"]);
     }
 

@@ -65,10 +65,7 @@ pub(crate) struct With<'p> {
 }
 
 /// The transcript of each scenario with its tools, in order. The two of a pair run in one boot, one behind the other.
-pub(crate) fn record_with(
-    scenarios: &[(&Scenario, Tools)],
-    with: &With<'_>,
-) -> Result<Vec<Option<String>>> {
+pub(crate) fn record_with(scenarios: &[(&Scenario, Tools)], with: &With<'_>) -> Result<Vec<Option<String>>> {
     let record = |batch: &[(&Scenario, Tools)]| {
         let texts: Vec<String> = batch.iter().map(|(scenario, _)| scenario.to_text()).collect();
         let wanted = if with.wanted == Wanted::Requests { REQUESTS } else { "" };

@@ -72,7 +72,8 @@ impl Monitors {
         for (name, socket) in &self.sockets {
             let place = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
             for message in read(socket)? {
-                let requests = requests(&message).into_iter().filter(|request| !serves_the_tool(command, request));
+                let requests =
+                    requests(&message).into_iter().filter(|request| !serves_the_tool(command, request));
                 lines.extend(requests.map(|request| format!("{place}{request}")));
             }
         }
@@ -98,10 +99,9 @@ fn path(name: &str) -> std::path::PathBuf {
 fn listen(name: Option<&str>) -> Result<OwnedFd> {
     let ip = if Path::new("/usr/sbin/ip").exists() { "/usr/sbin/ip" } else { "/sbin/ip" };
     let place = name.map(|name| format!("-n {name} ")).unwrap_or_default();
-    for words in [
-        format!("link add {MONITOR} index {MONITOR_INDEX} type nlmon"),
-        format!("link set {MONITOR} up"),
-    ] {
+    for words in
+        [format!("link add {MONITOR} index {MONITOR_INDEX} type nlmon"), format!("link set {MONITOR} up")]
+    {
         let (said, status) = run_command(&format!("{ip} {place}{words}"))?;
         if !status.success() {
             return Err(Failure::work(format!("ip {place}{words}: {said}")));
