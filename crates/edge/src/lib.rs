@@ -5,6 +5,8 @@
 #[cfg(target_os = "linux")]
 mod apart;
 #[cfg(target_os = "linux")]
+pub mod cable;
+#[cfg(target_os = "linux")]
 pub mod execute;
 #[cfg(target_os = "linux")]
 pub mod multicast;

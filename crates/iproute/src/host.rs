@@ -82,6 +82,19 @@ pub trait Host {
     /// What the system says when it starts the program.
     fn execute(&mut self, words: &[String]) -> Result<i32, Errno>;
 
+    /// The index of the link to which the sockets of programs are bound (`ip vrf exec`).
+    fn bound(&self) -> Option<u32> {
+        None
+    }
+
+    /// Binds the sockets of the programs that run from now on to a link, or to none.
+    ///
+    /// # Errors
+    /// EOPNOTSUPP if this world cannot.
+    fn bind(&mut self, link: Option<u32>) -> Result<(), Errno> {
+        if link.is_some() { Err(Errno::EOPNOTSUPP) } else { Ok(()) }
+    }
+
     /// Reads a file that a command names (`ip -b FILE`; `-` is standard input).
     ///
     /// # Errors

@@ -31,6 +31,7 @@ pub mod session;
 mod testing;
 pub mod time;
 pub mod usage;
+pub mod vrf;
 
 use context::Context;
 use host::Host;
@@ -69,7 +70,7 @@ static OBJECTS: &[(&str, Option<Run>)] = &[
     ("mrule", None),
     ("netns", Some(netns::run)),
     ("netconf", Some(netconf::run)),
-    ("vrf", None),
+    ("vrf", Some(vrf::run)),
     ("sr", None),
     ("nexthop", None),
     ("mptcp", None),

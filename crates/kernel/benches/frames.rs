@@ -7,7 +7,7 @@ mod lab;
 use divan::{Bencher, counter::ItemsCount};
 use kernel::Instant;
 use kernel::run::PortKind;
-use lab::{Lab, frame, learned, pairs, pump};
+use lab::{Attrs, Lab, frame, learned, pairs, pump};
 use rtnl::attr::Builder;
 use rtnl::kind::{macvlan, vlan};
 use rtnl::object::link::*;
@@ -129,6 +129,37 @@ fn trunk_vlan_macvlan(bencher: Bencher<'_, '_>, size: usize) {
     let top = lab.add("macvlan", &on_vlan, &bridge_mode);
     lab.up(top);
     let output = lab.kernel.attach_port(lab.netns, top as u32, PortKind::Owner).expect("a free link");
+    bencher.counter(ItemsCount::new(FRAMES)).bench_local(|| {
+        let frames = std::slice::from_ref(&own);
+        assert_eq!(pump(&mut lab.kernel, input, output, frames, FRAMES, 64), FRAMES);
+    });
+}
+
+/// A NIC, a vlan on it, a macvtap on that: frames come in by the NIC's cable and out at the macvtap's character device.
+#[divan::bench(args = [64, 1500])]
+fn nic_vlan_macvtap(bencher: Bencher<'_, '_>, size: usize) {
+    let mut lab = Lab::new();
+    let nic = lab.kernel.add_nic(lab.netns, "eth0", [2, 9, 0, 0, 0, 2]).expect("a free name");
+    lab.up(nic as i32);
+    let input = lab.kernel.attach_port(lab.netns, nic, PortKind::Wire).expect("a free link");
+    let mut named = |kind: &str, name: &str, lower: u32, attrs: Attrs<'_>, data: Attrs<'_>| {
+        let on_lower = |out: &mut Builder| {
+            out.string(IFLA_IFNAME, name.as_bytes());
+            out.u32(IFLA_LINK, lower);
+            attrs(out);
+        };
+        lab.add(kind, &on_lower, data);
+        let ifindex = lab.kernel.ifindex(lab.netns, name).expect("it was made");
+        lab.up(ifindex as i32);
+        ifindex
+    };
+    let vlan = named("vlan", "v", nic, &|_| (), &|out| out.u16(vlan::IFLA_VLAN_ID, 12));
+    let mut own = frame(7, 9, size, Some(12));
+    own[..6].copy_from_slice(&[2, 9, 0, 0, 0, 1]);
+    let address = |out: &mut Builder| out.put(IFLA_ADDRESS, &[2, 9, 0, 0, 0, 1]);
+    let bridge_mode = |out: &mut Builder| out.u32(macvlan::IFLA_MACVLAN_MODE, macvlan::MACVLAN_MODE_BRIDGE);
+    let top = named("macvtap", "m", vlan, &address, &bridge_mode);
+    let output = lab.kernel.attach_port(lab.netns, top, PortKind::Owner).expect("a free link");
     bencher.counter(ItemsCount::new(FRAMES)).bench_local(|| {
         let frames = std::slice::from_ref(&own);
         assert_eq!(pump(&mut lab.kernel, input, output, frames, FRAMES, 64), FRAMES);

@@ -12,6 +12,10 @@ static ALLOC: AllocProfiler = AllocProfiler::system();
 
 const LINKS: usize = 100_000;
 const SPACES: usize = 1_000;
+/// Links that go up with IPv6.
+const RAISED: usize = 10_000;
+/// When those have come to rest.
+const REST: Instant = Instant(30_000_000);
 
 fn main() {
     divan::main();
@@ -38,9 +42,13 @@ impl Rig {
 
     /// A rig with `LINKS` links, spread evenly.
     fn filled(spaces: usize) -> Rig {
+        Rig::with(spaces, LINKS)
+    }
+
+    /// A rig with so many links, spread evenly.
+    fn with(spaces: usize, links: usize) -> Rig {
         let mut rig = Rig::new(spaces);
-        let requests = create_requests(spaces);
-        rig.send(&requests);
+        rig.send(&create_requests(spaces)[..links]);
         rig
     }
 
@@ -120,6 +128,20 @@ fn delete_requests(spaces: usize) -> Vec<Vec<u8>> {
     (0..LINKS).map(delete).collect()
 }
 
+/// Requests that set links up or down, in the order in which they were made; the loopbacks have the first index.
+fn state_requests(spaces: usize, up: bool) -> Vec<Vec<u8>> {
+    let set = |n: usize| {
+        let mut out = Builder::new();
+        let header = Header { kind: RTM_NEWLINK, flags: NLM_F_REQUEST | NLM_F_ACK, seq: 1, pid: 0 };
+        let start = out.start(header);
+        let (ifindex, flags) = ((n / spaces) as i32 + 2, if up { IFF_UP } else { 0 });
+        Ifinfo { ifindex, flags, change: IFF_UP, ..Ifinfo::default() }.encode(&mut out);
+        out.finish(start);
+        out.bytes
+    };
+    (0..RAISED).map(set).collect()
+}
+
 #[divan::bench(args = [1, SPACES], sample_count = 5)]
 fn create(bencher: Bencher<'_, '_>, spaces: usize) {
     let requests = create_requests(spaces);
@@ -138,6 +160,34 @@ fn delete(bencher: Bencher<'_, '_>, spaces: usize) {
             rig
         },
     );
+}
+
+/// Links that go up, with IPv6, in one namespace or spread over many.
+#[divan::bench(args = [1, SPACES], sample_count = 5)]
+fn raise(bencher: Bencher<'_, '_>, spaces: usize) {
+    let requests = state_requests(spaces, true);
+    bencher.counter(ItemsCount::new(RAISED)).with_inputs(|| Rig::with(spaces, RAISED)).bench_local_values(
+        |mut rig| {
+            rig.send(&requests);
+            rig
+        },
+    );
+}
+
+/// Links that were up until nothing happened any more, and go down.
+#[divan::bench(args = [1, SPACES], sample_count = 5)]
+fn lower(bencher: Bencher<'_, '_>, spaces: usize) {
+    let [raise, requests] = [true, false].map(|up| state_requests(spaces, up));
+    let raised = || {
+        let mut rig = Rig::with(spaces, RAISED);
+        rig.send(&raise);
+        rig.kernel.advance(REST);
+        rig
+    };
+    bencher.counter(ItemsCount::new(RAISED)).with_inputs(raised).bench_local_values(|mut rig| {
+        rig.send(&requests);
+        rig
+    });
 }
 
 #[divan::bench(sample_count = 10)]
@@ -182,5 +232,16 @@ fn namespaces(bencher: Bencher<'_, '_>, others: usize) {
         for netns in made.collect::<Vec<_>>() {
             rig.kernel.destroy_netns(Instant(0), netns).expect("a namespace");
         }
+    });
+}
+
+/// A kernel of its own with a few links in it; the item is the kernel.
+#[divan::bench(args = [10])]
+fn a_new_kernel(bencher: Bencher<'_, '_>, links: usize) {
+    let requests = &create_requests(1)[..links];
+    bencher.counter(ItemsCount::new(1usize)).bench_local(|| {
+        let mut rig = Rig::new(1);
+        rig.send(requests);
+        rig
     });
 }

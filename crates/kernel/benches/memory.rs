@@ -24,6 +24,7 @@ fn main() {
         row(&format!("{kind}, up"), census::bytes_of_a_link(kind, true, LINKS));
     }
     let mut kept = Vec::new();
+    row("a kernel with 10 links, up", census::bytes_of_a_kernel(10));
     row("a kernel", measure(|| kept.push(Kernel::new(1))).bytes_current);
     let mut kernel = Kernel::new(1);
     let spaces = measure(|| {

@@ -8,7 +8,7 @@ use crate::few::Few;
 use crate::host::inet::Inet;
 use crate::inet6::Inet6;
 use crate::link::Type;
-use crate::netns::NetnsId;
+use crate::netns::{Entry, ListKey, NetnsId};
 use crate::rare::{Rare, Usual};
 use rtnl::errno::Errno;
 use rtnl::object::link::{
@@ -148,14 +148,31 @@ pub struct Counters {
     pub multicast: u64,
     pub rx_errors: u64,
     pub tx_errors: u64,
+    pub collisions: u64,
+    pub rx_frame_errors: u64,
+    pub tx_carrier_errors: u64,
 }
 
 impl Counters {
     /// The fields, to count with.
-    fn each(&mut self) -> [&mut u64; 9] {
+    fn each(&mut self) -> [&mut u64; 12] {
         let Counters { rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, .. } = self;
         let Counters { multicast, rx_errors, tx_errors, .. } = self;
-        [rx_packets, tx_packets, rx_bytes, tx_bytes, rx_dropped, tx_dropped, multicast, rx_errors, tx_errors]
+        let Counters { collisions, rx_frame_errors, tx_carrier_errors, .. } = self;
+        [
+            rx_packets,
+            tx_packets,
+            rx_bytes,
+            tx_bytes,
+            rx_dropped,
+            tx_dropped,
+            multicast,
+            rx_errors,
+            tx_errors,
+            collisions,
+            rx_frame_errors,
+            tx_carrier_errors,
+        ]
     }
 
     /// Adds what another counted.
@@ -408,7 +425,25 @@ impl Device {
         }
     }
 
+    /// What its namespace knows it by.
+    pub(crate) fn entry(&self) -> Entry {
+        Entry {
+            device: self.id,
+            kind: crate::link::number(self.kind),
+            ifindex: self.ifindex,
+            name: self.name,
+            group: self.group,
+            arrival: self.arrival,
+        }
+    }
+
+    /// Its place in its namespace's listing.
+    pub(crate) fn list_key(&self) -> ListKey {
+        ListKey::new(self.ifindex, self.arrival)
+    }
+
     /// Whether it was set up.
+    #[inline]
     pub fn is_up(&self) -> bool {
         self.flags & IFF_UP != 0
     }

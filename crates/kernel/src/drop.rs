@@ -49,6 +49,13 @@ pub enum Drop {
     ReversePath,
     Martian,
     NoSocket,
+    TunnelHeader,
+    TunnelNetwork,
+    TunnelNoRemote,
+    TunnelFixed,
+    TunnelCongestion,
+    TunnelMetadata,
+    OwnFrame,
     Ended,
 }
 
@@ -98,6 +105,13 @@ pub const DROPS: &[(Drop, &str)] = &[
     (Drop::ReversePath, "reverse path filter"),
     (Drop::Martian, "martian address"),
     (Drop::NoSocket, "no socket"),
+    (Drop::TunnelHeader, "invalid tunnel header"),
+    (Drop::TunnelNetwork, "unknown network of a tunnel"),
+    (Drop::TunnelNoRemote, "no remote end"),
+    (Drop::TunnelFixed, "address is fixed at another remote end"),
+    (Drop::TunnelCongestion, "congestion that nobody inside would understand"),
+    (Drop::TunnelMetadata, "no tunnel metadata"),
+    (Drop::OwnFrame, "own frame came back"),
     (Drop::Ended, "kernel ended"),
 ];
 

@@ -1,8 +1,12 @@
 //! A table of learned addresses, as a library: find, learn, add, remove, walk.
 //!
-//! An entry on the way of frames has 16 bytes: address and identifier of the VLAN, port, the port's generation and
-//! the time of last use. The place of an entry comes from the top bits of the key's product with the golden ratio;
-//! collisions go to the next place. What frames do not need (flags, order) is kept apart.
+//! An entry on the way of frames has 16 bytes: address and identifier of the VLAN, port, the port's generation, and
+//! whether it was refreshed and looked for at this time already. The place of an entry comes from the top bits of the
+//! key's product with the golden ratio; collisions go to the next place. What most frames do not need (times, flags,
+//! order) is kept apart.
+//!
+//! Times are written once for all frames of one time: a table counts the times at which it was asked, its rounds, and
+//! an entry whose round is the present one needs no writing.
 //!
 //! A port that is flushed gets another generation: its entries are stale at once, and read as misses until they are
 //! cleared away when the table grows or is walked. The table holds at most [`ENTRIES`] entries.
@@ -13,6 +17,8 @@ use crate::device::Mac;
 pub const ENTRIES: usize = 1 << 20;
 /// Places of a fresh table, as a power of two.
 const FIRST_BITS: u32 = 1;
+/// Places of a table that stays in the nearer caches.
+const NEAR: usize = 1 << 13;
 /// Numbers of ports that may stand in a table, plus one.
 const PORTS: usize = 1024;
 const EMPTY: u64 = u64::MAX;
@@ -31,11 +37,28 @@ pub mod flag {
     pub const EXTERN_LEARN: u16 = 16;
 }
 
+/// A frame that wants to pass from one host to another.
+#[derive(Clone, Copy, Debug)]
+pub struct Passing {
+    /// The keys of the addresses.
+    pub target: u64,
+    /// The same.
+    pub source: u64,
+    /// The number of the port that it came from.
+    pub from: u16,
+    /// Whether addresses are learned at that port.
+    pub learns: bool,
+    /// The time.
+    pub tick: u32,
+}
+
 /// Where an address is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Found {
     /// The port's number; 0 is the bridge itself.
     pub port: u16,
+    /// Whether it is the bridge's or a port's own address.
+    pub local: bool,
     /// The entry's place.
     place: u32,
 }
@@ -44,15 +67,31 @@ pub struct Found {
 struct Hot {
     /// Address and VLAN identifier; all ones: no entry.
     key: u64,
+    /// The port's number, and [`OWN`] for a local address.
     port: u16,
     generation: u16,
-    tick: u32,
+    /// The round in which it was last heard of; 0: an older one.
+    updated: u16,
+    /// The round in which it was last looked for; 0: an older one.
+    used: u16,
+}
+
+/// Beside the port's number: the address is the bridge's or the port's own.
+const OWN: u16 = 1 << 15;
+
+impl Hot {
+    #[inline]
+    fn port(&self) -> u16 {
+        self.port & !OWN
+    }
 }
 
 #[derive(Clone, Copy, Default)]
 struct Cold {
     /// In which order entries came.
     number: u64,
+    /// When the address was last heard of, in ticks.
+    updated: u32,
     /// When the address was last looked for, in ticks.
     used: u32,
     flags: u16,
@@ -87,9 +126,12 @@ pub struct Fdb {
     bits: u32,
     generations: Box<[u16]>,
     numbers: u64,
+    /// The number of the present round, and its time.
+    round: u16,
+    tick: u32,
 }
 
-const VACANT: Hot = Hot { key: EMPTY, port: 0, generation: 0, tick: 0 };
+const VACANT: Hot = Hot { key: EMPTY, port: 0, generation: 0, updated: 0, used: 0 };
 
 /// Address and VLAN identifier as one number.
 #[inline]
@@ -106,7 +148,8 @@ impl Fdb {
     #[inline]
     fn home(&self, key: u64) -> usize {
         debug_assert!(self.bits > 0, "an empty table has no places");
-        (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - self.bits)) as usize
+        // The shift takes its count modulo 64.
+        key.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_shr(self.bits.wrapping_neg()) as usize
     }
 
     /// Touches the place of a key, so that it is near when it is looked for: for all frames of a batch first.
@@ -117,7 +160,35 @@ impl Fdb {
 
     #[inline]
     fn is_live(&self, hot: &Hot) -> bool {
-        self.generations[usize::from(hot.port)] == hot.generation
+        self.generations[usize::from(hot.port())] == hot.generation
+    }
+
+    /// The round of a time.
+    #[inline]
+    fn round(&mut self, tick: u32) -> u16 {
+        if self.round == 0 || self.tick != tick {
+            self.begin_round(tick);
+        }
+        self.round
+    }
+
+    #[cold]
+    fn begin_round(&mut self, tick: u32) {
+        self.tick = tick;
+        self.round = self.round.wrapping_add(1);
+        if self.round == 0 {
+            // The numbers begin anew: no entry may seem to be of a round to come.
+            for hot in &mut self.hot {
+                (hot.updated, hot.used) = (0, 0);
+            }
+            self.round = 1;
+        }
+    }
+
+    /// Whether looking something up is likely to wait for memory, so that it is worth to [`Fdb::touch`] first.
+    #[inline]
+    pub fn is_far(&self) -> bool {
+        self.hot.len() > NEAR
     }
 
     #[inline]
@@ -125,18 +196,55 @@ impl Fdb {
         if self.hot.is_empty() {
             return None;
         }
-        let mask = self.hot.len() - 1;
+        let places = &*self.hot;
+        let mask = places.len() - 1;
         let mut at = self.home(key);
         loop {
-            let hot = &self.hot[at];
-            if hot.key == key {
+            let known = places.get(at)?.key;
+            if known == key {
                 return Some(at);
             }
-            if hot.key == EMPTY {
+            if known == EMPTY {
                 return None;
             }
             at = (at + 1) & mask;
         }
+    }
+
+    /// Where a frame goes from one known host to another: the port of the target. Notes that the target was looked for,
+    /// and that the source was heard of at its port unless nobody learns there. None, and nothing happens, if one of
+    /// them is not known, or the target is a local address or behind the port that the frame came from, or the frame
+    /// may not leave by that port.
+    #[inline]
+    pub fn pass(&mut self, frame: Passing, may_leave: impl FnOnce(u16) -> bool) -> Option<()> {
+        let round = self.round(frame.tick);
+        let at = self.place(frame.target)?;
+        let (port, generation) = (self.hot[at].port, self.hot[at].generation);
+        // The bridge itself is port 0, and a local address has a bit more: both are no port of the list.
+        if port == 0 || port == frame.from || self.generations.get(usize::from(port)) != Some(&generation) {
+            return None;
+        }
+        let source = if frame.learns { Some(self.known_at(frame.source, frame.from)?) } else { None };
+        if !may_leave(port) {
+            return None;
+        }
+        if self.hot[at].used != round {
+            self.hot[at].used = round;
+            self.cold[at].used = frame.tick;
+        }
+        if let Some(at) = source.filter(|at| self.hot[*at].updated != round) {
+            self.hot[at].updated = round;
+            self.cold[at].updated = frame.tick;
+        }
+        Some(())
+    }
+
+    /// The place of an address, if it is known at that port.
+    #[inline]
+    fn known_at(&self, key: u64, port: u16) -> Option<usize> {
+        let at = self.place(key)?;
+        let hot = &self.hot[at];
+        (hot.port() == port && self.generations.get(usize::from(port)) == Some(&hot.generation)).then_some(at)
     }
 
     /// Where an address is.
@@ -144,34 +252,29 @@ impl Fdb {
     pub fn find(&self, key: u64) -> Option<Found> {
         let at = self.place(key)?;
         let hot = &self.hot[at];
-        self.is_live(hot).then_some(Found { port: hot.port, place: at as u32 })
-    }
-
-    /// The flags of what was found.
-    pub fn flags(&self, found: Found) -> u16 {
-        self.cold[found.place as usize].flags
+        let found = Found { port: hot.port(), local: hot.port & OWN != 0, place: at as u32 };
+        self.is_live(hot).then_some(found)
     }
 
     /// Notes that an address was looked for.
     #[inline]
     pub fn note_use(&mut self, found: Found, tick: u32) {
-        let cold = &mut self.cold[found.place as usize];
-        if cold.used != tick {
-            cold.used = tick;
+        let round = self.round(tick);
+        let at = found.place as usize;
+        if self.hot[at].used != round {
+            self.hot[at].used = round;
+            self.cold[at].used = tick;
         }
     }
 
     /// Notes that an address was heard of at its port; false, and nothing happens, if it is not known there.
     #[inline]
     pub fn refresh(&mut self, key: u64, port: u16, tick: u32) -> bool {
-        let Some(at) = self.place(key) else { return false };
-        let live = self.is_live(&self.hot[at]);
-        let hot = &mut self.hot[at];
-        if !live || hot.port != port {
-            return false;
-        }
-        if hot.tick != tick {
-            hot.tick = tick;
+        let round = self.round(tick);
+        let Some(at) = self.known_at(key, port) else { return false };
+        if self.hot[at].updated != round {
+            self.hot[at].updated = round;
+            self.cold[at].updated = tick;
         }
         true
     }
@@ -180,15 +283,13 @@ impl Fdb {
     /// one stay where they are.
     #[inline]
     pub fn learn(&mut self, key: u64, port: u16, tick: u32) -> bool {
-        if let Some(at) = self.place(key) {
-            let hot = &mut self.hot[at];
-            if hot.port == port && self.generations.get(usize::from(port)) == Some(&hot.generation) {
-                hot.tick = tick;
-                return false;
-            }
-            return self.relearn(at, port, tick);
+        if self.refresh(key, port, tick) {
+            return false;
         }
-        self.insert(key, port, 0, tick)
+        match self.place(key) {
+            Some(at) => self.relearn(at, port, tick),
+            None => self.insert(key, port, 0, tick),
+        }
     }
 
     #[cold]
@@ -198,15 +299,26 @@ impl Fdb {
         if live && self.cold[at].flags & (flag::LOCAL | flag::STICKY) != 0 {
             return false;
         }
-        let key = self.hot[at].key;
-        self.hot[at] = Hot { key, port, generation: self.generations[usize::from(port)], tick };
+        let flags = if live { self.cold[at].flags & !flag::EXTERN_LEARN } else { 0 };
+        let used = (self.hot[at].used, self.cold[at].used);
+        self.put(at, self.hot[at].key, port, flags, tick);
         if live {
-            self.cold[at].flags &= !flag::EXTERN_LEARN;
+            (self.hot[at].used, self.cold[at].used) = used;
         } else {
             self.numbers += 1;
-            self.cold[at] = Cold { number: self.numbers, used: tick, flags: 0 };
+            self.cold[at].number = self.numbers;
         }
         true
+    }
+
+    /// Writes an entry that was heard of and used now; its number stays.
+    fn put(&mut self, at: usize, key: u64, port: u16, flags: u16, tick: u32) {
+        let round = self.round(tick);
+        let generation = self.generations[usize::from(port)];
+        let port = if flags & flag::LOCAL != 0 { port | OWN } else { port };
+        self.hot[at] = Hot { key, port, generation, updated: round, used: round };
+        let cold = &mut self.cold[at];
+        (cold.updated, cold.used, cold.flags) = (tick, tick, flags);
     }
 
     /// Keeps a generation for a port from now on.
@@ -234,13 +346,11 @@ impl Fdb {
         }
         let known = self.hot[at].key == key && self.is_live(&self.hot[at]);
         self.filled += u32::from(self.hot[at].key == EMPTY);
-        self.hot[at] = Hot { key, port, generation: self.generations[usize::from(port)], tick };
+        self.put(at, key, port, flags, tick);
         if !known {
             self.numbers += 1;
             self.cold[at].number = self.numbers;
         }
-        self.cold[at].used = tick;
-        self.cold[at].flags = flags;
         true
     }
 
@@ -265,7 +375,7 @@ impl Fdb {
         self.filled = 0;
         let mask = self.hot.len() - 1;
         for (hot, cold) in old {
-            if hot.key == EMPTY || !self.is_live(&hot) || !keep(&entry(&hot, &cold), hot.port) {
+            if hot.key == EMPTY || !self.is_live(&hot) || !keep(&entry(&hot, &cold), hot.port()) {
                 continue;
             }
             let mut at = self.home(hot.key);
@@ -343,9 +453,9 @@ fn entry(hot: &Hot, cold: &Cold) -> Entry {
     Entry {
         mac,
         vid,
-        port: hot.port,
+        port: hot.port(),
         flags: cold.flags,
-        updated: hot.tick,
+        updated: cold.updated,
         used: cold.used,
         number: cold.number,
     }
@@ -392,6 +502,28 @@ mod tests {
         fdb.insert(key(&mac(1), 0), 0, flag::LOCAL, 0);
         assert!(!fdb.learn(key(&mac(1), 0), 3, 1));
         assert_eq!(fdb.find(key(&mac(1), 0)).map(|found| found.port), Some(0));
+        assert!(fdb.find(key(&mac(1), 0)).is_some_and(|found| found.local));
         assert_eq!(std::mem::size_of::<Hot>(), 16);
+    }
+
+    #[test]
+    fn times_are_those_of_the_last_frame_in_every_round() {
+        let mut fdb = Fdb::default();
+        let known = key(&mac(1), 0);
+        fdb.learn(known, 1, 0);
+        // More times than a round has numbers; now and then the entry is left alone for a while.
+        for tick in 1..200_000u32 {
+            let found = fdb.find(known).expect("it is known");
+            if tick % 65_535 > 2 && tick % 7 > 0 {
+                assert!(!fdb.refresh(known, 2, tick));
+                continue;
+            }
+            for _ in 0..2 {
+                fdb.note_use(found, tick);
+                assert!(fdb.refresh(known, 1, tick));
+            }
+            let entry = fdb.entry(known).expect("it is known");
+            assert_eq!((entry.used, entry.updated), (tick, tick));
+        }
     }
 }

@@ -43,11 +43,13 @@ impl Tag {
     pub const NONE: Tag = Tag { protocol: 0, tci: 0 };
 
     /// Whether there is a tag.
+    #[inline]
     pub fn is_some(self) -> bool {
         self.protocol != 0
     }
 
     /// The identifier, 0 to 4095.
+    #[inline]
     pub fn id(self) -> u16 {
         self.tci & 0xfff
     }
@@ -65,17 +67,26 @@ pub enum PacketKind {
     OtherHost,
 }
 
-/// What is known of a frame beside its bytes.
+/// Whether an EtherType says that a tag follows.
+#[inline]
+fn names_tag(kind: [u8; 2]) -> bool {
+    matches!(u16::from_be_bytes(kind), 0x8100 | 0x88a8)
+}
+
+/// What is known of a frame beside its bytes: one line of the cache.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub struct Meta {
     buffer: u32,
     start: u32,
     length: u32,
+    /// Somebody looked, and there is no tag behind the addresses.
+    plain: bool,
     /// The tag.
     pub tag: Tag,
     /// The priority (`skb->priority`), for QoS maps.
     pub priority: u32,
-    /// Devices that it went through; a limit ends loops.
+    /// Devices that it went through, as of when it was last outside of a batch; see `run::Batch`.
     pub hops: u16,
     /// For whom it is.
     pub kind: PacketKind,
@@ -85,6 +96,31 @@ pub struct Meta {
     pub parent: u32,
     /// The device that it came in through, as a slot and a generation; for those that ask later.
     pub origin: Option<crate::device::DeviceId>,
+}
+
+impl Meta {
+    #[inline]
+    fn new(buffer: u32, length: u32, number: u32) -> Meta {
+        Meta {
+            buffer,
+            start: HEADROOM as u32,
+            length,
+            plain: false,
+            tag: Tag::NONE,
+            priority: 0,
+            hops: 0,
+            kind: PacketKind::Auto,
+            number,
+            parent: number,
+            origin: None,
+        }
+    }
+
+    /// Whether the two bytes behind the addresses were looked at and name no tag.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.plain
+    }
 }
 
 struct Buffers {
@@ -128,8 +164,11 @@ pub struct Pool {
     small: Buffers,
     large: Buffers,
     metas: Vec<Meta>,
-    free: Vec<u32>,
-    numbers: u32,
+    /// Frames without a buffer.
+    bare: Vec<u32>,
+    /// Frames that came back with a small buffer which nobody shares: it stays theirs for the next time.
+    whole: Vec<u32>,
+    /// Frames that were ever made; the number of the newest.
     made: u64,
 }
 
@@ -139,8 +178,8 @@ impl Default for Pool {
             small: Buffers::new(SMALL),
             large: Buffers::new(LARGE),
             metas: Vec::new(),
-            free: Vec::new(),
-            numbers: 0,
+            bare: Vec::new(),
+            whole: Vec::new(),
             made: 0,
         }
     }
@@ -169,58 +208,79 @@ impl Pool {
     #[inline]
     fn take_buffer(&mut self, length: usize) -> Option<u32> {
         match length {
-            _ if length <= SMALL - HEADROOM => self.small.take(),
+            _ if length <= SMALL - HEADROOM => self.take_small(),
             _ if length <= LARGEST => self.large.take().map(|at| at | LARGE_BIT),
             _ => None,
         }
     }
 
+    fn take_small(&mut self) -> Option<u32> {
+        if self.small.free.is_empty() {
+            self.part();
+        }
+        self.small.take()
+    }
+
+    /// Takes its buffer from a frame that lies here, so that both are free.
+    fn part(&mut self) {
+        if let Some(at) = self.whole.pop() {
+            self.bare.push(at);
+            self.release_buffer(self.metas[at as usize].buffer);
+        }
+    }
+
     #[inline]
     fn enter(&mut self, meta: Meta) -> Option<FrameId> {
-        self.made += 1;
-        match self.free.pop() {
+        if self.bare.is_empty() && self.metas.len() >= FRAMES {
+            self.part();
+        }
+        let at = match self.bare.pop() {
             Some(at) => {
                 self.metas[at as usize] = meta;
-                Some(FrameId(at))
+                at
             }
-            None if self.metas.len() >= FRAMES => {
-                self.made -= 1;
-                None
-            }
+            None if self.metas.len() >= FRAMES => return None,
             None => {
                 self.metas.push(meta);
-                Some(FrameId(self.metas.len() as u32 - 1))
+                self.metas.len() as u32 - 1
             }
-        }
+        };
+        self.made += 1;
+        Some(FrameId(at))
     }
 
     /// A frame with these bytes; none if it is too large or the pool is exhausted.
     #[inline]
     pub fn frame(&mut self, bytes: &[u8]) -> Option<FrameId> {
         let frame = self.blank(bytes.len())?;
-        self.own_bytes(frame).copy_from_slice(bytes);
+        let meta = &mut self.metas[frame.0 as usize];
+        meta.plain = bytes.get(12..14).is_some_and(|kind| !names_tag([kind[0], kind[1]]));
+        let buffer = meta.buffer;
+        let (buffers, at) = self.buffers_mut(buffer);
+        let start = at * buffers.stride + HEADROOM;
+        buffers.memory[start..start + bytes.len()].copy_from_slice(bytes);
         Some(frame)
     }
 
     /// A frame of so many bytes, whatever they were.
     #[inline]
     pub(crate) fn blank(&mut self, length: usize) -> Option<FrameId> {
+        if length <= SMALL - HEADROOM {
+            if let Some(at) = self.whole.pop() {
+                self.made += 1;
+                let number = self.made as u32;
+                let meta = &mut self.metas[at as usize];
+                *meta = Meta::new(meta.buffer, length as u32, number);
+                return Some(FrameId(at));
+            }
+        }
+        self.blank_apart(length)
+    }
+
+    #[cold]
+    fn blank_apart(&mut self, length: usize) -> Option<FrameId> {
         let buffer = self.take_buffer(length)?;
-        self.numbers = self.numbers.wrapping_add(1);
-        let number = self.numbers;
-        let meta = Meta {
-            buffer,
-            start: HEADROOM as u32,
-            length: length as u32,
-            tag: Tag::NONE,
-            priority: 0,
-            hops: 0,
-            kind: PacketKind::Auto,
-            number,
-            parent: number,
-            origin: None,
-        };
-        let frame = self.enter(meta);
+        let frame = self.enter(Meta::new(buffer, length as u32, (self.made as u32).wrapping_add(1)));
         if frame.is_none() {
             self.release_buffer(buffer);
         }
@@ -233,9 +293,8 @@ impl Pool {
         let mut meta = self.metas[frame.0 as usize];
         let (buffers, at) = self.buffers_mut(meta.buffer);
         buffers.shares[at] = buffers.shares[at].checked_add(1)?;
-        self.numbers = self.numbers.wrapping_add(1);
         meta.parent = meta.number;
-        meta.number = self.numbers;
+        meta.number = (self.made as u32).wrapping_add(1);
         let shared = self.enter(meta);
         if shared.is_none() {
             self.release_buffer(meta.buffer);
@@ -247,7 +306,10 @@ impl Pool {
     #[inline]
     pub fn release(&mut self, frame: FrameId) {
         let buffer = self.metas[frame.0 as usize].buffer;
-        self.free.push(frame.0);
+        if self.small.shares.get(buffer as usize) == Some(&1) {
+            return self.whole.push(frame.0);
+        }
+        self.bare.push(frame.0);
         self.release_buffer(buffer);
     }
 
@@ -307,7 +369,9 @@ impl Pool {
 
     #[inline]
     fn own_bytes(&mut self, frame: FrameId) -> &mut [u8] {
-        let Meta { buffer, start, length, .. } = self.metas[frame.0 as usize];
+        let meta = &mut self.metas[frame.0 as usize];
+        meta.plain = false;
+        let Meta { buffer, start, length, .. } = *meta;
         let (buffers, at) = self.buffers_mut(buffer);
         let start = at * buffers.stride + start as usize;
         &mut buffers.memory[start..start + length as usize]
@@ -353,6 +417,7 @@ impl Pool {
         if count > meta.length as usize {
             return false;
         }
+        meta.plain = false;
         meta.start += count as u32;
         meta.length -= count as u32;
         true
@@ -384,25 +449,31 @@ impl Pool {
     /// header says that there is a tag and the frame ends in it.
     #[inline]
     pub fn lift_tag(&mut self, frame: FrameId) -> bool {
-        let bytes = self.bytes(frame);
-        let Some(head) = bytes.get(..14) else { return true };
-        let protocol = u16::from_be_bytes([head[12], head[13]]);
-        if protocol != 0x8100 && protocol != 0x88a8 || self.meta(frame).tag.is_some() {
+        let meta = self.meta(frame);
+        if meta.plain || meta.tag.is_some() || meta.length < 14 {
             return true;
         }
-        self.lift_present_tag(frame, protocol)
+        let protocol = self.ethertype(frame).to_be_bytes();
+        if names_tag(protocol) {
+            return self.lift_present_tag(frame, u16::from_be_bytes(protocol));
+        }
+        self.meta_mut(frame).plain = true;
+        true
     }
 
     fn lift_present_tag(&mut self, frame: FrameId, protocol: u16) -> bool {
-        let bytes = self.bytes(frame);
-        let Some(tci) = bytes.get(14..16).map(|b| u16::from_be_bytes([b[0], b[1]])) else { return false };
-        if bytes.len() < 18 {
+        if self.length(frame) < 18 {
             return false;
         }
         let Some(bytes) = self.bytes_mut(frame) else { return false };
+        let tci = u16::from_be_bytes([bytes[14], bytes[15]]);
+        let plain = !names_tag([bytes[16], bytes[17]]);
         bytes.copy_within(0..12, 4);
-        self.pull(frame, 4);
-        self.meta_mut(frame).tag = Tag { protocol, tci };
+        let meta = self.meta_mut(frame);
+        meta.start += 4;
+        meta.length -= 4;
+        meta.tag = Tag { protocol, tci };
+        meta.plain = plain;
         true
     }
 
@@ -430,13 +501,13 @@ impl Pool {
 
     /// How many frames are out of the pool; 0 when every one is back.
     pub fn in_use(&self) -> usize {
-        self.metas.len() - self.free.len()
+        self.metas.len() - self.bare.len() - self.whole.len()
     }
 
     /// How many buffers are out of the pool.
     pub fn buffers_in_use(&self) -> usize {
         let out = |buffers: &Buffers| buffers.shares.len() - buffers.free.len();
-        out(&self.small) + out(&self.large)
+        out(&self.small) + out(&self.large) - self.whole.len()
     }
 }
 

@@ -13,7 +13,7 @@ use crate::host::duplicates::{begin_search, run_search};
 use crate::host::fib6::{self, ADDRESS_METRIC, kernel_route, key};
 use crate::host::joined::{self, Joined, join_solicited, join6 as join, leave_solicited, leave6 as leave};
 use crate::host::reports::Reports;
-use crate::host::{AF_INET6, HostTimer, neighbour};
+use crate::host::{AF_INET6, HostTimer, domain, mld, ndisc, neighbour};
 use crate::link::Event;
 use crate::netns::NetnsId;
 use crate::rtnl::netconf::{self, Whose};
@@ -21,7 +21,7 @@ use crate::world::{Instant, World};
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use rtnl::object::addr::*;
-use rtnl::object::link::{ARPHRD_ETHER, IFF_LOOPBACK, IFF_NOARP, IFF_SLAVE};
+use rtnl::object::link::{ARPHRD_ETHER, IFF_LOOPBACK, IFF_MULTICAST, IFF_NOARP, IFF_SLAVE};
 use rtnl::object::route::*;
 use std::net::Ipv6Addr;
 
@@ -130,7 +130,17 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
             netconf::announce_device(world, id, AF_INET6);
         }
         Event::ChangeAddress => neighbour::flush_device(world, id, false, Some(true)),
+        Event::NotifyPeers => announce_all(world, id),
+        Event::ReportGroups => mld::report_again(world, id),
         _ => {}
+    }
+}
+
+/// Tells everybody of the device's addresses (`ndisc_send_unsol_na`).
+fn announce_all(world: &mut World, id: DeviceId) {
+    let own = addresses(world, id).iter().filter(|own| !own.is(IFA_F_TENTATIVE) || own.is(IFA_F_OPTIMISTIC));
+    for address in own.map(|own| own.address).collect::<Vec<_>>() {
+        ndisc::announce(world, id, address);
     }
 }
 
@@ -145,7 +155,7 @@ fn init(world: &mut World, id: DeviceId) {
     if noarp && !loopback {
         conf.set(v6::ACCEPT_DAD, -1);
     }
-    let forwards = conf.is(v6::FORWARDING);
+    let forwards = conf.is(v6::FORWARDING) && device.flags & IFF_MULTICAST != 0;
     let (addresses, groups) = (Vec::new(), Joined::default());
     let inet6 = Inet6 { conf, addresses, groups, reports: None, ready: false, solicitations: 0 };
     world[id].inet6 = Some(Box::new(inet6));
@@ -202,7 +212,8 @@ fn up(world: &mut World, id: DeviceId, came_up: bool) {
     joined::link_up6(world, id);
     if loopback {
         let _ = insert(world, id, fixed(world.now, Ipv6Addr::LOCALHOST, 128, 1));
-    } else if ethernet {
+    } else if ethernet && !domain::is_master(world, id) {
+        // The master of a routing domain has no link of its own.
         add_multicast_route(world, id);
         generate(world, id);
     }
@@ -212,8 +223,7 @@ fn up(world: &mut World, id: DeviceId, came_up: bool) {
 
 /// An address that the kernel makes itself.
 fn fixed(now: Instant, address: Ipv6Addr, length: u8, protocol: u8) -> Address {
-    let flags = IFA_F_PERMANENT | if address.is_loopback() { IFA_F_NODAD } else { 0 };
-    make(now, address, None, length, flags, (FOREVER, FOREVER), protocol)
+    make(now, address, None, length, IFA_F_PERMANENT, (FOREVER, FOREVER), protocol)
 }
 
 /// An address as it is asked for.
@@ -265,7 +275,8 @@ fn add_multicast_route(world: &mut World, id: DeviceId) {
     let netns = world[id].netns;
     let route = kernel_route(world, id, RTN_MULTICAST, ADDRESS_METRIC);
     let everything = key(Ipv6Addr::new(0xff00, 0, 0, 0, 0, 0, 0, 0), 8);
-    fib6::add(world, netns, RT_TABLE_LOCAL, everything, route);
+    let table = domain::local_table(world, id);
+    fib6::add(world, netns, table, everything, route);
 }
 
 /// Adds an address (`ipv6_add_addr` and what follows it).
@@ -293,10 +304,12 @@ pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> R
         return Err(Errno::ENOBUFS.into());
     }
     // commit
-    if !loopback {
+    if !loopback && !domain::is_master(world, id) {
         add_multicast_route(world, id);
     }
-    if !address.is(IFA_F_NODAD) {
+    // That of the loopback is nobody else's.
+    let looked_for = !address.is(IFA_F_NODAD) && !address.address.is_loopback();
+    if looked_for {
         address.flags |= IFA_F_TENTATIVE;
     }
     let rank = |scope: u8| if scope == RT_SCOPE_UNIVERSE { 255 } else { 255 - scope };
@@ -304,16 +317,25 @@ pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> R
     if let Some(inet6) = part(world, id) {
         let at = inet6.addresses.iter().position(|other| rank(scope) >= rank(other.scope()));
         let at = at.unwrap_or(inet6.addresses.len());
+        if inet6.addresses.is_empty() {
+            inet6.addresses.reserve_exact(1);
+        }
         inet6.addresses.insert(at, address);
     }
+    note(world, id, asked.address, true);
     world.tell(id, Event::IpAddress(asked.address.into(), true));
     add_prefix_route(world, id, &asked);
-    if !asked.is(IFA_F_NODAD) && asked.protocol != 3 {
+    if looked_for && asked.protocol != 3 {
         crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &asked);
     }
     begin_search(world, id, asked.address);
     watch_lifetimes(world, id);
     Ok(())
+}
+
+/// The table in which the routes of addresses' prefixes stand.
+pub(crate) fn prefix_table(world: &World, id: DeviceId) -> u32 {
+    domain::table(world, id).unwrap_or(RT_TABLE_MAIN)
 }
 
 /// The route of an address's prefix (`addrconf_prefix_route`); a link that is down takes none.
@@ -326,9 +348,10 @@ pub(crate) fn add_prefix_route(world: &mut World, id: DeviceId, address: &Addres
     let mut route = kernel_route(world, id, RTN_UNICAST, metric);
     if address.valid != FOREVER {
         let end = address.updated.0.saturating_add(u64::from(address.valid) * SECOND);
-        route.expires = Some(Instant(end));
+        route.rarities.expires = Some(Instant(end));
     }
-    fib6::add(world, netns, RT_TABLE_MAIN, address.network(), route);
+    let table = prefix_table(world, id);
+    fib6::add(world, netns, table, address.network(), route);
     fib6::watch_expiry(world, netns);
 }
 
@@ -401,20 +424,38 @@ pub(crate) fn remove(world: &mut World, id: DeviceId, address: Ipv6Addr) {
     let shared = inet6.addresses.iter().any(|other| {
         other.network() == gone.network() && !other.is(IFA_F_NOPREFIXROUTE) && other.is(IFA_F_PERMANENT)
     });
+    note(world, id, address, false);
     world.tell(id, Event::IpAddress(address.into(), false));
     if forwards {
         leave_anycast(world, id, &gone);
     }
     leave_solicited(world, id, address);
-    fib6::remove(world, id, RT_TABLE_LOCAL, key(address, 128), RTN_LOCAL);
+    let (local, prefixes) = (domain::local_table(world, id), prefix_table(world, id));
+    fib6::remove(world, id, local, key(address, 128), RTN_LOCAL);
     if let Some(peer) = gone.peer {
-        fib6::remove(world, id, RT_TABLE_MAIN, key(peer, 128), RTN_UNICAST);
+        fib6::remove(world, id, prefixes, key(peer, 128), RTN_UNICAST);
     }
     crate::rtnl::addr6::announce(world, id, RTM_DELADDR, &gone);
     if !shared && gone.is(IFA_F_PERMANENT) && !gone.is(IFA_F_NOPREFIXROUTE) {
-        fib6::remove(world, id, RT_TABLE_MAIN, gone.network(), RTN_UNICAST);
+        fib6::remove(world, id, prefixes, gone.network(), RTN_UNICAST);
     }
     fib6::forget_source(world, netns, address);
+}
+
+/// A device has an address, or has it no longer.
+fn note(world: &mut World, id: DeviceId, address: Ipv6Addr, has: bool) {
+    let (netns, arrival) = (world[id].netns, world[id].arrival);
+    let Ok(space) = world.space_mut(netns) else { return };
+    let holders = &mut space.stack.holders6;
+    match has {
+        true => holders.enter(address, id),
+        false => holders.leave(address, id),
+    }
+    match has {
+        _ if is_link_local(address) => {}
+        true => holders.lend(arrival, id),
+        false => holders.take_back(arrival, id),
+    }
 }
 
 /// A setting of a device changed that reaches further than itself.
@@ -438,7 +479,8 @@ pub(crate) fn setting_changed(world: &mut World, id: DeviceId, at: usize, before
 
 /// A router listens to the groups of routers and has an address for its whole prefix (`dev_forward_change`).
 fn forwarding_changed(world: &mut World, id: DeviceId, on: bool) {
-    for group in ALL_ROUTERS {
+    let groups = if world[id].flags & IFF_MULTICAST != 0 { &ALL_ROUTERS[..] } else { &[] };
+    for group in groups.iter().copied() {
         if on { join(world, id, group) } else { leave(world, id, group) }
     }
     for address in addresses(world, id).to_vec() {
@@ -461,14 +503,16 @@ pub(crate) fn join_anycast(world: &mut World, id: DeviceId, address: &Address) {
     let Some(anycast) = anycast_of(address) else { return };
     let netns = world[id].netns;
     let route = kernel_route(world, id, RTN_ANYCAST, 0);
-    fib6::add(world, netns, RT_TABLE_LOCAL, key(anycast, 128), route);
+    let table = domain::local_table(world, id);
+    fib6::add(world, netns, table, key(anycast, 128), route);
     join_solicited(world, id, anycast);
 }
 
 fn leave_anycast(world: &mut World, id: DeviceId, address: &Address) {
     let Some(anycast) = anycast_of(address) else { return };
     leave_solicited(world, id, anycast);
-    fib6::remove(world, id, RT_TABLE_LOCAL, key(anycast, 128), RTN_ANYCAST);
+    let table = domain::local_table(world, id);
+    fib6::remove(world, id, table, key(anycast, 128), RTN_ANYCAST);
 }
 
 /// The addresses of a device.
@@ -493,11 +537,12 @@ pub(crate) fn find_device(
     address: Ipv6Addr,
     ifindex: Option<u32>,
 ) -> Option<DeviceId> {
-    let ids = world.space(netns).ok()?.in_order_of_arrival();
-    ids.into_iter().find(|id| {
+    let fits = |id: &DeviceId| {
         let here = ifindex.is_none_or(|ifindex| world[*id].ifindex == ifindex);
         here && own(world, *id, address) == Some(false)
-    })
+    };
+    let holders = world.space(netns).ok()?.stack.holders6.of(address).filter(fits);
+    holders.min_by_key(|id| world[*id].arrival)
 }
 
 /// The address of the link itself, if it may be used.
@@ -512,44 +557,6 @@ pub(crate) fn hop_limit(world: &World, id: DeviceId) -> u8 {
         limit @ 1..=255 => limit as u8,
         _ => 64,
     }
-}
-
-/// How well an address does as a source: scope, not deprecated, on the right device, bits in common.
-type Rank = ((bool, u32), bool, bool, u32);
-
-/// The source towards an address through a device (RFC 6724, `ipv6_dev_get_saddr`).
-pub(crate) fn select(world: &World, id: DeviceId, to: Ipv6Addr) -> Option<Ipv6Addr> {
-    let scope = |address: Ipv6Addr| match () {
-        () if address.is_multicast() => u32::from(address.octets()[1] & 15),
-        () if address.is_loopback() => 1,
-        () if is_link_local(address) => 2,
-        () => 14,
-    };
-    let here_only = to.is_multicast() || is_link_local(to);
-    let netns = world.get(id)?.netns;
-    let ids = if here_only { vec![id] } else { world.space(netns).ok()?.in_order_of_arrival() };
-    let wanted = scope(to);
-    let mut best: Option<(Rank, Ipv6Addr)> = None;
-    for other in ids {
-        for own in addresses(world, other) {
-            if own.is(IFA_F_TENTATIVE) || own.address.is_loopback() && !to.is_loopback() && other != id {
-                continue;
-            }
-            let own_scope = scope(own.address);
-            // A scope that reaches, and of those the narrowest; else the widest.
-            let reaches = own_scope >= wanted;
-            let fit = (reaches, if reaches { 15 - own_scope } else { own_scope });
-            let common = (own.address.to_bits() ^ to.to_bits()).leading_zeros().min(u32::from(own.length));
-            let rank = (fit, !own.is(IFA_F_DEPRECATED), other == id, common);
-            if own.address == to {
-                return Some(to);
-            }
-            if best.as_ref().is_none_or(|(best, _)| rank > *best) {
-                best = Some((rank, own.address));
-            }
-        }
-    }
-    best.map(|(_, address)| address)
 }
 
 // Lifetimes.

@@ -19,16 +19,38 @@ pub struct NetnsId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct ListKey(u64);
 
-impl ListKey {
-    /// Bits of the order of arrival.
-    const ARRIVAL: u64 = (1 << 56) - 1;
+/// Bits of the order of arrival.
+const ARRIVAL: u64 = (1 << 50) - 1;
+/// The first bit of the type's number, above the bucket: devices are kept by type, and a listing of all merges them.
+const KIND: u32 = 58;
 
-    fn new(ifindex: u32, arrival: u64) -> ListKey {
-        ListKey(u64::from(ifindex as u8) << 56 | !arrival & ListKey::ARRIVAL)
+impl ListKey {
+    pub(crate) fn new(ifindex: u32, arrival: u64) -> ListKey {
+        ListKey(u64::from(ifindex as u8) << 50 | !arrival & ARRIVAL)
     }
 
-    fn arrival(self) -> u64 {
-        !self.0 & ListKey::ARRIVAL
+    /// The place among those of one type.
+    fn of_kind(self, kind: u8) -> u64 {
+        u64::from(kind) << KIND | self.0
+    }
+}
+
+/// What a namespace knows a device by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub device: DeviceId,
+    /// The number of its type.
+    pub kind: u8,
+    pub ifindex: u32,
+    pub name: Name,
+    pub group: u32,
+    /// Its place in the order in which devices came.
+    pub arrival: u64,
+}
+
+impl Entry {
+    fn list_key(&self) -> u64 {
+        ListKey::new(self.ifindex, self.arrival).of_kind(self.kind)
     }
 }
 
@@ -37,7 +59,9 @@ impl ListKey {
 pub struct Netns {
     by_index: BTreeMap<u32, DeviceId>,
     pub(crate) names: Names,
-    listing: BTreeMap<ListKey, DeviceId>,
+    listing: BTreeMap<u64, DeviceId>,
+    /// The members of groups other than the default one, in order of arrival.
+    groups: BTreeSet<(u32, u64, DeviceId)>,
     last_index: u32,
     /// The free indexes; not known until one is asked for.
     free_indexes: Option<Box<Least>>,
@@ -74,18 +98,61 @@ impl Netns {
 
     /// The devices from a place in the listing on, that one left out; all for `None`.
     pub(crate) fn list_from(&self, after: Option<ListKey>) -> impl Iterator<Item = (ListKey, DeviceId)> + '_ {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let start = after.map_or(Unbounded, Excluded);
-        let listing = self.listing.range((start, Unbounded)).inspect(|_| self.steps.step());
-        listing.map(|(key, device)| (*key, *device))
+        let mut kinds: Vec<_> = self.kinds().map(|kind| self.list_kind(kind, after).peekable()).collect();
+        std::iter::from_fn(move || {
+            let firsts = kinds.iter_mut().enumerate();
+            let (_, at) = firsts.filter_map(|(at, rest)| Some((rest.peek()?.0, at))).min()?;
+            kinds[at].next()
+        })
+    }
+
+    /// The same for the devices of one type, by its number.
+    pub(crate) fn list_kind(
+        &self,
+        kind: u8,
+        after: Option<ListKey>,
+    ) -> impl Iterator<Item = (ListKey, DeviceId)> + '_ {
+        use std::ops::Bound::{Excluded, Included};
+        let [first, last] = [0, (1 << KIND) - 1].map(|key| ListKey(key).of_kind(kind));
+        let start = after.map_or(Included(first), |after| Excluded(after.of_kind(kind)));
+        let listing = self.listing.range((start, Included(last))).inspect(|_| self.steps.step());
+        listing.map(|(key, device)| (ListKey(key & ((1 << KIND) - 1)), *device))
+    }
+
+    /// The numbers of the types of which there are devices.
+    fn kinds(&self) -> impl Iterator<Item = u8> + '_ {
+        let mut next = Some(0);
+        std::iter::from_fn(move || {
+            let (key, _) = self.listing.range(next?..).next()?;
+            let kind = (key >> KIND) as u8;
+            next = ListKey(1 << KIND).0.checked_add(u64::from(kind) << KIND);
+            Some(kind)
+        })
     }
 
     /// The devices in the order in which they came.
     pub fn in_order_of_arrival(&self) -> Vec<DeviceId> {
         let listing = self.listing.iter().inspect(|_| self.steps.step());
-        let mut all: Vec<_> = listing.map(|(key, device)| (key.arrival(), *device)).collect();
+        let mut all: Vec<_> = listing.map(|(key, device)| (!key & ARRIVAL, *device)).collect();
         all.sort_unstable_by_key(|(arrival, _)| *arrival);
         all.into_iter().map(|(_, device)| device).collect()
+    }
+
+    /// The members of a group other than the default one, in the order in which they came.
+    pub(crate) fn group(&self, group: u32) -> impl Iterator<Item = DeviceId> + '_ {
+        let last = DeviceId { slot: u32::MAX, generation: u32::MAX };
+        let first = DeviceId { slot: 0, generation: 0 };
+        let members = self.groups.range((group, 0, first)..=(group, u64::MAX, last));
+        members.inspect(|_| self.steps.step()).map(|(_, _, device)| *device)
+    }
+
+    /// A device is in a group, or is so no longer. The default group, 0, keeps no account of its members.
+    pub(crate) fn note_group(&mut self, device: DeviceId, arrival: u64, group: u32, is_in: bool) {
+        match group {
+            0 => {}
+            _ if is_in => drop(self.groups.insert((group, arrival, device))),
+            _ => drop(self.groups.remove(&(group, arrival, device))),
+        }
     }
 
     /// The least index that is free; it is not drawn.
@@ -105,21 +172,23 @@ impl Netns {
     }
 
     /// Enters a device; name and index must be free.
-    pub(crate) fn enter(&mut self, device: DeviceId, ifindex: u32, name: Name, arrival: u64) {
+    pub(crate) fn enter(&mut self, entry: &Entry) {
         self.sequence += 1;
-        self.by_index.insert(ifindex, device);
-        self.listing.insert(ListKey::new(ifindex, arrival), device);
-        self.names.enter(device, name);
-        self.free_indexes.iter_mut().for_each(|free| free.take(ifindex));
+        self.by_index.insert(entry.ifindex, entry.device);
+        self.listing.insert(entry.list_key(), entry.device);
+        self.names.enter(entry.device, entry.name);
+        self.note_group(entry.device, entry.arrival, entry.group, true);
+        self.free_indexes.iter_mut().for_each(|free| free.take(entry.ifindex));
     }
 
     /// Takes a device out.
-    pub(crate) fn leave(&mut self, ifindex: u32, name: Name, arrival: u64) {
+    pub(crate) fn leave(&mut self, entry: &Entry) {
         self.sequence += 1;
-        self.by_index.remove(&ifindex);
-        self.listing.remove(&ListKey::new(ifindex, arrival));
-        self.names.leave(name);
-        self.free_indexes.iter_mut().for_each(|free| free.release(ifindex));
+        self.by_index.remove(&entry.ifindex);
+        self.listing.remove(&entry.list_key());
+        self.names.leave(entry.name);
+        self.note_group(entry.device, entry.arrival, entry.group, false);
+        self.free_indexes.iter_mut().for_each(|free| free.release(entry.ifindex));
     }
 
     /// The identifier that this namespace uses for another.
@@ -176,5 +245,33 @@ mod tests {
         assert_eq!(netns.name_peer(NetnsId(9), None), 1);
         assert_eq!(netns.forget_peer(NetnsId(7)), Some(0));
         assert_eq!(netns.name_peer(NetnsId(10), None), 0);
+    }
+
+    /// Devices are kept by type; a listing goes by bucket, the latest first, whatever the types.
+    #[test]
+    fn a_listing_merges_the_types() {
+        let mut netns = Netns::default();
+        let device = |slot| DeviceId { slot, generation: 0 };
+        for n in 1..=600u32 {
+            let (kind, name) = ([0, 7, 40][n as usize % 3], Name::new(format!("d{n}").as_bytes()));
+            netns.enter(&Entry {
+                device: device(n),
+                kind,
+                ifindex: n,
+                name,
+                group: n % 2,
+                arrival: n.into(),
+            });
+        }
+        let mut expected: Vec<u32> = (1..=600).collect();
+        expected.sort_by_key(|n| (n & 255, std::cmp::Reverse(*n)));
+        let all: Vec<(ListKey, DeviceId)> = netns.list_from(None).collect();
+        assert!(all.iter().map(|(_, id)| id.slot).eq(expected.iter().copied()));
+        let rest = netns.list_from(Some(all[99].0)).map(|(_, id)| id.slot);
+        assert!(rest.eq(expected[100..].iter().copied()));
+        let of_kind = netns.list_kind(7, Some(all[99].0)).map(|(_, id)| id.slot);
+        assert!(of_kind.eq(expected[100..].iter().copied().filter(|n| n % 3 == 1)));
+        assert!(netns.in_order_of_arrival().iter().map(|id| id.slot).eq(1..=600));
+        assert!(netns.group(1).map(|id| id.slot).eq((1..=600).filter(|n| n % 2 == 1)));
     }
 }

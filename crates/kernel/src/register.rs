@@ -10,6 +10,7 @@ use crate::netns::NetnsId;
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
+use std::collections::BTreeSet;
 
 impl World {
     /// Registers a device: draws name and index, prepares it, enters it into its namespace and tells of it.
@@ -51,7 +52,7 @@ impl World {
 
     /// Draws the index and enters the device into its namespace.
     fn enter(&mut self, id: DeviceId) -> Result<(), Refusal> {
-        let (netns, wanted, name) = (self[id].netns, self[id].ifindex, self[id].name);
+        let (netns, wanted) = (self[id].netns, self[id].ifindex);
         self.arrivals += 1;
         let arrival = self.arrivals;
         let space = self.space_mut(netns)?;
@@ -60,10 +61,11 @@ impl World {
             taken if space.by_index(taken).is_some() => return Err(Errno::EBUSY.into()),
             free => free,
         };
-        space.enter(id, ifindex, name, arrival);
         let device = &mut self[id];
         device.ifindex = ifindex;
         device.arrival = arrival;
+        let entry = device.entry();
+        self.space_mut(netns)?.enter(&entry);
         Ok(())
     }
 
@@ -76,13 +78,34 @@ impl World {
     /// Takes a device out of its namespace's maps.
     fn leave(&mut self, id: DeviceId) {
         let device = &self[id];
-        let (netns, ifindex, name, arrival) = (device.netns, device.ifindex, device.name, device.arrival);
+        let (netns, entry) = (device.netns, device.entry());
         let altnames: Vec<Box<[u8]>> = device.altnames().to_vec();
         let Ok(space) = self.space_mut(netns) else { return };
         for altname in altnames {
             space.names.leave_altname(&altname);
         }
-        space.leave(ifindex, name, arrival);
+        space.leave(&entry);
+    }
+
+    /// Puts a device into another group.
+    pub(crate) fn set_group(&mut self, id: DeviceId, group: u32) {
+        let device = &mut self[id];
+        let (netns, arrival) = (device.netns, device.arrival);
+        let before = std::mem::replace(&mut device.group, group);
+        if let Ok(space) = self.space_mut(netns) {
+            space.note_group(id, arrival, before, false);
+            space.note_group(id, arrival, group, true);
+        }
+    }
+
+    /// The members of a group of a namespace, in the order in which they came.
+    pub(crate) fn members(&self, netns: NetnsId, group: u32) -> Result<Vec<DeviceId>, Errno> {
+        let space = self.space(netns)?;
+        if group != 0 {
+            return Ok(space.group(group).collect());
+        }
+        let all = space.in_order_of_arrival().into_iter();
+        Ok(all.filter(|id| self.get(*id).is_some_and(|device| device.group == 0)).collect())
     }
 
     /// Deletes devices together with what their types say dies with them (`rtnl_delete_link`).
@@ -214,8 +237,9 @@ impl World {
         device.ifindex = ifindex;
         device.name = name;
         device.arrival = arrival;
+        let entry = device.entry();
         if let Ok(space) = self.space_mut(to) {
-            space.enter(id, ifindex, name, arrival);
+            space.enter(&entry);
             for altname in altnames {
                 space.names.enter_altname(id, &altname);
             }
@@ -234,17 +258,19 @@ impl World {
                 self.go_home(id, home);
             }
         }
-        let mut dying = Vec::new();
+        let (mut dying, mut known) = (Vec::new(), BTreeSet::new());
         // Tunnels whose packets travel in it die with it, wherever they are.
         let tunnels = self.space(netns).map(|space| space.stack.tunnels.devices.clone()).unwrap_or_default();
         for id in devices.into_iter().rev().chain(tunnels.iter().copied()) {
             let belongs =
                 |device: &&crate::device::Device| device.netns == netns || tunnels.contains(&device.id);
+            let before = dying.len();
             match self.get(id).filter(belongs).map(|device| device.kind.dellink) {
-                Some(Some(dellink)) if !dying.contains(&id) => dellink(self, id, &mut dying),
+                Some(Some(dellink)) if !known.contains(&id) => dellink(self, id, &mut dying),
                 Some(None) => dying.push(id),
                 _ => {}
             }
+            known.extend(dying[before..].iter().copied());
         }
         self.unregister(&dying);
         self.settle();

@@ -6,7 +6,7 @@
 
 use crate::device::DeviceId;
 use crate::host::conf::{self, Setting, Values, v4, v6};
-use crate::host::{AF_INET, AF_INET6};
+use crate::host::{AF_INET, AF_INET6, domain};
 use crate::netns::NetnsId;
 use crate::rtnl::netconf::{self, Whose};
 use crate::world::World;
@@ -130,6 +130,11 @@ pub(crate) fn set(world: &mut World, netns: NetnsId, name: &str, value: &str) ->
         if value == 2 {
             return Err(Errno::EINVAL);
         }
+    }
+    if matches!(place, Place::Netns(conf::netns::STRICT_MODE) if value != 0)
+        && domain::shares_table(world, netns)
+    {
+        return Err(Errno::EBUSY);
     }
     let values = values_mut(world, netns, place)?;
     match place {

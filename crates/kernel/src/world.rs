@@ -11,6 +11,7 @@ use crate::link::Type;
 use crate::netns::{Netns, NetnsId};
 use crate::run::Run;
 use crate::timer::Timers;
+use crate::work::Steps;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use std::collections::VecDeque;
@@ -49,6 +50,8 @@ pub struct World {
     pub(crate) packet_sockets: PacketSockets,
     /// The time of the request or frame at hand.
     pub now: Instant,
+    /// How often a device was looked at.
+    pub(crate) looks: Steps,
 }
 
 impl World {
@@ -67,6 +70,7 @@ impl World {
             sockets: Sockets::default(),
             packet_sockets: PacketSockets::default(),
             now: Instant(0),
+            looks: Steps::default(),
         }
     }
 
@@ -88,12 +92,16 @@ impl World {
     // Devices.
 
     /// The device, if it lives.
+    #[inline]
     pub fn get(&self, id: DeviceId) -> Option<&Device> {
+        self.looks.step();
         self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?.device.as_deref()
     }
 
     /// The same, to change.
+    #[inline]
     pub fn get_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
+        self.looks.step();
         let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
         slot.device.as_deref_mut()
     }
@@ -208,12 +216,14 @@ impl Index<DeviceId> for World {
 
     /// # Panics
     /// If the device is gone: whoever indexes must know that it lives.
+    #[inline]
     fn index(&self, id: DeviceId) -> &Device {
         self.get(id).expect("the device lives for the whole request")
     }
 }
 
 impl IndexMut<DeviceId> for World {
+    #[inline]
     fn index_mut(&mut self, id: DeviceId) -> &mut Device {
         self.get_mut(id).expect("the device lives for the whole request")
     }

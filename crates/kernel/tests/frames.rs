@@ -3,6 +3,10 @@
 mod common;
 
 use common::town::{self, Dice, Town};
+use common::*;
+use kernel::Instant;
+use kernel::run::PortKind;
+use rtnl::object::link::IFLA_ADDRESS;
 
 /// A frame between a few hosts, with or without tags, of any length, now and then of any bytes.
 fn random_frame(dice: &mut Dice) -> Vec<u8> {
@@ -64,6 +68,45 @@ fn the_way_of_frames_allocates_nothing() {
     (0..20).for_each(|_| round());
     let memory = allocation_counter::measure(|| (0..100).for_each(|_| round()));
     assert_eq!(memory.count_total, 0, "38,400 frames in, and copies of many");
+}
+
+/// A NIC with a vlan on it, with or without a tag of its own in the frames, and a macvlan of each mode on that.
+#[test]
+fn the_way_through_vlans_and_macvlans_allocates_nothing() {
+    let mut rig = Rig::new();
+    let nic = rig.kernel.add_nic(rig.netns, "eth0", [2, 9, 0, 0, 0, 99]).expect("a free name");
+    rig.talk(&up(nic, true)).expect("it goes up");
+    let input = rig.kernel.attach_port(rig.netns, nic, PortKind::Wire).expect("a free link");
+    rig.talk(&on_top("vlan", "v", nic)).expect("a link");
+    let vlan = rig.index("v");
+    rig.talk(&up(vlan, true)).expect("it goes up");
+    let mut outputs = vec![input];
+    for (n, kind) in ["macvlan", "macvtap", "macvlan", "macvtap"].into_iter().enumerate() {
+        let name = format!("m{n}");
+        rig.talk(&on_top(kind, &name, vlan)).expect("a link");
+        let index = rig.index(&name);
+        rig.talk(&change(index, |out| out.put(IFLA_ADDRESS, &[2, 9, 0, 0, 0, n as u8]))).expect("an address");
+        rig.talk(&up(index, true)).expect("it goes up");
+        outputs.push(rig.kernel.attach_port(rig.netns, index, PortKind::Owner).expect("a free link"));
+    }
+    // To each of the macvlans one by one and in rows, to groups, to nobody; of other tags and of none.
+    let frame = |n: u8| {
+        let target =
+            if n % 16 == 9 { [0xff; 6] } else { [2, 9, 0, 0, 0, if n < 32 { n % 5 } else { n / 12 }] };
+        let tag = if n % 16 == 11 { 8 } else { 7 };
+        [&target[..], &[2, 8, 0, 0, 0, n, 0x81, 0, 0, tag, 0x12, 0x34], &[0; 46]].concat()
+    };
+    let frames: Vec<Vec<u8>> = (0..64).map(frame).collect();
+    let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
+    let mut came = 0;
+    let mut round = || {
+        rig.kernel.input(Instant(0), input, &frames).expect("a link");
+        outputs.iter().for_each(|port| rig.kernel.output(*port, &mut |_| came += 1));
+    };
+    (0..20).for_each(|_| round());
+    let memory = allocation_counter::measure(|| (0..100).for_each(|_| round()));
+    assert_eq!(memory.count_total, 0, "6,400 frames in, and copies of some");
+    assert!(came > 120 * 32, "{came} came out");
 }
 
 #[test]

@@ -143,6 +143,12 @@ fn a_link_takes_a_kibibyte() {
 }
 
 #[test]
+fn a_kernel_with_ten_links_takes_a_mebibyte_at_most() {
+    let bytes = census::bytes_of_a_kernel(10);
+    assert!((1..=1 << 20).contains(&bytes), "{bytes} bytes");
+}
+
+#[test]
 fn what_comes_and_goes_leaves_no_memory_behind() {
     let mut rig = Rig::new();
     let mut cycle = |count: usize| {

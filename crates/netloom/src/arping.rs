@@ -262,7 +262,7 @@ impl<C: Console> Arping<'_, C> {
             }
             if !ticked {
                 let due = self.kernel(|kernel, _| kernel.next_timeout()).map_or(next, |due| due.0);
-                self.machine.pass(due.clamp(now, next) - now);
+                self.machine.pass_until_heard(due.clamp(now, next) - now);
             }
         }
     }

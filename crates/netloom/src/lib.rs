@@ -16,6 +16,8 @@ pub mod frame_case;
 pub mod frames;
 #[cfg(target_os = "linux")]
 pub mod linux;
+#[cfg(target_os = "linux")]
+mod live;
 pub mod machine;
 pub mod masks;
 #[cfg(target_os = "linux")]

@@ -139,6 +139,11 @@ pub struct Machine<C: Console> {
     pub(crate) owns_input: bool,
     /// Microseconds that a command takes.
     pub(crate) pace: u64,
+    /// Cables to the outside, if there are any: then time is real.
+    #[cfg(target_os = "linux")]
+    pub(crate) live: Option<crate::live::Live>,
+    /// The link to which programs' sockets are bound (`ip vrf exec`).
+    pub(crate) bound: Option<u32>,
 }
 
 impl<C: Console> Machine<C> {
@@ -161,6 +166,9 @@ impl<C: Console> Machine<C> {
             depth: 0,
             owns_input: false,
             pace: PACE,
+            #[cfg(target_os = "linux")]
+            live: None,
+            bound: None,
         })
     }
 
@@ -177,6 +185,18 @@ impl<C: Console> Machine<C> {
         self.world.borrow_mut().kernel.add_nic(self.place.netns, &nic.name, nic.mac)
     }
 
+    /// Lets time pass until something may have come, so many microseconds at most. Where nothing comes from outside,
+    /// that is the whole time.
+    pub(crate) fn pass_until_heard(&mut self, micros: u64) {
+        #[cfg(target_os = "linux")]
+        if self.live.is_some() {
+            let end = Instant(self.kernel().1.0.saturating_add(micros));
+            self.live_until(end, true);
+            return;
+        }
+        self.pass(micros);
+    }
+
     /// Lets time pass, in microseconds; what is due happens.
     pub fn pass(&mut self, micros: u64) {
         let end = Instant(self.kernel().1.0.saturating_add(micros));
@@ -191,7 +211,16 @@ impl<C: Console> Machine<C> {
         self.advance(end);
     }
 
+    /// Lets the kernel's time come to that.
     fn advance(&mut self, now: Instant) {
+        #[cfg(target_os = "linux")]
+        if self.live.is_some() {
+            return self.live_until(now, false);
+        }
+        self.set_time(now);
+    }
+
+    pub(crate) fn set_time(&mut self, now: Instant) {
         let mut world = self.world.borrow_mut();
         world.now = now;
         world.kernel.advance(now);
@@ -202,6 +231,11 @@ impl<C: Console> Machine<C> {
         let world = self.world.borrow_mut();
         let now = world.now;
         (RefMut::map(world, |world| &mut world.kernel), now)
+    }
+
+    /// How many frames died of each reason, by the reason's name.
+    pub fn drops(&self) -> Vec<(&'static str, u64)> {
+        self.world.borrow().kernel.drops()
     }
 
     /// The namespace that the commands are in.
@@ -380,6 +414,15 @@ impl<C: Console> Host for Machine<C> {
         let status = self.run_program(words);
         self.depth -= 1;
         status.ok_or(Errno::ENOENT)
+    }
+
+    fn bound(&self) -> Option<u32> {
+        self.bound
+    }
+
+    fn bind(&mut self, link: Option<u32>) -> Result<(), Errno> {
+        self.bound = link;
+        Ok(())
     }
 
     fn memberships(&mut self, family: u8) -> Result<Vec<Membership>, Errno> {

@@ -14,7 +14,7 @@ use iproute::host::Host;
 use kernel::{Cutting, Fault, Instant, Kernel, NetnsId, Protocol, Received, SocketId};
 use rtnl::errno::Errno;
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// What a round trip takes where nothing on the way does, in microseconds.
 const TRIP: u64 = 50;
@@ -191,6 +191,11 @@ fn start<C: Console>(
     status
 }
 
+/// Whether an address means nothing without its link.
+fn is_narrow(address: Ipv6Addr) -> bool {
+    address.is_unicast_link_local() || address.octets()[..2] == [0xff, 2]
+}
+
 impl<C: Console> Ping<'_, C> {
     fn now(&mut self) -> u64 {
         self.machine.kernel().1.0
@@ -226,7 +231,7 @@ impl<C: Console> Ping<'_, C> {
     /// Binds the socket and finds the source, as connecting would.
     fn set_up(&mut self) -> Result<IpAddr, String> {
         let mut settings = kernel::Options {
-            device: self.scope,
+            device: self.scope.or(self.machine.bound),
             ttl: self.options.ttl,
             tos: self.options.tos,
             mark: self.options.mark,
@@ -265,11 +270,16 @@ impl<C: Console> Ping<'_, C> {
         let source = source.map_err(|errno| format!("connect: {errno}"))?;
         if let Some(ifindex) = settings.device.filter(|_| self.options.device.is_some()) {
             let own = self.kernel(|kernel, _| kernel.link_addresses(netns, ifindex));
-            if !own.contains(&source) && target.is_ipv4() {
+            // To an address of one link the source is left to the kernel.
+            let narrow = matches!(target, IpAddr::V6(target) if is_narrow(target));
+            if narrow || !own.contains(&source) {
                 let name = self.options.device.clone().unwrap_or_default();
                 self.machine.err(&format!(
-                    "ping: Warning: source address might be selected on device other than: {name}.\n"
+                    "ping: Warning: source address might be selected on device other than: {name}\n"
                 ));
+            }
+            if narrow {
+                return Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
             }
         }
         Ok(source)
@@ -411,7 +421,7 @@ impl<C: Console> Ping<'_, C> {
                 break;
             }
             let next = self.kernel(|kernel, _| kernel.next_timeout()).map_or(end, |next| next.0);
-            self.machine.pass(next.clamp(now, end) - now);
+            self.machine.pass_until_heard(next.clamp(now, end) - now);
         }
         if self.alarm.is_some_and(|alarm| self.now() >= alarm) {
             self.exiting = true;

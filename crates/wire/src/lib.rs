@@ -19,31 +19,37 @@ pub mod arp;
 mod bytes;
 pub mod checksum;
 pub mod ethernet;
+pub mod geneve;
 pub mod icmp;
 pub mod icmpv6;
 pub mod igmp;
 pub mod ipv4;
 pub mod ipv6;
+pub mod lacp;
 pub mod mld;
 pub mod ndp;
 pub mod protocol;
 pub mod stp;
 pub mod tag;
 pub mod udp;
+pub mod vxlan;
 
 pub use arp::{Arp, ArpView};
 pub use checksum::Sum;
 pub use ethernet::{Ethernet, EthernetView, Mac, ethertype};
+pub use geneve::{Geneve, GeneveView};
 pub use icmp::{Icmp, IcmpView};
 pub use icmpv6::{Icmpv6, Icmpv6View};
 pub use igmp::Igmp;
 pub use ipv4::{Ipv4, Ipv4View};
 pub use ipv6::{Ipv6, Ipv6View};
+pub use lacp::Lacpdu;
 pub use mld::Mld;
 pub use ndp::{Ndp, NdpOption};
 pub use stp::Bpdu;
 pub use tag::Tag;
 pub use udp::{Udp, UdpView};
+pub use vxlan::Vxlan;
 
 use core::fmt;
 

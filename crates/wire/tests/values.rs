@@ -3,11 +3,15 @@
 use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use wire::checksum::{Sum, pseudo_v4};
+use wire::geneve::GeneveView;
 use wire::icmpv6::Icmpv6View;
 use wire::ipv4::Ipv4View;
 use wire::ndp::{NdpOption, Options, OptionsBuffer, Prefix, Router};
 use wire::stp::{BridgeId, Config};
-use wire::{Arp, Bpdu, Ethernet, Icmp, Icmpv6, Igmp, Ipv4, Ipv6, Malformed, Mld, Ndp, Tag, Udp, igmp, mld};
+use wire::{
+    Arp, Bpdu, Ethernet, Geneve, Icmp, Icmpv6, Igmp, Ipv4, Ipv6, Malformed, Mld, Ndp, Tag, Udp, Vxlan, igmp,
+    mld, vxlan,
+};
 
 const A4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
 const B4: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 2);
@@ -275,4 +279,27 @@ proptest! {
         let again = Icmpv6::parse(&once, A6, B6).unwrap();
         prop_assert_eq!(&once, &written(again.length(), |buffer| again.emit(buffer, A6, B6)));
     }
+}
+
+#[test]
+fn headers_of_tunnels() {
+    let header = Vxlan { flags: vxlan::flag::NETWORK, network: 0x12_3456, reserved: 7 };
+    let bytes = written(header.length(), |buffer| header.emit(buffer));
+    assert_eq!(bytes, [8, 0, 0, 0, 0x12, 0x34, 0x56, 7]);
+    assert_eq!(Vxlan::parse(&bytes), Ok(header));
+    refused_when_cut(&bytes, |bytes| Vxlan::parse(bytes).is_ok());
+
+    let header = Geneve { oam: true, critical: false, ethertype: 0x6558, network: 0x12_3456 };
+    let mut bytes = written(header.length(), |buffer| header.emit(buffer));
+    assert_eq!(bytes, [0, 0x80, 0x65, 0x58, 0x12, 0x34, 0x56, 0]);
+    assert_eq!(Geneve::parse(&bytes), Ok(header));
+    refused_when_cut(&bytes, |bytes| Geneve::parse(bytes).is_ok());
+    // Four bytes of options and one of what is carried.
+    bytes[..2].copy_from_slice(&[1, 0x40]);
+    bytes.extend([1, 2, 3, 4, 5]);
+    let view = GeneveView::new(&bytes).unwrap();
+    assert_eq!((view.header_length(), view.payload(), view.is_critical()), (12, &[5][..], true));
+    refused_when_cut(&bytes[..12], |bytes| GeneveView::new(bytes).is_ok());
+    bytes[0] = 0x41;
+    assert_eq!(GeneveView::new(&bytes).err(), Some(Malformed::Version));
 }

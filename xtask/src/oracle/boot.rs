@@ -10,7 +10,7 @@ use super::work::WorkDir;
 use crate::failure::{Context, Failure, Result};
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -33,10 +33,10 @@ const MODULES: &str =
 /// Boots, runs the scenarios in `work`/in into `work`/out, and waits for the kernel's end.
 pub(crate) fn boot(work: &WorkDir, limit: Duration) -> Result<End> {
     let dir = work.path();
-    write_scripts(dir)?;
+    write_scripts(dir, "inside")?;
     let cable = dir.join("cable");
     let wire = Wire::listen(&cable)?;
-    let mut kernel = start(dir, &cable)?;
+    let mut kernel = start(dir, std::slice::from_ref(&cable))?;
     let ended = wait(&mut kernel, limit);
     drop(wire);
     let _ = fs::remove_file(&cable);
@@ -59,16 +59,21 @@ pub(crate) fn boot(work: &WorkDir, limit: Duration) -> Result<End> {
     }
 }
 
-/// Starts the kernel. It stays in this program's process group, so that whoever ends the one ends both.
-fn start(dir: &Path, cable: &Path) -> Result<Child> {
+/// Starts the kernel, with a NIC on each cable. It stays in this program's process group, so that whoever ends the one
+/// ends both.
+pub(super) fn start(dir: &Path, cables: &[PathBuf]) -> Result<Child> {
     let console = dir.join("console");
     let console = File::create(&console).at("create", &console)?;
+    let nic = |(number, cable): (usize, &PathBuf)| {
+        let mac = if number == 0 { NIC_MAC.to_string() } else { format!("{}:{number:02x}", &NIC_MAC[..14]) };
+        format!("vec{number}:transport=bess,dst={},mac={mac}", cable.display())
+    };
     Command::new("linux.uml")
         .args(["mem=512M", "root=/dev/root", "rootfstype=hostfs", "rootflags=/", "rw", "quiet"])
         .args(["con=null", "con0=null,fd:2"])
         .arg(format!("uml_dir={}/", dir.display()))
         .arg(format!("init={}", dir.join("init").display()))
-        .arg(format!("vec0:transport=bess,dst={},mac={NIC_MAC}", cable.display()))
+        .args(cables.iter().enumerate().map(nic))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(console)
@@ -98,8 +103,9 @@ fn wait(kernel: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
     }
 }
 
-/// The first process in there, and the helper that it names to the kernel for loading modules.
-fn write_scripts(dir: &Path) -> Result<()> {
+/// The first process in there, which runs the task of that name, and the helper that it names to the kernel for loading
+/// modules.
+pub(super) fn write_scripts(dir: &Path, task: &str) -> Result<()> {
     let me = std::env::current_exe().context("cannot find this program's file")?;
     let (d, me) = (quoted(dir), quoted(&me));
     let init = format!(
@@ -118,7 +124,7 @@ fn write_scripts(dir: &Path) -> Result<()> {
          modprobe -d /mnt -q ifb numifbs=0\n\
          for module in {MODULES}; do modprobe -d /mnt -q $module; done\n\
          cd /\n\
-         {me} oracle inside {d} < /dev/null > {d}/said 2>&1\n\
+         {me} oracle {task} {d} < /dev/null > {d}/said 2>&1\n\
          echo $? > {d}/status\n\
          sync\n\
          echo o > /proc/sysrq-trigger\n\

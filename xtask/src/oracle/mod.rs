@@ -2,7 +2,7 @@
 //!
 //! `generate` writes random scenarios (no kernel needed), `record` runs scenarios on the real kernel, `run`
 //! does both and compares with `netloom run`, `minimise` shrinks what differs. `frames` is what `run` is, for frames:
-//! random cases of links, ports and frames, compared with `netloom frames`.
+//! random cases of links, ports and frames, compared with `netloom frames`. `peer` lets both kernels talk to each other.
 
 mod boot;
 mod compare;
@@ -16,6 +16,7 @@ mod mask;
 mod minimise;
 mod netloom;
 mod nic;
+mod peer;
 mod record;
 mod requests;
 mod scenario;
@@ -40,6 +41,7 @@ pub(crate) const USAGE: &str = "\
 usage: cargo xtask oracle run [--scenarios N] [--seed S] [MIX] [--netloom PROGRAM] [--keep DIR]
        cargo xtask oracle frames [--cases N] [--seed S] [--netloom PROGRAM] [--keep DIR]
        cargo xtask oracle ip [FILE|DIR...] [--requests] [--netloom PROGRAM] [--kernels N] [--keep DIR]
+       cargo xtask oracle peer [--talk] [SCENE...]
        cargo xtask oracle record OUTDIR FILE...
        cargo xtask oracle generate OUTDIR FIRST_SEED LAST_SEED [MIX | --frames]
        cargo xtask oracle minimise FILE [--netloom PROGRAM] [--boots N] [--keep DIR]
@@ -48,6 +50,7 @@ run       generates N random scenarios (20), runs them on a real Linux and on ne
 frames    generates N random frame cases (20): links, ports, and frames that are put in; sends them through both
 ip        replays transcripts (tests/transcripts) on a real Linux with our `ip` and `bridge` there, and compares
           what they print with what Debian's printed; with --requests, what they send with what Debian's send
+peer      plugs a real Linux into netloom's NICs and plays scenes (all of tests/peers): --talk prints every command
 record    writes what a real Linux prints on scenarios or transcripts, or does with frame cases (.json)
 generate  only writes random scenarios or frame cases; the same seed and MIX give the same file
 minimise  shrinks a scenario or transcript on which the two differ
@@ -72,6 +75,7 @@ const FLAGS: &[Flag] = &[
     Flag { name: "keep", takes_value: true },
     Flag { name: "boots", takes_value: true },
     Flag { name: "kernels", takes_value: true },
+    Flag { name: "talk", takes_value: false },
     Flag { name: "requests", takes_value: false },
     Flag { name: "help", takes_value: false },
 ];
@@ -95,13 +99,18 @@ pub(crate) fn main(words: &[String]) -> Result<ExitCode> {
         "run" => run(&args),
         "frames" => frames(&args),
         "ip" => ip(&args),
+        "peer" => {
+            let all_hold = peer::run(&args.positional, args.has("talk"))?;
+            Ok(if all_hold { ExitCode::SUCCESS } else { ExitCode::from(1) })
+        }
         "record" => record_files(&args),
         "generate" => generate(&args),
         "minimise" | "minimize" => minimise_file(&args),
-        // The two parts that run inside the real kernel; nobody types these.
+        // The parts that run inside the real kernel; nobody types these.
         "inside" => inside::run_queue(Path::new(word(&args, 0)?)).map(ExitCode::from),
         "scene" => inside::run_scene(Path::new(word(&args, 0)?), Path::new(word(&args, 1)?))
             .map(|()| ExitCode::SUCCESS),
+        "peer-inside" => peer::serve(Path::new(word(&args, 0)?)).map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => help(),
         other => Err(Failure::usage(format!("no such subcommand: {other}\n{USAGE}"))),
     }

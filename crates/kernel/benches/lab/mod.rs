@@ -138,8 +138,8 @@ pub(crate) fn pump(
     let mut came = 0;
     let mut memory = [0; 2048];
     let mut at = 0;
+    let mut group: [&[u8]; 64] = [&[]; 64];
     for _ in 0..count / batch {
-        let mut group: [&[u8]; 64] = [&[]; 64];
         for place in &mut group[..batch] {
             *place = &frames[at];
             at = if at + 1 == frames.len() { 0 } else { at + 1 };

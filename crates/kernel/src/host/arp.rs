@@ -3,7 +3,7 @@
 use super::conf::v4;
 use super::neighbour::{self, Claim};
 use super::route4::{self, Incoming};
-use super::{For, fib4, inet, send_frame};
+use super::{For, domain, fib4, inet, send_frame};
 use crate::device::{BROADCAST, DeviceId, Mac};
 use crate::frame::FrameId;
 use crate::run::Drop;
@@ -36,8 +36,8 @@ pub(crate) fn solicit(
     to: Option<Mac>,
 ) {
     let Some(device) = world.get(id) else { return };
-    let (netns, own) = (device.netns, device.address);
-    let is_local = |address: &Ipv4Addr| fib4::address_type(world, netns, *address, None) == RTN_LOCAL;
+    let own = device.address;
+    let is_local = |address: &Ipv4Addr| domain::address_type(world, id, *address) == RTN_LOCAL;
     let on_link = |address: &Ipv4Addr| {
         let both = |own: &inet::Address| own.covers(target) && own.covers(*address);
         inet::addresses(world, id).iter().any(both)
@@ -62,7 +62,7 @@ pub(crate) fn announce_all(world: &mut World, id: DeviceId) {
             operation: REQUEST,
             sender_mac: own,
             sender_ip: address,
-            target_mac: own,
+            target_mac: [0; 6],
             target_ip: address,
         };
         send(world, id, None, &packet);
@@ -169,7 +169,7 @@ fn ignores(world: &World, id: DeviceId, sender: Ipv4Addr, target: Ipv4Addr) -> b
     let anywhere = |scope: u8| {
         let Ok(space) = world.space(world[id].netns) else { return false };
         let has = |address: &inet::Address| address.local == target && address.scope <= scope;
-        space.in_order_of_arrival().into_iter().any(|other| inet::addresses(world, other).iter().any(has))
+        space.stack.holders4.of(target).any(|other| inet::addresses(world, other).iter().any(has))
     };
     match inet::setting(world, id, v4::ARP_IGNORE) {
         1 => !on_device(RT_SCOPE_HOST, Ipv4Addr::UNSPECIFIED),

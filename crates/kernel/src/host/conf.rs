@@ -200,6 +200,7 @@ pub(crate) mod netns {
     pub(crate) const ECHO6_IGNORE_ALL: usize = 6;
     pub(crate) const RATELIMIT6: usize = 7;
     pub(crate) const IGMP_MAX_MEMBERSHIPS: usize = 10;
+    pub(crate) const STRICT_MODE: usize = 11;
 }
 
 /// Settings of a namespace alone, by whole name.
@@ -215,6 +216,7 @@ pub(crate) static NETNS: &[Setting] = &[
     row("net.ipv6.bindv6only", 0),
     row("net.ipv4.ip_no_pmtu_disc", 0),
     row("net.ipv4.igmp_max_memberships", 20),
+    within("net.vrf.strict_mode", 0, (0, 1)),
 ];
 
 /// The place of a name in a table of settings.

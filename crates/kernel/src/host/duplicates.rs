@@ -4,7 +4,7 @@
 use super::conf::v6;
 use super::fib6::{self, ADDRESS_METRIC, kernel_route, key};
 use super::joined::join_solicited;
-use super::{HostTimer, mld, ndisc};
+use super::{HostTimer, domain, mld, ndisc};
 use crate::device::DeviceId;
 use crate::inet6::{self, addresses, conf, find_mut, is_link_local, join_anycast, link_local, part};
 use crate::world::World;
@@ -75,10 +75,12 @@ fn search_ended(world: &mut World, id: DeviceId, address: Ipv6Addr) {
     let own = own.clone();
     let netns = world[id].netns;
     let route = kernel_route(world, id, RTN_LOCAL, 0);
-    fib6::add(world, netns, RT_TABLE_LOCAL, key(address, 128), route);
+    let table = domain::local_table(world, id);
+    fib6::add(world, netns, table, key(address, 128), route);
     if let Some(peer) = own.peer {
         let route = kernel_route(world, id, RTN_UNICAST, ADDRESS_METRIC);
-        fib6::add(world, netns, RT_TABLE_MAIN, key(peer, 128), route);
+        let table = inet6::prefix_table(world, id);
+        fib6::add(world, netns, table, key(peer, 128), route);
     }
     if conf(world, id, v6::FORWARDING) != 0 {
         join_anycast(world, id, &own);

@@ -9,14 +9,16 @@
 //! **Left out**: exceptions of single destinations (path MTU).
 
 use super::conf::v4;
+use super::domain;
 use super::multipath;
+use super::routes;
 use super::rule::{self, Key, Rule};
 use crate::device::DeviceId;
 use crate::netns::NetnsId;
-use crate::world::World;
+use crate::world::{Instant, World};
 use rtnl::errno::Errno;
 use rtnl::object::route::*;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Routes of one family in one namespace at most.
@@ -111,94 +113,55 @@ pub(crate) fn netmask(length: u8) -> u32 {
     (rule::mask(length.min(32)) >> 96) as u32
 }
 
+impl routes::Route for Route {
+    type Prefix = Prefix;
+    /// The type of service, the largest first, and the priority.
+    type Rank = (Reverse<u8>, u32);
+    type Source = Ipv4Addr;
+
+    const LEAST: Prefix = (0, 0);
+    const RANKS: (Self::Rank, Self::Rank) = ((Reverse(u8::MAX), 0), (Reverse(0), u32::MAX));
+
+    fn ignored(prefix: Prefix) -> u8 {
+        prefix.1
+    }
+
+    fn rank(&self) -> Self::Rank {
+        (Reverse(self.tos), self.priority)
+    }
+
+    fn devices(&self) -> impl Iterator<Item = DeviceId> + '_ {
+        self.nexthops.iter().filter_map(|hop| hop.device)
+    }
+
+    fn source(&self) -> Option<Ipv4Addr> {
+        self.prefsrc
+    }
+
+    fn end(&self) -> Option<Instant> {
+        None
+    }
+}
+
 /// A table.
-#[derive(Clone, Debug)]
-pub(crate) struct Table {
-    leaves: BTreeMap<Prefix, Vec<Route>>,
-    /// How many prefixes there are of each number of bits that do not count.
-    lengths: [u32; 33],
-    count: usize,
-}
-
-impl Default for Table {
-    fn default() -> Table {
-        Table { leaves: BTreeMap::new(), lengths: [0; 33], count: 0 }
-    }
-}
-
-impl Table {
-    /// All routes, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Prefix, &Route)> + '_ {
-        self.leaves.iter().flat_map(|(prefix, routes)| routes.iter().map(move |route| (*prefix, route)))
-    }
-
-    /// The routes of one prefix.
-    pub(crate) fn routes(&self, prefix: Prefix) -> &[Route] {
-        self.leaves.get(&prefix).map_or(&[], Vec::as_slice)
-    }
-
-    /// Puts a route in at a place among those of its prefix.
-    pub(crate) fn insert(&mut self, prefix: Prefix, at: usize, route: Route) {
-        let routes = self.leaves.entry(prefix).or_default();
-        if routes.is_empty() {
-            self.lengths[usize::from(prefix.1)] += 1;
-        }
-        routes.insert(at.min(routes.len()), route);
-        self.count += 1;
-    }
-
-    /// Puts a route in place of another.
-    pub(crate) fn replace(&mut self, prefix: Prefix, at: usize, route: Route) {
-        if let Some(place) = self.leaves.get_mut(&prefix).and_then(|routes| routes.get_mut(at)) {
-            *place = route;
-        }
-    }
-
-    /// Takes a route out.
-    pub(crate) fn remove(&mut self, prefix: Prefix, at: usize) -> Option<Route> {
-        let routes = self.leaves.get_mut(&prefix)?;
-        if at >= routes.len() {
-            return None;
-        }
-        let route = routes.remove(at);
-        self.count -= 1;
-        if routes.is_empty() {
-            self.leaves.remove(&prefix);
-            self.lengths[usize::from(prefix.1)] -= 1;
-        }
-        Some(route)
-    }
-
-    /// Changes every route, and removes those for which `keep` then says no.
-    pub(crate) fn retain(&mut self, mut keep: impl FnMut(Prefix, &mut Route) -> bool) {
-        let (lengths, count) = (&mut self.lengths, &mut self.count);
-        self.leaves.retain(|prefix, routes| {
-            let before = routes.len();
-            routes.retain_mut(|route| keep(*prefix, route));
-            *count -= before - routes.len();
-            if routes.is_empty() {
-                lengths[usize::from(prefix.1)] -= 1;
-            }
-            !routes.is_empty()
-        });
-    }
-
-    /// Whether there is nothing in it.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-}
-
+pub(crate) type Table = routes::Table<Route>;
+/// The place of a route in its table.
+pub(crate) type Place = routes::PlaceOf<Route>;
 /// The tables of a namespace.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Fib {
-    pub tables: BTreeMap<u32, Table>,
-}
+pub(crate) type Fib = routes::Routes<Route>;
 
 impl Fib {
-    /// How many routes there are.
-    pub(crate) fn count(&self) -> usize {
-        self.tables.values().map(|table| table.count).sum()
+    /// The route of the same prefix, service and priority that leads the same way.
+    pub(crate) fn twin(&self, table: u32, prefix: Prefix, route: &Route) -> Option<Place> {
+        use routes::Route as _;
+        let rank = route.rank();
+        let same = |(place, other): (Place, &Route)| {
+            (other.rank() == rank && other.leads_as(route)).then_some(place)
+        };
+        match route.nexthops.first().and_then(|hop| hop.device) {
+            Some(device) => self.of_prefix_through(table, prefix, device).find_map(same),
+            None => self.of_rank(table, prefix, rank).find_map(same),
+        }
     }
 }
 
@@ -235,8 +198,9 @@ impl Flow {
         }
     }
 
-    fn key(&self) -> Key {
+    fn key(&self, domain: u32) -> Key {
         Key {
+            domain,
             source: u128::from(self.source.to_bits()) << 96,
             destination: u128::from(self.destination.to_bits()) << 96,
             iif: self.iif,
@@ -255,10 +219,10 @@ pub(crate) struct Found {
     pub scope: u8,
     pub prefsrc: Option<Ipv4Addr>,
     pub nexthop: Nexthop,
-    /// Where it stands: table, prefix, place.
+    /// Where it stands: table and place.
     pub table: u32,
     pub prefix: Prefix,
-    pub place: usize,
+    pub place: Place,
     /// The metric `mtu`; 0: none.
     pub mtu: u32,
 }
@@ -271,15 +235,15 @@ pub(crate) fn ignores_linkdown(world: &World, device: DeviceId) -> bool {
 }
 
 /// Asks tables as one (`fib_table_lookup`): the longest prefix wins, and among tables the first.
-fn ask(world: &World, tables: &[(u32, &Table)], flow: &Flow) -> Result<Found, Errno> {
+fn ask(world: &World, fib: &Fib, tables: &[(u32, &Table)], flow: &Flow) -> Result<Found, Errno> {
     let destination = flow.destination.to_bits();
     for ignored in 0..=32u8 {
         let prefix = (destination & netmask(32 - ignored), ignored);
         for (id, table) in tables {
-            if table.lengths[usize::from(ignored)] == 0 {
+            if !table.has_length(ignored) {
                 continue;
             }
-            for (place, route) in table.routes(prefix).iter().enumerate() {
+            for (place, route) in fib.of_prefix(*id, prefix) {
                 if route.tos != 0 && route.tos != flow.tos || route.scope < flow.scope {
                     continue;
                 }
@@ -324,13 +288,13 @@ fn choose(world: &World, route: &Route, flow: &Flow) -> Option<Nexthop> {
     multipath::pick(hash, weights).and_then(|place| route.nexthops.get(place)).copied()
 }
 
-/// Whether a route that was found leads through a device, by whichever of its next hops (`fib_info_nh_uses_dev`).
+/// Whether a route that was found leads through a device, or a port of it as the master of a routing domain, by
+/// whichever of its next hops (`fib_info_nh_uses_dev`).
 pub(crate) fn leads_through(world: &World, netns: NetnsId, found: &Found, device: DeviceId) -> bool {
     let Ok(space) = world.space(netns) else { return false };
-    let routes =
-        space.stack.fib4.tables.get(&found.table).map_or(&[][..], |table| table.routes(found.prefix));
-    let hops = routes.get(found.place).map_or(&[][..], |route| &route.nexthops);
-    hops.iter().any(|hop| hop.device == Some(device))
+    let route = space.stack.fib4.get(found.table, found.place);
+    let uses = |id: DeviceId| id == device || domain::master(world, id) == Some(device);
+    route.is_some_and(|route| route.nexthops.iter().any(|hop| hop.device.is_some_and(uses)))
 }
 
 /// Asks one table.
@@ -339,8 +303,8 @@ pub(crate) fn leads_through(world: &World, netns: NetnsId, found: &Found, device
 /// EAGAIN if it does not know, or a refusal.
 pub(crate) fn lookup_table(world: &World, netns: NetnsId, table: u32, flow: &Flow) -> Result<Found, Errno> {
     let fib = &world.space(netns)?.stack.fib4;
-    let found = fib.tables.get(&table).ok_or(Errno::EAGAIN)?;
-    ask(world, &[(table, found)], flow)
+    let found = fib.table(table).ok_or(Errno::EAGAIN)?;
+    ask(world, fib, &[(table, found)], flow)
 }
 
 /// Asks the rules (`fib_lookup`).
@@ -349,19 +313,23 @@ pub(crate) fn lookup_table(world: &World, netns: NetnsId, table: u32, flow: &Flo
 /// ENETUNREACH if there is no route, or the route's own refusal.
 pub(crate) fn lookup(world: &World, netns: NetnsId, flow: &Flow) -> Result<Found, Errno> {
     let stack = &world.space(netns)?.stack;
-    let table = |id| stack.fib4.tables.get(&id).map(|table| (id, table));
+    let fib = &stack.fib4;
+    let table = |id| fib.table(id).map(|table| (id, table));
     if stack.rules4.custom {
-        return rule::walk(world, netns, &stack.rules4, &flow.key(), |rule| {
-            let found = ask(world, table(rule.table).as_slice(), flow)?;
+        let mut flow = *flow;
+        let master = domain::of_flow(world, netns, &mut flow.oif, flow.iif);
+        let domain = master.and_then(|master| domain::table(world, master)).unwrap_or(0);
+        return rule::walk(world, netns, &stack.rules4, &flow.key(domain), |rule, id| {
+            let found = ask(world, fib, table(id).as_slice(), &flow)?;
             if suppressed(world, rule, &found) { Err(Errno::EAGAIN) } else { Ok(found) }
         });
     }
     let answer = match (table(RT_TABLE_LOCAL), table(RT_TABLE_MAIN)) {
-        (Some(local), Some(main)) => ask(world, &[local, main], flow),
-        (one, other) => ask(world, one.or(other).as_slice(), flow),
+        (Some(local), Some(main)) => ask(world, fib, &[local, main], flow),
+        (one, other) => ask(world, fib, one.or(other).as_slice(), flow),
     };
     let answer = match (answer, table(RT_TABLE_DEFAULT)) {
-        (Err(_), Some(default)) => ask(world, &[default], flow),
+        (Err(_), Some(default)) => ask(world, fib, &[default], flow),
         (answer, _) => answer,
     };
     answer.map_err(|errno| if errno == Errno::EAGAIN { Errno::ENETUNREACH } else { errno })
@@ -377,19 +345,31 @@ fn suppressed(world: &World, rule: &Rule, found: &Found) -> bool {
 }
 
 /// What kind of address it is (`inet_addr_type`): the type of the route to it in the host's own table, else unicast.
-/// With a device only routes through that count. A host that never had an address has no such table, and takes every
+/// With a device only routes through that count, in the table of its domain. A host that never had an address has no such table, and takes every
 /// address for a broadcast address, as Linux does.
 pub(crate) fn address_type(world: &World, netns: NetnsId, address: Ipv4Addr, device: Option<DeviceId>) -> u8 {
+    let table = device.map_or(RT_TABLE_LOCAL, |device| domain::local_table(world, device));
+    address_type_in(world, netns, address, table, device)
+}
+
+/// The same for a table that is given (`inet_addr_type_table`).
+pub(crate) fn address_type_in(
+    world: &World,
+    netns: NetnsId,
+    address: Ipv4Addr,
+    table: u32,
+    device: Option<DeviceId>,
+) -> u8 {
     if address.is_unspecified() || address.is_broadcast() {
         return RTN_BROADCAST;
     }
     if address.is_multicast() {
         return RTN_MULTICAST;
     }
-    if !world.space(netns).is_ok_and(|space| space.stack.fib4.tables.contains_key(&RT_TABLE_LOCAL)) {
+    if !world.space(netns).is_ok_and(|space| space.stack.fib4.table(table).is_some()) {
         return RTN_BROADCAST;
     }
-    match lookup_table(world, netns, RT_TABLE_LOCAL, &Flow::to(address)) {
+    match lookup_table(world, netns, table, &Flow::to(address)) {
         Ok(found) if device.is_none() || found.nexthop.device == device => found.kind,
         _ => RTN_UNICAST,
     }

@@ -8,6 +8,7 @@
 use super::domain;
 use super::fib4::{self, Fib, Nexthop, Prefix, Route, prefix};
 use super::inet::{self, Address};
+use super::routes::{End, Somewhere};
 use crate::device::DeviceId;
 use crate::world::World;
 use rtnl::object::addr::IFA_F_NOPREFIXROUTE;
@@ -126,35 +127,24 @@ fn add(world: &mut World, id: DeviceId, wanted: &Wanted) {
     };
     let table = wanted.table(world, id);
     let Ok(space) = world.space_mut(netns) else { return };
-    if space.stack.fib4.count() >= fib4::ROUTES {
+    let fib = &mut space.stack.fib4;
+    if fib.count() >= fib4::ROUTES || fib.twin(table, wanted.prefix, &route).is_some() {
         return;
     }
-    let fib = &mut space.stack.fib4;
-    let place = place_for(fib, table, wanted.prefix, &route);
-    let Some(at) = place else { return };
-    fib.tables.entry(table).or_default().insert(wanted.prefix, at, route);
-    crate::rtnl::route4::announce(world, netns, RTM_NEWROUTE, table, wanted.prefix, at, 0);
-}
-
-/// The place behind the routes of the same service and priority; none if the same route is among them.
-fn place_for(fib: &Fib, table: u32, prefix: Prefix, route: &Route) -> Option<usize> {
-    let routes = fib.tables.get(&table).map_or(&[][..], |table| table.routes(prefix));
-    let equal = |other: &Route| other.tos == route.tos && other.priority == route.priority;
-    if routes.iter().any(|other| equal(other) && other.leads_as(route)) {
-        return None;
+    if let Some(place) = fib.insert(table, wanted.prefix, End::Back, route) {
+        crate::rtnl::route4::announce(world, netns, RTM_NEWROUTE, table, place, 0);
     }
-    let before =
-        |other: &Route| other.tos > route.tos || other.tos == route.tos && other.priority <= route.priority;
-    Some(routes.iter().take_while(|other| before(other)).count())
 }
 
 fn remove(world: &mut World, id: DeviceId, wanted: &Wanted) {
     let (netns, number) = (world[id].netns, wanted.table(world, id));
     let Ok(space) = world.space_mut(netns) else { return };
-    let Some(table) = space.stack.fib4.tables.get_mut(&number) else { return };
-    let Some(at) = table.routes(wanted.prefix).iter().position(|route| wanted.is(route, id)) else { return };
-    if let Some(route) = table.remove(wanted.prefix, at) {
-        crate::rtnl::route4::announce_gone(world, netns, number, wanted.prefix, &route);
+    let fib = &mut space.stack.fib4;
+    let mut own = fib.of_prefix_through(number, wanted.prefix, id);
+    let Some(place) = own.find(|(_, route)| wanted.is(route, id)).map(|(place, _)| place) else { return };
+    drop(own);
+    if let Some(route) = fib.remove(number, place) {
+        crate::rtnl::route4::announce_gone(world, netns, number, place.prefix, &route);
     }
 }
 
@@ -196,17 +186,13 @@ pub(crate) fn addresses_went(world: &mut World, id: DeviceId, before: &[Wanted])
 /// Routes whose preferred source is no longer an address of the host are lost (`fib_sync_down_addr`).
 fn drop_by_source(world: &mut World, id: DeviceId, gone: &[Ipv4Addr]) {
     let netns = world[id].netns;
-    let lost: Vec<Ipv4Addr> = gone
-        .iter()
-        .copied()
-        .filter(|local| fib4::address_type(world, netns, *local, None) != RTN_LOCAL)
-        .collect();
+    let lost: Vec<Ipv4Addr> =
+        gone.iter().copied().filter(|local| domain::address_type(world, id, *local) != RTN_LOCAL).collect();
     let Ok(space) = world.space_mut(netns) else { return };
-    if lost.is_empty() {
-        return;
-    }
-    for table in space.stack.fib4.tables.values_mut() {
-        table.retain(|_, route| !route.prefsrc.is_some_and(|source| lost.contains(&source)));
+    for source in lost {
+        for (table, place) in space.stack.fib4.with_source(source) {
+            space.stack.fib4.remove(table, place);
+        }
     }
 }
 
@@ -245,36 +231,39 @@ pub(crate) fn refresh(_: &mut World, _: DeviceId) {}
 /// A link lost IPv4, or went down; with `all` the routes to the host's own addresses go as well (`fib_disable_ip`).
 pub(crate) fn disable(world: &mut World, id: DeviceId, all: bool) {
     mark(world, id, RTNH_F_DEAD | RTNH_F_LINKDOWN, all);
-    let Some(netns) = world.get(id).map(|device| device.netns) else { return };
-    let Ok(space) = world.space_mut(netns) else { return };
-    for table in space.stack.fib4.tables.values_mut() {
-        table.retain(|_, route| route.flags & RTNH_F_DEAD == 0);
+    let Some((fib, places)) = own(world, id) else { return };
+    for (table, place) in places {
+        if fib.get(table, place).is_some_and(|route| route.flags & RTNH_F_DEAD != 0) {
+            fib.remove(table, place);
+        }
     }
+}
+
+/// The routes of a device's namespace, and where those through it are.
+fn own(world: &mut World, id: DeviceId) -> Option<(&mut Fib, Vec<Somewhere<Route>>)> {
+    let netns = world.get(id)?.netns;
+    let fib = &mut world.space_mut(netns).ok()?.stack.fib4;
+    let places = fib.through(id);
+    Some((fib, places))
 }
 
 /// Marks the next hops through a link, and the routes all of whose next hops are marked.
 fn mark(world: &mut World, id: DeviceId, flags: u32, all: bool) {
-    let Some(netns) = world.get(id).map(|device| device.netns) else { return };
-    let Ok(space) = world.space_mut(netns) else { return };
-    for table in space.stack.fib4.tables.values_mut() {
-        if table.is_empty() {
-            continue;
+    let Some((fib, places)) = own(world, id) else { return };
+    for somewhere in places {
+        let Some(route) = fib.get_mut(somewhere) else { continue };
+        let mut mine = 0;
+        for hop in &mut route.nexthops {
+            if hop.device == Some(id) && (all || hop.scope != RT_SCOPE_NOWHERE) {
+                hop.flags |= flags;
+                mine += 1;
+            }
         }
-        table.retain(|_, route| {
-            let mut mine = 0;
-            for hop in &mut route.nexthops {
-                if hop.device == Some(id) && (all || hop.scope != RT_SCOPE_NOWHERE) {
-                    hop.flags |= flags;
-                    mine += 1;
-                }
-            }
-            let through = mine > 0 && route.nexthops.iter().all(|hop| hop.flags & flags == flags);
-            // A link that is gone for good takes the whole route along.
-            if through || mine > 0 && all {
-                route.flags |= flags;
-            }
-            true
-        });
+        let through = mine > 0 && route.nexthops.iter().all(|hop| hop.flags & flags == flags);
+        // A link that is gone for good takes the whole route along.
+        if through || mine > 0 && all {
+            route.flags |= flags;
+        }
     }
 }
 
@@ -283,21 +272,18 @@ fn revive(world: &mut World, id: DeviceId, flags: u32) {
     let Some(device) = world.get(id).filter(|device| device.is_up()) else { return };
     let alive = device.is_oper_up() || device.carrier;
     let flags = if alive { flags | RTNH_F_LINKDOWN } else { flags };
-    let netns = device.netns;
-    let Ok(space) = world.space_mut(netns) else { return };
-    for table in space.stack.fib4.tables.values_mut() {
-        table.retain(|_, route| {
-            let mut mine = false;
-            for hop in &mut route.nexthops {
-                if hop.device == Some(id) && hop.flags & flags != 0 {
-                    hop.flags &= !flags;
-                    mine = true;
-                }
+    let Some((fib, places)) = own(world, id) else { return };
+    for somewhere in places {
+        let Some(route) = fib.get_mut(somewhere) else { continue };
+        let mut mine = false;
+        for hop in &mut route.nexthops {
+            if hop.device == Some(id) && hop.flags & flags != 0 {
+                hop.flags &= !flags;
+                mine = true;
             }
-            if mine {
-                route.flags &= !flags;
-            }
-            true
-        });
+        }
+        if mine {
+            route.flags &= !flags;
+        }
     }
 }

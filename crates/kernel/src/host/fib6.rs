@@ -8,16 +8,19 @@
 
 use super::HostTimer;
 use super::conf::v6;
+use super::domain;
 use super::multipath;
+use super::routes::{self, End, Somewhere};
 use super::rule::{self, Key as RuleKey, Rule};
+use super::source6;
 use crate::device::DeviceId;
 use crate::inet6;
 use crate::netns::NetnsId;
+use crate::rare::{Rare, Usual};
 use crate::world::{Instant, World};
 use rtnl::errno::Errno;
 use rtnl::object::link::IFF_LOOPBACK;
 use rtnl::object::route::*;
-use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
 /// The metric of routes that people make.
@@ -36,29 +39,157 @@ pub(crate) struct Nexthop {
     pub weight: u8,
 }
 
+/// The next hops of a route. Most routes have one that is a link alone, and there are some to every link.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Hops {
+    Plain { device: DeviceId, ifindex: u32, flags: u8 },
+    Listed(Box<Vec<Nexthop>>),
+}
+
+impl Hops {
+    /// The same as a list says.
+    pub(crate) fn new(list: Vec<Nexthop>) -> Hops {
+        match (list.as_slice(), list.first()) {
+            ([_], Some(&Nexthop { device, ifindex, gateway: None, flags: flags @ 0..=0xff, weight: 1 })) => {
+                Hops::Plain { device, ifindex, flags: flags as u8 }
+            }
+            _ => Hops::Listed(Box::new(list)),
+        }
+    }
+
+    /// Each of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Nexthop> + Clone + '_ {
+        let (plain, list) = match self {
+            Hops::Plain { device, ifindex, flags } => {
+                let (device, ifindex, flags) = (*device, *ifindex, u32::from(*flags));
+                (Some(Nexthop { device, ifindex, gateway: None, flags, weight: 1 }), &[][..])
+            }
+            Hops::Listed(list) => (None, list.as_slice()),
+        };
+        plain.into_iter().chain(list.iter().copied())
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Hops::Plain { .. } => 1,
+            Hops::Listed(list) => list.len(),
+        }
+    }
+
+    /// The only one, if there is one alone.
+    pub(crate) fn single(&self) -> Option<Nexthop> {
+        self.iter().next().filter(|_| self.len() == 1)
+    }
+
+    /// Keeps those that are wanted.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(&Nexthop) -> bool) {
+        *self = Hops::new(self.iter().filter(|hop| keep(hop)).collect());
+    }
+
+    /// Adds those of another route, up to so many.
+    pub(crate) fn join(&mut self, others: &Hops, most: usize) {
+        *self = Hops::new(self.iter().chain(others.iter()).take(most).collect());
+    }
+
+    /// Clears and sets flags of those through a device.
+    fn mark(&mut self, id: DeviceId, clear: u32, set: u32) {
+        let marked = |mut hop: Nexthop| {
+            if hop.device == id {
+                hop.flags = hop.flags & !clear | set;
+            }
+            hop
+        };
+        *self = match self {
+            Hops::Plain { device, ifindex, flags } if *device == id => {
+                let flags = flags.to_owned() & !(clear as u8) | set as u8;
+                Hops::Plain { device: id, ifindex: *ifindex, flags }
+            }
+            Hops::Plain { .. } => return,
+            Hops::Listed(list) => Hops::new(list.iter().copied().map(marked).collect()),
+        };
+    }
+}
+
+/// What few routes have.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Rarities {
+    pub prefsrc: Option<Ipv6Addr>,
+    /// Number and value of `RTAX_*`.
+    pub metrics: Vec<(u16, u32)>,
+    pub expires: Option<Instant>,
+}
+
+impl Usual for Rarities {
+    const USUAL: &'static Rarities = &Rarities { prefsrc: None, metrics: Vec::new(), expires: None };
+}
+
 /// A route, without its prefix.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Route {
     pub kind: u8,
     pub protocol: u8,
-    pub metric: u32,
-    pub prefsrc: Option<Ipv6Addr>,
-    pub metrics: Box<[(u16, u32)]>,
     /// Router preference.
     pub preference: u8,
-    pub expires: Option<Instant>,
-    pub nexthops: Vec<Nexthop>,
+    pub metric: u32,
+    pub hops: Hops,
+    pub rarities: Rare<Rarities>,
 }
 
 impl Route {
     /// Whether it may be one of several next hops (`rt6_qualify_for_ecmp`).
     pub(crate) fn joins(&self) -> bool {
-        self.expires.is_none() && self.nexthops.iter().all(|hop| hop.gateway.is_some())
+        self.rarities.expires.is_none() && self.hops.iter().all(|hop| hop.gateway.is_some())
     }
 
     /// One of its metrics.
     pub(crate) fn metric_of(&self, number: u16) -> Option<u32> {
-        self.metrics.iter().find(|(known, _)| *known == number).map(|(_, value)| *value)
+        self.rarities.metrics.iter().find(|(known, _)| *known == number).map(|(_, value)| *value)
+    }
+
+    /// The same with other next hops.
+    pub(crate) fn with_hops(&self, hops: Vec<Nexthop>) -> Route {
+        let Route { kind, protocol, preference, metric, .. } = *self;
+        let mut route =
+            Route { kind, protocol, preference, metric, hops: Hops::new(hops), rarities: Rare::NEW };
+        if *self.rarities != *Rarities::USUAL {
+            *route.rarities = (*self.rarities).clone();
+        }
+        route
+    }
+
+    /// Whether it has a next hop through that link to that gateway.
+    pub(crate) fn leads_to(&self, ifindex: u32, gateway: Option<Ipv6Addr>) -> bool {
+        self.hops.iter().any(|hop| hop.ifindex == ifindex && hop.gateway == gateway)
+    }
+}
+
+impl routes::Route for Route {
+    type Prefix = Key;
+    type Rank = u32;
+    type Source = Ipv6Addr;
+
+    const LEAST: Key = Key([0; 17]);
+    const RANKS: (u32, u32) = (0, u32::MAX);
+
+    fn ignored(prefix: Key) -> u8 {
+        prefix.ignored()
+    }
+
+    fn rank(&self) -> u32 {
+        self.metric
+    }
+
+    fn devices(&self) -> impl Iterator<Item = DeviceId> + '_ {
+        self.hops.iter().map(|hop| hop.device)
+    }
+
+    fn source(&self) -> Option<Ipv6Addr> {
+        self.rarities.prefsrc
+    }
+
+    fn end(&self) -> Option<Instant> {
+        self.rarities.expires
     }
 }
 
@@ -73,92 +204,47 @@ pub(crate) fn refusal(kind: u8) -> Option<Errno> {
     }
 }
 
-/// The place of a prefix: its last address, and how many bits of it do not count.
-pub(crate) type Key = (u128, u8);
+/// The place of a prefix: the bytes of its last address, and how many bits of it do not count.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Key([u8; 17]);
+
+impl Key {
+    fn new(last: u128, ignored: u8) -> Key {
+        let mut bytes = [ignored; 17];
+        bytes[..16].copy_from_slice(&last.to_be_bytes());
+        Key(bytes)
+    }
+
+    /// How many bits do not count.
+    pub(crate) fn ignored(self) -> u8 {
+        self.0[16]
+    }
+}
 
 /// The place of a prefix in a table.
 pub(crate) fn key(network: Ipv6Addr, length: u8) -> Key {
     let length = length.min(128);
-    (network.to_bits() | !rule::mask(length), 128 - length)
+    Key::new(network.to_bits() | !rule::mask(length), 128 - length)
 }
 
 /// The prefix at a place.
 pub(crate) fn prefix(key: Key) -> (Ipv6Addr, u8) {
-    let length = 128 - key.1;
-    (Ipv6Addr::from_bits(key.0 & rule::mask(length)), length)
+    let length = 128 - key.ignored();
+    let mut last = [0; 16];
+    last.copy_from_slice(&key.0[..16]);
+    (Ipv6Addr::from_bits(u128::from_be_bytes(last) & rule::mask(length)), length)
 }
 
-/// A table.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Table {
-    leaves: BTreeMap<Key, Vec<Route>>,
-    /// How many prefixes there are of each number of bits that do not count.
-    lengths: BTreeMap<u8, u32>,
-}
+/// The place of a route in its table.
+pub(crate) type Place = routes::PlaceOf<Route>;
+/// The tables of a namespace.
+pub(crate) type Fib = routes::Routes<Route>;
 
-impl Table {
-    /// All routes, in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (Key, &Route)> + '_ {
-        self.leaves.iter().flat_map(|(key, routes)| routes.iter().map(move |route| (*key, route)))
-    }
-
-    /// The routes of one prefix.
-    pub(crate) fn routes(&self, key: Key) -> &[Route] {
-        self.leaves.get(&key).map_or(&[], Vec::as_slice)
-    }
-
-    /// One of them, to change.
-    pub(crate) fn route_mut(&mut self, key: Key, at: usize) -> Option<&mut Route> {
-        self.leaves.get_mut(&key)?.get_mut(at)
-    }
-
-    /// Puts a route behind those of its prefix with the same or a lower metric; gives its place.
-    pub(crate) fn insert(&mut self, key: Key, route: Route) -> usize {
-        let routes = self.leaves.entry(key).or_default();
-        if routes.is_empty() {
-            *self.lengths.entry(key.1).or_insert(0) += 1;
-        }
-        let at = routes.iter().take_while(|other| other.metric <= route.metric).count();
-        routes.insert(at, route);
-        at
-    }
-
-    /// Takes a route out.
-    pub(crate) fn remove(&mut self, key: Key, at: usize) -> Option<Route> {
-        let routes = self.leaves.get_mut(&key)?;
-        if at >= routes.len() {
-            return None;
-        }
-        let route = routes.remove(at);
-        if routes.is_empty() {
-            self.leaves.remove(&key);
-            self.forget_length(key.1);
-        }
-        Some(route)
-    }
-
-    fn forget_length(&mut self, ignored: u8) {
-        if let Some(count) = self.lengths.get_mut(&ignored) {
-            *count -= 1;
-            if *count == 0 {
-                self.lengths.remove(&ignored);
-            }
-        }
-    }
-}
-
-/// The tables of a namespace; those of the host and of people are always there.
-#[derive(Clone, Debug)]
-pub(crate) struct Fib {
-    pub tables: BTreeMap<u32, Table>,
-    pub count: usize,
-}
-
-impl Default for Fib {
-    fn default() -> Fib {
-        let tables = [(RT_TABLE_MAIN, Table::default()), (RT_TABLE_LOCAL, Table::default())];
-        Fib { tables: BTreeMap::from(tables), count: 0 }
-    }
+/// Those of a new namespace: the tables of the host and of people are always there.
+pub(crate) fn empty() -> Fib {
+    let mut fib = Fib::default();
+    [RT_TABLE_MAIN, RT_TABLE_LOCAL].into_iter().for_each(|table| fib.make_table(table));
+    fib
 }
 
 /// What is asked.
@@ -189,8 +275,7 @@ pub(crate) struct Found {
     pub nexthop: Nexthop,
     pub table: u32,
     pub mtu: u32,
-    pub key: Key,
-    pub place: usize,
+    pub place: Place,
 }
 
 /// Whether an address is meant on one link only, or one host (`rt6_need_strict`).
@@ -204,30 +289,19 @@ fn ignores_linkdown(world: &World, id: DeviceId) -> bool {
     own || world.space(device.netns).is_ok_and(|space| space.stack.all6.is(v6::IGNORE_ROUTES_WITH_LINKDOWN))
 }
 
+/// A route that was found, and the next hop that was found with it.
+type Choice<'f> = (Place, &'f Route, Nexthop);
+
 /// Asks one table (`fib6_table_lookup`): the longest prefix that has a usable route.
-fn ask(world: &World, id: u32, table: &Table, flow: &Flow, strict: bool) -> Result<Found, Errno> {
+fn ask(world: &World, netns: NetnsId, id: u32, flow: &Flow, strict: bool) -> Result<Found, Errno> {
+    let fib = &world.space(netns)?.stack.fib6;
     let destination = flow.destination.to_bits();
-    for ignored in table.lengths.keys() {
-        let at = (destination | !rule::mask(128 - ignored), *ignored);
-        let routes = table.routes(at);
-        let mut chosen: Option<(usize, Nexthop, bool)> = None;
-        for (place, route) in routes.iter().enumerate() {
-            if chosen.is_some_and(|(first, _, _)| routes[first].metric != route.metric) {
-                break;
-            }
-            for hop in &route.nexthops {
-                let down = hop.flags & RTNH_F_LINKDOWN != 0 && ignores_linkdown(world, hop.device);
-                let matches = flow.oif == 0 || hop.ifindex == flow.oif;
-                if hop.flags & RTNH_F_DEAD != 0 || down || strict && !matches {
-                    continue;
-                }
-                if chosen.is_none_or(|(_, _, well)| !well && matches) {
-                    chosen = Some((place, *hop, matches));
-                }
-            }
-        }
-        let Some((place, nexthop, _)) = chosen else { continue };
-        let route = &routes[place];
+    let bound = if flow.oif == 0 { None } else { world.by_index(netns, flow.oif) };
+    for ignored in fib.table(id).ok_or(Errno::EAGAIN)?.lengths() {
+        let at = Key::new(destination | !rule::mask(128 - ignored), ignored);
+        let Some((place, route, nexthop)) = choose(world, fib, (id, at), flow, bound, strict) else {
+            continue;
+        };
         let nexthop = share(world, route, flow).unwrap_or(nexthop);
         if let Some(errno) = refusal(route.kind) {
             return Err(errno);
@@ -237,30 +311,56 @@ fn ask(world: &World, id: u32, table: &Table, flow: &Flow, strict: bool) -> Resu
             protocol: route.protocol,
             metric: route.metric,
             preference: route.preference,
-            prefsrc: route.prefsrc,
+            prefsrc: route.rarities.prefsrc,
             nexthop,
             table: id,
             mtu: route.metric_of(RTAX_MTU).unwrap_or(0),
-            key: at,
             place,
         });
     }
     Err(Errno::EAGAIN)
 }
 
+/// The first route of a prefix that can be used (`find_rr_leaf`). A packet that is bound to a link takes that of the
+/// same metric through it, if there is one; if it must leave there, it takes no other.
+fn choose<'f>(
+    world: &World,
+    fib: &'f Fib,
+    (table, at): (u32, Key),
+    flow: &Flow,
+    bound: Option<DeviceId>,
+    strict: bool,
+) -> Option<Choice<'f>> {
+    let usable = |hop: &Nexthop| {
+        let down = hop.flags & RTNH_F_LINKDOWN != 0 && ignores_linkdown(world, hop.device);
+        hop.flags & RTNH_F_DEAD == 0 && !down
+    };
+    let through = |(place, route): (Place, &'f Route)| {
+        let mut hops = route.hops.iter().filter(usable);
+        hops.find(|hop| hop.ifindex == flow.oif).map(|hop| (place, route, hop))
+    };
+    let own = bound.and_then(|id| fib.of_prefix_through(table, at, id).find_map(through));
+    if strict && flow.oif != 0 {
+        return own;
+    }
+    let mut all = fib.of_prefix(table, at);
+    let first = all.find_map(|(place, route)| Some((place, route, route.hops.iter().find(usable)?)))?;
+    Some(own.filter(|(_, route, _)| route.metric == first.1.metric).unwrap_or(first))
+}
+
 /// The next hop of several that a packet's addresses lead to (`fib6_select_path`); none if there is one alone, or the
 /// packet is bound to a link.
 fn share(world: &World, route: &Route, flow: &Flow) -> Option<Nexthop> {
-    if route.nexthops.len() < 2 || flow.oif != 0 {
+    if route.hops.len() < 2 || flow.oif != 0 {
         return None;
     }
-    let weight = |hop: &Nexthop| {
+    let weight = |hop: Nexthop| {
         let down = hop.flags & RTNH_F_LINKDOWN != 0 && ignores_linkdown(world, hop.device);
         if down || hop.flags & RTNH_F_DEAD != 0 { 0 } else { hop.weight }
     };
     let hash = multipath::hash(world.seed, flow.source.to_bits(), flow.destination.to_bits());
-    let place = multipath::pick(hash, route.nexthops.iter().map(weight))?;
-    route.nexthops.get(place).copied()
+    let place = multipath::pick(hash, route.hops.iter().map(weight))?;
+    route.hops.iter().nth(place)
 }
 
 /// Asks one table.
@@ -268,8 +368,7 @@ fn share(world: &World, route: &Route, flow: &Flow) -> Option<Nexthop> {
 /// # Errors
 /// EAGAIN if it does not know, or a refusal.
 pub(crate) fn lookup_table(world: &World, netns: NetnsId, table: u32, flow: &Flow) -> Result<Found, Errno> {
-    let found = world.space(netns)?.stack.fib6.tables.get(&table).ok_or(Errno::EAGAIN)?;
-    ask(world, table, found, flow, flow.oif != 0 && is_strict(flow.destination))
+    ask(world, netns, table, flow, flow.oif != 0 && is_strict(flow.destination))
 }
 
 /// Asks the rules.
@@ -278,7 +377,10 @@ pub(crate) fn lookup_table(world: &World, netns: NetnsId, table: u32, flow: &Flo
 /// ENETUNREACH if there is no route, or the route's own refusal.
 pub(crate) fn lookup(world: &World, netns: NetnsId, flow: &Flow, strict: bool) -> Result<Found, Errno> {
     let stack = &world.space(netns)?.stack;
+    let mut flow = *flow;
+    let master = domain::of_flow(world, netns, &mut flow.oif, flow.iif);
     let key = RuleKey {
+        domain: master.and_then(|master| domain::table(world, master)).unwrap_or(0),
         source: flow.source.to_bits(),
         destination: flow.destination.to_bits(),
         iif: flow.iif,
@@ -286,15 +388,14 @@ pub(crate) fn lookup(world: &World, netns: NetnsId, flow: &Flow, strict: bool) -
         mark: flow.mark,
         ..RuleKey::default()
     };
-    rule::walk(world, netns, &stack.rules6, &key, |rule| {
-        let table = stack.fib6.tables.get(&rule.table).ok_or(Errno::EAGAIN)?;
-        let found = ask(world, rule.table, table, flow, strict)?;
+    rule::walk(world, netns, &stack.rules6, &key, |rule, id| {
+        let found = ask(world, netns, id, &flow, strict)?;
         if suppressed(world, rule, &found) { Err(Errno::EAGAIN) } else { Ok(found) }
     })
 }
 
 fn suppressed(world: &World, rule: &Rule, found: &Found) -> bool {
-    if i32::from(128 - found.key.1) <= rule.suppress_length {
+    if i32::from(128 - found.place.prefix.ignored()) <= rule.suppress_length {
         return true;
     }
     let group = world.get(found.nexthop.device).map(|device| device.group);
@@ -311,6 +412,35 @@ pub(crate) struct Outgoing {
     pub mtu: u32,
 }
 
+/// The device that stands for the host itself on a route to it (`ip6_rt_get_dev_rcu`): an address of a link is the
+/// host's in every routing domain.
+pub(crate) fn loopback(world: &World, netns: NetnsId, found: &Found) -> Option<DeviceId> {
+    let through = found.nexthop.device;
+    let in_domain = !is_strict(prefix(found.place.prefix).0) || domain::is_master(world, through);
+    domain::loopback(world, netns, Some(through).filter(|_| in_domain))
+}
+
+/// Finds the route of a packet of the host's own (`ip6_route_output_flags_noref`). To an address of one link a port of
+/// a routing domain asks the domain's table alone, and its master knows none.
+///
+/// # Errors
+/// ENETUNREACH without route, what a route refuses with.
+pub(crate) fn find(world: &World, netns: NetnsId, flow: &Flow) -> Result<Found, Errno> {
+    let destination = flow.destination;
+    let link_scope = destination.is_multicast() || inet6::is_link_local(destination);
+    let bound = world.by_index(netns, flow.oif).filter(|_| link_scope && flow.oif != 0);
+    if let Some((bound, table)) = bound.and_then(|id| Some((id, domain::table(world, id)?))) {
+        if domain::is_master(world, bound) {
+            return Err(Errno::ENETUNREACH);
+        }
+        return lookup_table(world, netns, table, flow).map_err(|errno| match errno {
+            Errno::EAGAIN => Errno::ENETUNREACH,
+            errno => errno,
+        });
+    }
+    lookup(world, netns, flow, is_strict(destination) || flow.oif != 0)
+}
+
 /// Finds the route of a packet of the host's own, and its source if none is given.
 ///
 /// # Errors
@@ -323,16 +453,22 @@ pub(crate) fn outgoing(world: &World, netns: NetnsId, flow: &Flow) -> Result<Out
     if flow.oif != 0 {
         world.by_index(netns, flow.oif).ok_or(Errno::ENODEV)?;
     }
-    let strict = is_strict(flow.destination) || flow.oif != 0;
-    let found = lookup(world, netns, &flow, strict)?;
+    let found = match find(world, netns, &flow) {
+        // Who has no source hears of that first.
+        Err(errno) if flow.source.is_unspecified() => {
+            let source = source6::select_from(world, netns, None, flow.destination);
+            return Err(if source.is_none() { Errno::EADDRNOTAVAIL } else { errno });
+        }
+        found => found?,
+    };
     let own = matches!(found.kind, RTN_LOCAL | RTN_ANYCAST);
     let through = found.nexthop.device;
-    let device = if own { super::route4::loopback(world, netns).ok_or(Errno::ENODEV)? } else { through };
+    let device = if own { loopback(world, netns, &found).ok_or(Errno::ENODEV)? } else { through };
     let source = match (flow.source, found.prefsrc) {
         (source, _) if !source.is_unspecified() => source,
         (_, Some(source)) => source,
         _ if own && found.kind == RTN_LOCAL => flow.destination,
-        _ => inet6::select(world, through, flow.destination).ok_or(Errno::EADDRNOTAVAIL)?,
+        _ => source6::select(world, through, flow.destination).ok_or(Errno::EADDRNOTAVAIL)?,
     };
     let mtu = if found.mtu != 0 { found.mtu } else { world.get(device).map_or(0, |device| device.mtu) };
     let mtu = mtu.min(65_535 + wire::ipv6::LENGTH as u32);
@@ -345,124 +481,100 @@ pub(crate) fn outgoing(world: &World, netns: NetnsId, flow: &Flow) -> Result<Out
 pub(crate) fn kernel_route(world: &World, id: DeviceId, kind: u8, metric: u32) -> Route {
     let device = &world[id];
     let own = matches!(kind, RTN_LOCAL | RTN_ANYCAST);
-    let flags = if device.carrier || own { 0 } else { RTNH_F_LINKDOWN };
-    let hop = Nexthop { device: id, ifindex: device.ifindex, gateway: None, flags, weight: 1 };
-    Route {
-        kind,
-        protocol: RTPROT_KERNEL,
-        metric,
-        prefsrc: None,
-        metrics: Box::default(),
-        preference: 0,
-        expires: None,
-        nexthops: vec![hop],
-    }
+    let flags = if device.carrier || own { 0 } else { RTNH_F_LINKDOWN as u8 };
+    let hops = Hops::Plain { device: id, ifindex: device.ifindex, flags };
+    Route { kind, protocol: RTPROT_KERNEL, preference: 0, metric, hops, rarities: Rare::NEW }
 }
 
 /// Adds a route of the kernel's own, if the same is not there.
 pub(crate) fn add(world: &mut World, netns: NetnsId, table: u32, key: Key, route: Route) {
     let Ok(space) = world.space_mut(netns) else { return };
     let fib = &mut space.stack.fib6;
-    let known = fib.tables.entry(table).or_default();
-    let same = |other: &Route| other.metric == route.metric && other.nexthops == route.nexthops;
-    let alike = |other: &Route| {
-        let (a, b) = (other.nexthops.first(), route.nexthops.first());
+    let Some(hop) = route.hops.iter().next() else { return };
+    let alike = |(_, other): (Place, &Route)| {
+        let first = other.hops.iter().next();
         other.metric == route.metric
-            && matches!((a, b), (Some(a), Some(b)) if a.ifindex == b.ifindex && a.gateway == b.gateway)
+            && first.is_some_and(|first| first.ifindex == hop.ifindex && first.gateway == hop.gateway)
     };
-    if fib.count >= super::fib4::ROUTES || known.routes(key).iter().any(|other| same(other) || alike(other)) {
+    if fib.count() >= super::fib4::ROUTES || fib.of_prefix_through(table, key, hop.device).any(alike) {
         return;
     }
-    let at = known.insert(key, route);
-    fib.count += 1;
-    crate::rtnl::route6::announce(world, netns, table, key, at, 0);
+    if let Some(place) = fib.insert(table, key, End::Back, route) {
+        crate::rtnl::route6::announce(world, netns, table, place, 0);
+    }
 }
 
 /// Removes the kernel's own route of a prefix through a device.
 pub(crate) fn remove(world: &mut World, id: DeviceId, table: u32, key: Key, kind: u8) {
     let Some(netns) = world.get(id).map(|device| device.netns) else { return };
     let Ok(space) = world.space_mut(netns) else { return };
-    let fib = &mut space.stack.fib6;
-    let Some(known) = fib.tables.get_mut(&table) else { return };
-    let fits = |route: &Route| {
-        let hop = route.nexthops.first();
-        route.kind == kind && hop.is_some_and(|hop| hop.device == id && hop.gateway.is_none())
+    let fits = |(place, route): (Place, &Route)| {
+        let hop = route.hops.iter().next();
+        let own = hop.is_some_and(|hop| hop.device == id && hop.gateway.is_none());
+        (route.kind == kind && own).then_some(place)
     };
-    let Some(at) = known.routes(key).iter().position(fits) else { return };
-    if let Some(route) = known.remove(key, at) {
-        fib.count -= 1;
-        crate::rtnl::route6::announce_gone(world, netns, table, key, &route);
-    }
+    let place = space.stack.fib6.of_prefix_through(table, key, id).find_map(fits);
+    lose(world, netns, place.map(|place| (table, place)));
 }
 
-/// Removes every route for which `is_lost` says so, and tells of it.
-fn sweep(world: &mut World, netns: NetnsId, mut is_lost: impl FnMut(&mut Route) -> bool) {
+/// Takes routes out, and tells of it.
+fn lose(world: &mut World, netns: NetnsId, lost: impl IntoIterator<Item = Somewhere<Route>>) {
     let Ok(space) = world.space_mut(netns) else { return };
     let fib = &mut space.stack.fib6;
-    let mut lost = Vec::new();
-    for (id, table) in &mut fib.tables {
-        let mut emptied = Vec::new();
-        for (key, routes) in &mut table.leaves {
-            routes.retain_mut(|route| {
-                let gone = is_lost(route);
-                if gone {
-                    lost.push((*id, *key, route.clone()));
-                }
-                !gone
-            });
-            if routes.is_empty() {
-                emptied.push(*key);
-            }
-        }
-        for key in emptied {
-            table.leaves.remove(&key);
-            table.forget_length(key.1);
-        }
-    }
-    fib.count -= lost.len();
-    for (table, key, route) in lost {
-        crate::rtnl::route6::announce_gone(world, netns, table, key, &route);
+    let gone = lost.into_iter().filter_map(|(table, place)| Some((table, place, fib.remove(table, place)?)));
+    // All are gone before the first is told of.
+    for (table, place, route) in gone.collect::<Vec<_>>() {
+        crate::rtnl::route6::announce_gone(world, netns, table, place.prefix, &route);
     }
 }
 
-/// A link is down or gone: every route through it is lost (`rt6_sync_down_dev`).
+/// The routes of a device's namespace, and where those through it are.
+fn own(world: &mut World, id: DeviceId) -> Option<(&mut Fib, Vec<Somewhere<Route>>)> {
+    let netns = world.get(id)?.netns;
+    let fib = &mut world.space_mut(netns).ok()?.stack.fib6;
+    let places = fib.through(id);
+    Some((fib, places))
+}
+
+/// A link is down or gone: every route through it is lost, or that next hop of it (`rt6_sync_down_dev`).
 pub(crate) fn link_down(world: &mut World, id: DeviceId) {
+    let Some((fib, places)) = own(world, id) else { return };
+    let mut lost = Vec::new();
+    for (table, place) in places {
+        if fib.get(table, place).is_some_and(|route| route.hops.iter().all(|hop| hop.device == id)) {
+            lost.push((table, place));
+        } else {
+            fib.change(table, place, |route| route.hops.retain(|hop| hop.device != id));
+        }
+    }
     let Some(netns) = world.get(id).map(|device| device.netns) else { return };
-    sweep(world, netns, |route| {
-        route.nexthops.retain(|hop| hop.device != id);
-        route.nexthops.is_empty()
-    });
+    lose(world, netns, lost);
 }
 
 /// A link's carrier came or went: its routes are marked (`rt6_sync_up`, `rt6_sync_down_dev`).
 pub(crate) fn carrier(world: &mut World, id: DeviceId, on: bool) {
-    let Some(netns) = world.get(id).map(|device| device.netns) else { return };
-    sweep(world, netns, |route| {
-        if matches!(route.kind, RTN_LOCAL | RTN_ANYCAST) {
-            return false;
+    let Some((fib, places)) = own(world, id) else { return };
+    for somewhere in places {
+        let route = fib.get_mut(somewhere).filter(|route| !matches!(route.kind, RTN_LOCAL | RTN_ANYCAST));
+        if let Some(route) = route {
+            route.hops.mark(id, RTNH_F_LINKDOWN, if on { 0 } else { RTNH_F_LINKDOWN });
         }
-        for hop in route.nexthops.iter_mut().filter(|hop| hop.device == id) {
-            hop.flags = hop.flags & !RTNH_F_LINKDOWN | if on { 0 } else { RTNH_F_LINKDOWN };
-        }
-        false
-    });
+    }
 }
 
 /// An address is no longer the host's: it is no route's preferred source any more (`rt6_remove_prefsrc`).
 pub(crate) fn forget_source(world: &mut World, netns: NetnsId, address: Ipv6Addr) {
-    sweep(world, netns, |route| {
-        if route.prefsrc == Some(address) {
-            route.prefsrc = None;
-        }
-        false
-    });
+    let Ok(space) = world.space_mut(netns) else { return };
+    let fib = &mut space.stack.fib6;
+    for (table, place) in fib.with_source(address) {
+        fib.change(table, place, |route| route.rarities.prefsrc = None);
+    }
 }
 
 /// Sets the timer to the end of the route that ends first.
 pub(crate) fn watch_expiry(world: &mut World, netns: NetnsId) {
     let Ok(space) = world.space(netns) else { return };
-    let ends = space.stack.fib6.tables.values().flat_map(Table::iter).filter_map(|(_, route)| route.expires);
-    if let Some(next) = ends.min() {
+    if let Some(next) = space.stack.fib6.next_end() {
         let delay = next.0.saturating_sub(world.now.0).max(1);
         world.set_host_timer(netns, HostTimer::Routes6, delay);
     }
@@ -470,8 +582,9 @@ pub(crate) fn watch_expiry(world: &mut World, netns: NetnsId) {
 
 /// Routes whose time is over go (`fib6_age`).
 pub(crate) fn expire(world: &mut World, netns: NetnsId) {
-    let now = world.now;
-    sweep(world, netns, |route| route.expires.is_some_and(|end| end <= now));
+    let Ok(space) = world.space(netns) else { return };
+    let over = space.stack.fib6.ended(world.now);
+    lose(world, netns, over);
     watch_expiry(world, netns);
 }
 

@@ -1,7 +1,7 @@
 //! ICMP: answers to echoes, and errors sent and received (RFC 792, `net/ipv4/icmp.c`).
 
-use super::conf;
 use super::fib4::{self, Flow};
+use super::{conf, domain};
 use super::{ipv4, socket};
 use crate::device::DeviceId;
 use crate::netns::NetnsId;
@@ -76,7 +76,8 @@ fn echo(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, icmp: &IcmpView<'_
     reply.emit(&mut payload);
     // A reply to a group comes from an address of the way back.
     let own = if to_many { Ipv4Addr::UNSPECIFIED } else { view.destination() };
-    let flow = Flow { source: own, tos: view.tos() & 0x1c, ..Flow::to(view.source()) };
+    let oif = domain::answer(world, id);
+    let flow = Flow { source: own, oif, tos: view.tos() & 0x1c, ..Flow::to(view.source()) };
     ipv4::reply(world, netns, &flow, protocol::ICMP, view.tos(), &payload);
 }
 
@@ -89,22 +90,41 @@ pub(crate) fn send_error(
     packet: &[u8],
     error: Error,
 ) {
+    send_error_near(world, netns, from, from.is_some(), packet, error);
+}
+
+/// The same about a packet of the host's own that could not leave through a device.
+pub(crate) fn send_own_error(world: &mut World, id: DeviceId, packet: &[u8], error: Error) {
+    let netns = world[id].netns;
+    send_error_near(world, netns, Some(id), false, packet, error);
+}
+
+fn send_error_near(
+    world: &mut World,
+    netns: NetnsId,
+    near: Option<DeviceId>,
+    outside: bool,
+    packet: &[u8],
+    error: Error,
+) {
     let Ok(about) = Ipv4View::new(packet) else { return };
     let (source, destination) = (about.source(), about.destination());
     let is_error = about.protocol() == protocol::ICMP
         && about.fragment_offset() == 0
         && !matches!(about.payload().first(), Some(0 | 8 | 13..=18) | None);
-    let to_many = |address| {
-        let kind = fib4::address_type(world, netns, address, None);
-        matches!(kind, RTN_BROADCAST | RTN_MULTICAST)
+    let kind_of = |address| match near {
+        Some(id) => domain::address_type(world, id, address),
+        None => fib4::address_type(world, netns, address, None),
     };
+    let to_many = |address| matches!(kind_of(address), RTN_BROADCAST | RTN_MULTICAST);
     if is_error || about.fragment_offset() != 0 || to_many(destination) || to_many(source) {
         return;
     }
     // An error comes from the address that was meant if it is the host's own, else from one towards the sender.
-    let own = fib4::address_type(world, netns, destination, None) == RTN_LOCAL;
-    let said = if own && from.is_some() { destination } else { Ipv4Addr::UNSPECIFIED };
-    let flow = Flow { source: said, tos: 0, ..Flow::to(source) };
+    let own = kind_of(destination) == RTN_LOCAL;
+    let said = if own && outside { destination } else { Ipv4Addr::UNSPECIFIED };
+    let oif = near.map_or(0, |id| domain::answer(world, id));
+    let flow = Flow { source: said, oif, tos: 0, ..Flow::to(source) };
     let Ok(route) = super::route4::outgoing(world, netns, &flow) else { return };
     if !is_allowed(world, netns, source, error.number(), route.kind == RTN_LOCAL) {
         return;

@@ -1,9 +1,8 @@
 //! ICMPv6: answers to echoes, errors sent and received (RFC 4443, `net/ipv6/icmp.c`).
 
-use super::conf;
 use super::fib6::{self, Flow};
 use super::socket::{self, Fault};
-use super::{ipv6, mld, ndisc};
+use super::{conf, domain, ipv6, mld, ndisc};
 use crate::device::DeviceId;
 use crate::inet6;
 use crate::netns::NetnsId;
@@ -99,7 +98,10 @@ fn send(
     message: &Icmpv6<'_>,
 ) {
     let bound = through.filter(|id| fib6::is_strict(to) && !fib6::is_loopback(world, *id));
-    let oif = bound.and_then(|id| world.get(id)).map_or(0, |device| device.ifindex);
+    let oif = match bound.and_then(|id| world.get(id)) {
+        Some(device) => device.ifindex,
+        None => through.map_or(0, |id| domain::answer(world, id)),
+    };
     let flow = Flow { source, oif, ..Flow::to(to) };
     let Ok(route) = fib6::outgoing(world, netns, &flow) else { return };
     let mut bytes = vec![0; message.length()];
@@ -117,6 +119,25 @@ pub(crate) fn send_error(
     packet: &[u8],
     error: Error,
 ) {
+    send_error_near(world, netns, from, from.is_some(), packet, error);
+}
+
+/// The same about a packet of the host's own that could not leave through a device.
+pub(crate) fn send_own_error(world: &mut World, id: DeviceId, packet: &[u8], error: Error) {
+    let netns = world[id].netns;
+    // The way back is the host's own; only a routing domain narrows it.
+    let near = domain::master(world, id);
+    send_error_near(world, netns, near, false, packet, error);
+}
+
+fn send_error_near(
+    world: &mut World,
+    netns: NetnsId,
+    near: Option<DeviceId>,
+    outside: bool,
+    packet: &[u8],
+    error: Error,
+) {
     let Ok(view) = Ipv6View::new(packet) else { return };
     let (source, destination) = (view.source(), view.destination());
     let Ok(carried) = view.carried() else { return };
@@ -129,7 +150,7 @@ pub(crate) fn send_error(
         return;
     }
     let own = inet6::find_device(world, netns, destination, None).is_some();
-    let said = if own && from.is_some() { destination } else { Ipv6Addr::UNSPECIFIED };
+    let said = if own && outside { destination } else { Ipv6Addr::UNSPECIFIED };
     let packet = &packet[..packet.len().min(LARGEST_ERROR - wire::ipv6::LENGTH - 8)];
     let message = match error {
         Error::Unreachable { code } => Icmpv6::DestinationUnreachable { code, packet },
@@ -138,7 +159,7 @@ pub(crate) fn send_error(
         Error::Reassembly => Icmpv6::TimeExceeded { code: 1, packet },
         Error::Header { at } => Icmpv6::ParameterProblem { code: 1, pointer: at, packet },
     };
-    send(world, netns, from, source, said, 0, &message);
+    send(world, netns, near, source, said, 0, &message);
 }
 
 /// Whether an error may be sent now (`icmpv6_xrlim_allow`).

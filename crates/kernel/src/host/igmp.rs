@@ -123,6 +123,13 @@ pub(crate) fn report(world: &mut World, id: DeviceId) {
     }
 }
 
+/// Says at once what a device is in: switches are to send it elsewhere (`ip_mc_rejoin_groups`).
+pub(crate) fn report_again(world: &mut World, id: DeviceId) {
+    for group in groups(world, id).into_iter().filter(|group| *group != ALL_HOSTS) {
+        say_one(world, id, group);
+    }
+}
+
 fn say(world: &mut World, id: DeviceId, saying: &Saying<Ipv4Addr>) {
     let all = groups(world, id).into_iter().filter(|group| *group != ALL_HOSTS);
     let records: Vec<(u8, Ipv4Addr)> = match saying {

@@ -7,7 +7,7 @@
 use super::conf::{IPV4, Values, v4};
 use super::joined::{self, Joined};
 use super::reports::Reports;
-use super::{AF_INET, HostTimer, arp, fib4, fib4_sync, neighbour};
+use super::{AF_INET, HostTimer, arp, domain, fib4, fib4_sync, igmp, neighbour};
 use crate::device::{Device, DeviceId};
 use crate::link::Event;
 use crate::netns::NetnsId;
@@ -95,6 +95,8 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
                 arp::announce_all(world, id);
             }
         }
+        Event::NotifyPeers => arp::announce_all(world, id),
+        Event::ReportGroups => igmp::report_again(world, id),
         Event::ChangeMtu if world.get(id).is_some_and(|device| device.mtu < LEAST_MTU) => destroy(world, id),
         Event::ChangeMtu => init(world, id),
         Event::ChangeName => rename(world, id),
@@ -277,6 +279,9 @@ pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> R
     let at = if address.is_secondary() { count } else { after_primaries };
     let told = address.clone();
     if let Some(inet) = world[id].inet.as_mut() {
+        if inet.addresses.is_empty() {
+            inet.addresses.reserve_exact(1);
+        }
         inet.addresses.insert(at, address);
     }
     enter(world, id, told.local);
@@ -305,7 +310,6 @@ pub(crate) fn remove_at(world: &mut World, id: DeviceId, at: usize, dead: bool) 
     let is_follower = |other: &Address| other.is_secondary() && going.shares_network(other);
     let mut lost = Vec::new();
     let mut promoted = None;
-    let netns = world[id].netns;
     let Some(inet) = world[id].inet.as_mut() else { return };
     inet.addresses.remove(at);
     if !going.is_secondary() && !dead {
@@ -328,7 +332,7 @@ pub(crate) fn remove_at(world: &mut World, id: DeviceId, at: usize, dead: bool) 
         inet.addresses.insert(last.map_or(at.min(inet.addresses.len()), |last| last + 1), address.clone());
     }
     for gone in lost.iter().chain([&going]) {
-        leave_address(world, netns, gone.local);
+        leave_address(world, id, gone.local);
         world.tell(id, Event::IpAddress(gone.local.into(), false));
         crate::rtnl::addr::announce(world, id, RTM_DELADDR, gone);
     }
@@ -338,36 +342,37 @@ pub(crate) fn remove_at(world: &mut World, id: DeviceId, at: usize, dead: bool) 
     fib4_sync::addresses_went(world, id, &before);
 }
 
-/// A namespace has an address once more.
+/// A device has an address once more.
 fn enter(world: &mut World, id: DeviceId, local: Ipv4Addr) {
-    let netns = world[id].netns;
+    let (netns, arrival) = (world[id].netns, world[id].arrival);
     if let Ok(space) = world.space_mut(netns) {
-        *space.stack.locals.entry(local).or_insert(0) += 1;
+        space.stack.holders4.enter(local, id);
+        space.stack.holders4.lend(arrival, id);
     }
 }
 
-fn leave_address(world: &mut World, netns: NetnsId, local: Ipv4Addr) {
+/// An address was taken from a device; it may have it in another network still.
+fn leave_address(world: &mut World, id: DeviceId, local: Ipv4Addr) {
+    let (netns, arrival) = (world[id].netns, world[id].arrival);
+    let has_it = addresses(world, id).iter().any(|own| own.local == local);
     let Ok(space) = world.space_mut(netns) else { return };
-    if let Some(count) = space.stack.locals.get_mut(&local) {
-        *count -= 1;
-        if *count == 0 {
-            space.stack.locals.remove(&local);
-        }
+    space.stack.holders4.take_back(arrival, id);
+    if !has_it {
+        space.stack.holders4.leave(local, id);
     }
 }
 
 /// Whether some device of the namespace has that address (`inet_lookup_ifaddr_rcu`).
 pub(crate) fn is_own(world: &World, netns: NetnsId, address: Ipv4Addr) -> bool {
-    world.space(netns).is_ok_and(|space| space.stack.locals.contains_key(&address))
+    world.space(netns).is_ok_and(|space| space.stack.holders4.of(address).next().is_some())
 }
 
 /// The device that answers for an address of the host's own (`__ip_dev_find`): one that has it, else the one through
 /// which a local route to it leads.
 pub(crate) fn find_device(world: &World, netns: NetnsId, address: Ipv4Addr) -> Option<DeviceId> {
-    if is_own(world, netns, address) {
-        let all = world.space(netns).ok()?.in_order_of_arrival();
-        let has = |id: &DeviceId| addresses(world, *id).iter().any(|own| own.local == address);
-        return all.into_iter().find(has);
+    let holders = world.space(netns).ok()?.stack.holders4.of(address);
+    if let Some(first) = holders.min_by_key(|id| world.get(*id).map(|device| device.arrival)) {
+        return Some(first);
     }
     let flow = fib4::Flow::to(address);
     let found = fib4::lookup_table(world, netns, rtnl::object::route::RT_TABLE_LOCAL, &flow).ok()?;
@@ -396,8 +401,10 @@ pub(crate) fn select(world: &World, id: DeviceId, towards: Ipv4Addr, scope: u8) 
     let fits = |address: &&Address| {
         !address.is_secondary() && address.scope != RT_SCOPE_LINK && address.scope <= scope
     };
-    let all = space.in_order_of_arrival();
-    let found = all.into_iter().find_map(|other| addresses(world, other).iter().find(fits));
+    // The master of a routing domain is its loopback; else every device of the same domain will do.
+    let master = domain::master(world, id);
+    let inside = space.stack.holders4.lenders().filter(|other| domain::master(world, *other) == master);
+    let found = master.into_iter().chain(inside).find_map(|other| addresses(world, other).iter().find(fits));
     found.map_or(Ipv4Addr::UNSPECIFIED, |address| address.local)
 }
 

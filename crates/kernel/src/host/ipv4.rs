@@ -6,7 +6,7 @@
 
 use super::fib4::Flow;
 use super::route4::{self, Incoming, Outgoing};
-use super::{For, conf, fragment, icmp, igmp, socket, udp};
+use super::{For, conf, domain, fragment, icmp, igmp, socket, tunnel, udp};
 use crate::device::DeviceId;
 use crate::frame::{FrameId, PacketKind};
 use crate::netns::NetnsId;
@@ -128,13 +128,14 @@ pub(crate) fn source_of(world: &World, frame: FrameId) -> Option<Ipv4Addr> {
 pub(crate) fn link_failed(world: &mut World, id: DeviceId, frame: FrameId) {
     let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default().to_vec();
     world.discard(Some(id), frame, Drop::NeighbourFailed);
-    let Some(netns) = world.get(id).map(|device| device.netns) else { return };
     use wire::icmp::unreachable::HOST;
-    icmp::send_error(world, netns, None, &bytes, icmp::Error::Unreachable { code: HOST, mtu: 0 });
+    if world.get(id).is_some() {
+        icmp::send_own_error(world, id, &bytes, icmp::Error::Unreachable { code: HOST, mtu: 0 });
+    }
 }
 
 /// Sends a packet that lies in a frame of another namespace's device over the routes through a device, as if it were
-/// the host's own, whatever its source (`ipvlan_process_v4_outbound`). Says whether there was a way.
+/// the host's own, whatever its source (`ipvlan_process_v4_outbound`, `vrf_process_v4_outbound`). Says whether there was a way.
 pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> bool {
     let (netns, oif) = (world[below].netns, world[below].ifindex);
     let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
@@ -147,6 +148,10 @@ pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> 
         world.discard(Some(below), frame, Drop::NoRoute);
         return false;
     };
+    if route.device == below && route.kind == RTN_LOCAL {
+        domain::loop_back(world, below, frame);
+        return true;
+    }
     let Some(bytes) = world.run.pool.bytes_mut(frame) else {
         world.discard(Some(below), frame, Drop::NoPool);
         return false;
@@ -170,6 +175,9 @@ pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> 
 
 /// Takes a frame of IPv4 that came in through a device (`ip_rcv`).
 pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For) {
+    if kind == For::Host && tunnel::receive::take_known4(world, id, frame) {
+        return;
+    }
     let reason = match kind {
         For::Other => Some(Drop::OtherHost),
         _ => check(world, id, frame),
@@ -191,9 +199,21 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
             return super::consume(world, other, frame, Drop::Consumed);
         }
     }
-    match route4::incoming(world, id, source, destination, tos & 0x1c, 0, false) {
+    // A packet of a routing domain comes in through the master; what the master itself sent is its own.
+    let at = domain::master(world, id).unwrap_or(id);
+    let way = match domain::is_master(world, id) {
+        true => Ok(Incoming::Local { kind: RTN_LOCAL, found: None }),
+        false => route4::incoming(world, at, source, destination, tos & 0x1c, 0, false),
+    };
+    if at != id && !destination.is_multicast() {
+        domain::count(world, id, frame);
+    }
+    match way {
         Ok(Incoming::Local { kind, .. }) => {
-            let bytes = view.bytes().to_vec();
+            if tunnel::receive::take4(world, id, frame, kind == RTN_LOCAL) {
+                return;
+            }
+            let bytes = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
             if let Ok(view) = Ipv4View::new(&bytes) {
                 deliver(world, id, &view, kind);
             }
@@ -204,14 +224,14 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
                 return super::consume(world, id, frame, Drop::OtherHost);
             }
             let mtu = if found.mtu == 0 { world.get(device).map_or(0, |out| out.mtu) } else { found.mtu };
-            forward(world, id, frame, device, gateway.unwrap_or(IpAddr::V4(destination)), mtu);
+            forward(world, at, frame, device, gateway.unwrap_or(IpAddr::V4(destination)), mtu);
         }
-        Err(errno) => refuse(world, id, frame, errno),
+        Err(errno) => refuse(world, at, frame, errno),
     }
 }
 
 /// The checks of a header; why the packet is dropped if it fails one.
-fn check(world: &mut World, id: DeviceId, frame: FrameId) -> Option<Drop> {
+pub(super) fn check(world: &mut World, id: DeviceId, frame: FrameId) -> Option<Drop> {
     if world[id].inet.is_none() {
         return Some(Drop::BadHeader);
     }
@@ -296,7 +316,7 @@ fn redirect(world: &mut World, id: DeviceId, frame: FrameId, to: IpAddr) {
 }
 
 /// Cuts a packet that is sent on into fragments.
-fn cut(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: IpAddr, mtu: u32) {
+pub(super) fn cut(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: IpAddr, mtu: u32) {
     let packet = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default().to_vec();
     super::consume(world, id, frame, Drop::Consumed);
     let (Ok(view), Ok(header)) = (Ipv4View::new(&packet), Ipv4::parse(&packet)) else { return };
@@ -344,7 +364,10 @@ fn deliver_whole(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kind: u8)
     match view.protocol() {
         protocol::ICMP => icmp::receive(world, id, view, kind),
         protocol::UDP => udp::receive4(world, id, view, kind),
-        protocol::IGMP => igmp::receive(world, id, view.destination(), view.payload()),
+        protocol::IGMP => {
+            let at = domain::master(world, id).unwrap_or(id);
+            igmp::receive(world, at, view.destination(), view.payload());
+        }
         _ if raw || kind != RTN_LOCAL => {}
         _ => {
             use wire::icmp::unreachable::PROTOCOL as code;

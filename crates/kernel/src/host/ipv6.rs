@@ -8,7 +8,7 @@ use super::fragment::{self, Piece};
 use super::icmp6::{self, Error};
 use super::ipv4::Sent;
 use super::socket::{self, Received};
-use super::{For, conf::v6, udp};
+use super::{For, conf::v6, domain, tunnel, udp};
 use crate::device::DeviceId;
 use crate::frame::{FrameId, PacketKind, Tag};
 use crate::inet6;
@@ -124,9 +124,10 @@ pub(crate) fn source_of(world: &World, frame: FrameId) -> Option<Ipv6Addr> {
 pub(crate) fn link_failed(world: &mut World, id: DeviceId, frame: FrameId) {
     let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default().to_vec();
     world.discard(Some(id), frame, Drop::NeighbourFailed);
-    let Some(netns) = world.get(id).map(|device| device.netns) else { return };
     use wire::icmpv6::unreachable::ADDRESS as code;
-    icmp6::send_error(world, netns, None, &bytes, Error::Unreachable { code });
+    if world.get(id).is_some() {
+        icmp6::send_own_error(world, id, &bytes, Error::Unreachable { code });
+    }
 }
 
 /// Sends a packet that lies in a frame of another namespace's device over the routes through a device, as if it were
@@ -142,6 +143,10 @@ pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> 
         world.discard(Some(below), frame, Drop::NoRoute);
         return false;
     };
+    if route.device == below && domain::is_master(world, below) {
+        domain::loop_back(world, below, frame);
+        return true;
+    }
     let meta = world.run.pool.meta_mut(frame);
     meta.tag = Tag::NONE;
     meta.kind = PacketKind::Auto;
@@ -152,6 +157,9 @@ pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> 
 
 /// Takes a frame of IPv6 that came in through a device (`ipv6_rcv`).
 pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: For) {
+    if whose == For::Host && tunnel::receive::take_known6(world, id, frame) {
+        return;
+    }
     let reason = match whose {
         For::Other => Some(Drop::OtherHost),
         _ => check(world, id, frame),
@@ -162,8 +170,12 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
     let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
     let Ok(view) = Ipv6View::new(bytes) else { return };
     let (source, destination) = (view.source(), view.destination());
+    let passes_master = !fib6::is_strict(destination) && !is_discovery(&view);
     if destination.is_multicast() {
         let member = is_member(world, id, destination);
+        if member && tunnel::receive::take6(world, id, frame, false) {
+            return;
+        }
         let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
         if member {
             deliver(world, id, &packet);
@@ -180,12 +192,24 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
             return super::consume(world, other, frame, Drop::Consumed);
         }
     }
-    let netns = world[id].netns;
-    let iif = world[id].ifindex;
-    let oif = if fib6::is_strict(destination) && !fib6::is_loopback(world, id) { iif } else { 0 };
+    if domain::is_master(world, id) {
+        // What the master of a routing domain sent is its own.
+        let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
+        deliver(world, id, &packet);
+        return super::consume(world, id, frame, Drop::Consumed);
+    }
+    if passes_master {
+        domain::count(world, id, frame);
+    }
+    let (netns, iif) = (world[id].netns, domain::input(world, id).ifindex);
+    let oif = world[id].ifindex;
+    let oif = if fib6::is_strict(destination) && !fib6::is_loopback(world, id) { oif } else { 0 };
     let flow = Flow { source, iif, oif, ..Flow::to(destination) };
     match fib6::lookup(world, netns, &flow, oif != 0) {
         Ok(found) if matches!(found.kind, RTN_LOCAL | RTN_ANYCAST) => {
+            if tunnel::receive::take6(world, id, frame, true) {
+                return;
+            }
             let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
             deliver(world, id, &packet);
             super::consume(world, id, frame, Drop::Consumed);
@@ -195,8 +219,16 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
     }
 }
 
+/// Whether a packet looks for neighbours or routers (`ipv6_ndisc_frame`).
+fn is_discovery(view: &Ipv6View<'_>) -> bool {
+    let is_one = |carried: Carried<'_>| {
+        carried.protocol == protocol::ICMPV6 && matches!(carried.payload.first(), Some(133..=137))
+    };
+    view.carried().is_ok_and(is_one)
+}
+
 /// The checks of a header; why the packet is dropped if it fails one.
-fn check(world: &mut World, id: DeviceId, frame: FrameId) -> Option<Drop> {
+pub(super) fn check(world: &mut World, id: DeviceId, frame: FrameId) -> Option<Drop> {
     let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
     let Ok(view) = Ipv6View::new(bytes) else { return Some(Drop::BadHeader) };
     let (source, destination) = (view.source(), view.destination());
@@ -315,10 +347,12 @@ fn deliver_whole(world: &mut World, id: DeviceId, packet: &[u8]) {
     let Ok(view) = Ipv6View::new(packet) else { return };
     let Ok(carried) = view.carried() else { return };
     let netns = world[id].netns;
+    let input = domain::input(world, id);
     let received = Received {
         from: SocketAddr::new(IpAddr::V6(view.source()), 0),
         to: IpAddr::V6(view.destination()),
-        ifindex: world[id].ifindex,
+        ifindex: input.ifindex,
+        port: input.port,
         ttl: view.hop_limit(),
         payload: carried.payload.to_vec(),
     };

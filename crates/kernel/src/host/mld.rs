@@ -142,6 +142,16 @@ pub(crate) fn report(world: &mut World, id: DeviceId) {
     }
 }
 
+/// Says at once what a device is in: switches are to send it elsewhere (`ipv6_mc_rejoin_groups`).
+pub(crate) fn report_again(world: &mut World, id: DeviceId) {
+    if !is_older(world, id) {
+        return say(world, id, &Saying::All);
+    }
+    for group in groups6(world, id).into_iter().filter(|group| is_told(*group)) {
+        say(world, id, &Saying::One(group));
+    }
+}
+
 fn say(world: &mut World, id: DeviceId, saying: &Saying<Ipv6Addr>) {
     let all = groups6(world, id).into_iter().filter(|group| is_told(*group));
     let records: Vec<(u8, Ipv6Addr)> = match saying {

@@ -23,6 +23,7 @@ pub(crate) mod fib4;
 pub(crate) mod fib4_sync;
 pub(crate) mod fib6;
 pub(crate) mod fragment;
+pub(crate) mod holders;
 pub(crate) mod icmp;
 pub(crate) mod icmp6;
 pub(crate) mod igmp;
@@ -38,8 +39,10 @@ pub(crate) mod neighbour;
 pub mod packet;
 pub(crate) mod reports;
 pub(crate) mod route4;
+pub(crate) mod routes;
 pub(crate) mod rule;
 pub mod socket;
+pub(crate) mod source6;
 pub(crate) mod tunnel;
 pub(crate) mod udp;
 
@@ -51,8 +54,8 @@ use crate::run::{Batch, Deed, Drop, Step};
 use crate::world::World;
 use conf::Values;
 use rtnl::object::link::{ARPHRD_LOOPBACK, IFF_LOOPBACK};
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use wire::ethertype;
 
 /// `AF_INET`.
@@ -73,7 +76,7 @@ pub(crate) enum HostTimer {
     /// The same for IPv6.
     Lifetimes6(DeviceId),
     /// The next step of looking for duplicates of an IPv6 address.
-    Duplicates(DeviceId, std::net::Ipv6Addr),
+    Duplicates(DeviceId, Ipv6Addr),
     /// The next question for routers.
     Routers(DeviceId),
     /// A report of the groups of IPv4 that a device is in.
@@ -101,8 +104,9 @@ pub(crate) struct Stack {
     pub rules6: rule::Rules,
     pub neighbours: neighbour::Neighbours,
     pub fragments: fragment::Fragments,
-    /// IPv4 addresses of the host, and how many devices have each.
-    pub locals: BTreeMap<Ipv4Addr, u32>,
+    /// Who has which addresses.
+    pub holders4: holders::Holders<Ipv4Addr>,
+    pub holders6: holders::Holders<Ipv6Addr>,
     pub errors: limit::Limits,
     pub redirects: limit::Redirects,
     /// UDP ports of devices, and those devices.
@@ -124,11 +128,12 @@ impl Default for Stack {
             fib4: fib4::Fib::default(),
             rules4: rule::Rules::inet(),
             domain_rule: false,
-            fib6: fib6::Fib::default(),
+            fib6: fib6::empty(),
             rules6: rule::Rules::inet6(),
             neighbours: neighbour::Neighbours::default(),
             fragments: fragment::Fragments::default(),
-            locals: BTreeMap::new(),
+            holders4: holders::Holders::default(),
+            holders6: holders::Holders::default(),
             errors: limit::Limits::default(),
             redirects: limit::Redirects::default(),
             tunnels: tunnel::Tunnels::default(),

@@ -116,7 +116,7 @@ fn advertise(
 ) {
     let source = match inet6::own(world, id, target) {
         Some(_) => target,
-        None => match inet6::select(world, id, to) {
+        None => match super::source6::select(world, id, to) {
             Some(source) => source,
             None => return,
         },
@@ -210,7 +210,7 @@ fn asked(
 fn answers_for(world: &World, id: DeviceId, target: Ipv6Addr) -> bool {
     let netns = world[id].netns;
     let flow = Flow { oif: world[id].ifindex, ..Flow::to(target) };
-    let anycast = fib6::lookup_table(world, netns, RT_TABLE_LOCAL, &flow);
+    let anycast = fib6::lookup_table(world, netns, super::domain::local_table(world, id), &flow);
     if anycast.is_ok_and(|found| found.kind == RTN_ANYCAST && found.nexthop.device == id) {
         return true;
     }

@@ -117,6 +117,7 @@ pub(crate) fn create(world: &mut World, key: Key, exempt: bool) -> Result<(), Er
     let device = world.get(key.0).ok_or(Errno::ENODEV)?;
     let netns = device.netns;
     parameters(world, key).ok_or(Errno::EINVAL)?;
+    world.run.epoch += 1;
     if !exempt {
         make_room(world, netns, key.1.is_ipv4())?;
     }
@@ -167,6 +168,7 @@ fn make_room(world: &mut World, netns: NetnsId, v4: bool) -> Result<(), Errno> {
 pub(crate) fn remove(world: &mut World, key: Key) {
     let Some(netns) = world.get(key.0).map(|device| device.netns) else { return };
     world.cancel_host_timer(netns, HostTimer::Neighbour(key.0, key.1));
+    world.run.epoch += 1;
     let Ok(space) = world.space_mut(netns) else { return };
     let Some(neighbour) = space.stack.neighbours.entries.remove(&key) else { return };
     for frame in &neighbour.queue {
@@ -243,6 +245,17 @@ pub(crate) fn resolve(world: &mut World, key: Key, frame: FrameId) -> Resolved {
         ask(world, netns, key);
     }
     Resolved::Waits
+}
+
+/// The address of a neighbour that is used now, if it is known well enough that nothing else happens.
+pub(crate) fn at_hand(world: &mut World, key: Key) -> Option<Mac> {
+    let (netns, now) = (world.get(key.0)?.netns, world.now);
+    let neighbour = get_mut(world, netns, key)?;
+    if neighbour.state & (CONNECTED | NUD_DELAY | NUD_PROBE) == 0 {
+        return None;
+    }
+    neighbour.used = now;
+    Some(neighbour.mac)
 }
 
 /// Stands in `probes` for the moment between the entry into INCOMPLETE and the first question, which is asked once
@@ -382,6 +395,7 @@ pub(crate) fn update(
     claim: Claim,
 ) -> Result<(), Refusal> {
     let netns = world.get(key.0).ok_or(Errno::ENODEV)?.netns;
+    world.run.epoch += 1;
     let now = world.now;
     let reachable = parameter(world, key, neigh::BASE_REACHABLE_TIME_MS) * MILLISECOND;
     let neighbour = get_mut(world, netns, key).ok_or(Errno::ENOENT)?;

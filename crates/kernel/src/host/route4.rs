@@ -4,6 +4,7 @@
 //! Nothing is remembered between packets: every one asks the tables.
 
 use super::conf::v4;
+use super::domain;
 use super::fib4::{self, Flow, Found};
 use super::inet;
 use crate::device::DeviceId;
@@ -110,20 +111,21 @@ fn by_table(
     let unset = Ipv4Addr::UNSPECIFIED;
     let found = match (fib4::lookup(world, netns, &flow), bound) {
         (Ok(found), _) => found,
-        (Err(_), Some(id)) => {
+        (Err(_), Some(id)) if flow.destination.is_multicast() || domain::master(world, id).is_none() => {
             // The link is named, so the destination is taken to be on it.
             if flow.source == unset {
                 flow.source = inet::select(world, id, unset, RT_SCOPE_LINK);
             }
             return make(world, &flow, id, None, RTN_UNICAST);
         }
-        (Err(errno), None) => return Err(errno),
+        (Err(errno), _) => return Err(errno),
     };
     if found.kind == RTN_LOCAL {
         if flow.source == unset {
             flow.source = found.prefsrc.unwrap_or(flow.destination);
         }
-        return make(world, &flow, loopback(world, netns).ok_or(Errno::ENODEV)?, Some(found), RTN_LOCAL);
+        let device = domain::loopback(world, netns, found.nexthop.device).ok_or(Errno::ENODEV)?;
+        return make(world, &flow, device, Some(found), RTN_LOCAL);
     }
     let device = found.nexthop.device.ok_or(Errno::ENETUNREACH)?;
     if flow.source == unset {
@@ -146,7 +148,8 @@ fn make(
     let out = world.get(device).filter(|device| device.inet.is_some()).ok_or(Errno::EINVAL)?;
     let (destination, source) = (flow.destination, flow.source);
     let is_loopback = out.flags & IFF_LOOPBACK != 0;
-    if source.is_loopback() && !is_loopback && !inet::is_set(world, device, v4::ROUTE_LOCALNET) {
+    let is_own = is_loopback || domain::is_master(world, device);
+    if source.is_loopback() && !is_own && !inet::is_set(world, device, v4::ROUTE_LOCALNET) {
         return Err(Errno::EINVAL);
     }
     let kind = match () {
@@ -159,7 +162,7 @@ fn make(
     let (local, found) = match kind {
         RTN_BROADCAST => (true, None),
         RTN_MULTICAST => (joined || is_loopback, found.filter(|found| found.prefix.1 <= 28)),
-        _ => (is_loopback, found),
+        _ => (is_loopback || kind == RTN_LOCAL, found),
     };
     let gateway = found.and_then(|found| found.nexthop.gateway);
     let mtu = found.map_or(0, |found| found.mtu);
@@ -301,7 +304,8 @@ fn validate_source(
     let netns = world[id].netns;
     let strict = inet::setting(world, id, v4::RP_FILTER);
     let accepts_own = inet::is_set(world, id, v4::ACCEPT_LOCAL);
-    if strict == 0 {
+    // Who has changed the rules may have the same address in two places.
+    if strict == 0 && !world.space(netns)?.stack.rules4.custom {
         let own = inet::is_own(world, netns, source);
         return if own && !accepts_own { Err(Errno::EINVAL) } else { Ok(()) };
     }
@@ -309,14 +313,16 @@ fn validate_source(
     let iif = world[id].ifindex;
     let tos = if inet::own_setting(world, id, v4::FORWARDING) { tos } else { 0 };
     let flow = Flow { source: destination, iif, tos, mark, ..Flow::to(source) };
-    let Ok(found) = fib4::lookup(world, netns, &flow) else { return Err(Errno::EXDEV) };
+    let Ok(found) = fib4::lookup(world, netns, &flow) else {
+        return if strict == 0 { Ok(()) } else { Err(Errno::EXDEV) };
+    };
     if found.kind != RTN_UNICAST && !(found.kind == RTN_LOCAL && accepts_own) {
         return Err(Errno::EINVAL);
     }
     if fib4::leads_through(world, netns, &found, id) {
         return Ok(());
     }
-    if nobody || strict == 1 {
+    if strict != 0 && (nobody || strict == 1) {
         return Err(Errno::EXDEV);
     }
     Ok(())

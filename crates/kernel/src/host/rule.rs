@@ -36,6 +36,8 @@ pub(crate) struct Key {
     pub protocol: u8,
     pub source_port: u16,
     pub destination_port: u16,
+    /// The table of the routing domain that it is in; 0: none.
+    pub domain: u32,
 }
 
 /// A rule.
@@ -120,7 +122,7 @@ impl Rule {
             && (self.ip_protocol == 0 || self.ip_protocol == key.protocol)
             && within(self.source_ports, key.source_port)
             && within(self.destination_ports, key.destination_port)
-            && !self.l3mdev;
+            && (!self.l3mdev || key.domain != 0);
         fits != self.invert
     }
 }
@@ -162,7 +164,7 @@ impl Rules {
 }
 
 /// Walks the rules of a packet and asks `look` for every table that they name, until one answers with something else
-/// than EAGAIN. `look` is given the rule and says what it found, or EAGAIN.
+/// than EAGAIN. `look` is given the rule and the table and says what it found, or EAGAIN.
 ///
 /// # Errors
 /// What a rule or a table refuses with; ENETUNREACH if none answers.
@@ -171,7 +173,7 @@ pub(crate) fn walk<T>(
     netns: NetnsId,
     rules: &Rules,
     key: &Key,
-    mut look: impl FnMut(&Rule) -> Result<T, Errno>,
+    mut look: impl FnMut(&Rule, u32) -> Result<T, Errno>,
 ) -> Result<T, Errno> {
     let mut at = 0;
     while let Some(rule) = rules.list.get(at) {
@@ -193,7 +195,7 @@ pub(crate) fn walk<T>(
             FR_ACT_NOP => continue,
             FR_ACT_UNREACHABLE => Err(Errno::ENETUNREACH),
             FR_ACT_PROHIBIT => Err(Errno::EACCES),
-            FR_ACT_TO_TBL => look(rule),
+            FR_ACT_TO_TBL => look(rule, if rule.l3mdev { key.domain } else { rule.table }),
             _ => Err(Errno::EINVAL),
         };
         match answer {

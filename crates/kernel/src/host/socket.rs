@@ -6,6 +6,7 @@
 //!
 //! **Left out**: TCP, and connected sockets: [`World::source_for`] says what connecting would.
 
+use super::domain::{self, Input};
 use super::fib4::{self, Flow};
 use super::ipv4::{self, Send};
 use super::{conf, fib6, icmp6, inet, ipv6, route4};
@@ -91,6 +92,8 @@ pub struct Received {
     pub to: IpAddr,
     /// The link that it came through.
     pub ifindex: u32,
+    /// The port of a routing domain that it came through, if it did; then the link is the master of the domain.
+    pub port: u32,
     /// Its time to live when it came.
     pub ttl: u8,
     /// What is behind the header of IP (raw) or UDP.
@@ -171,10 +174,16 @@ impl Socket {
     }
 
     /// Whether a packet between these addresses through that link may be its own.
-    fn listens(&self, own: IpAddr, ifindex: u32) -> bool {
+    fn listens(&self, own: IpAddr, input: Input) -> bool {
         let bound = self.options.source;
-        bound.is_none_or(|bound| bound.is_unspecified() || bound == own)
-            && self.options.device.is_none_or(|device| device == ifindex)
+        // A packet of a routing domain is for raw sockets that are bound to nothing, and not for UDP's
+        // (`net.ipv4.raw_l3mdev_accept` and `udp_l3mdev_accept` as they are at first).
+        let raw = matches!(self.protocol, Protocol::Icmp | Protocol::Icmp6);
+        let through = match self.options.device {
+            None => raw || input.port == 0,
+            Some(device) => device == input.ifindex || device == input.port,
+        };
+        bound.is_none_or(|bound| bound.is_unspecified() || bound == own) && through
     }
 }
 
@@ -214,7 +223,11 @@ impl World {
         }
         match options.source.filter(|source| !source.is_unspecified()) {
             Some(IpAddr::V4(source)) if !protocol.is_v6() => {
-                let kind = fib4::address_type(self, netns, source, None);
+                let bound = options.device.and_then(|device| self.by_index(netns, device));
+                let kind = match bound {
+                    Some(device) => domain::address_type(self, device, source),
+                    None => fib4::address_type(self, netns, source, None),
+                };
                 let free = self.space(netns)?.stack.conf.is(conf::netns::NONLOCAL_BIND);
                 if kind != RTN_LOCAL && !free {
                     return Err(Errno::EADDRNOTAVAIL);
@@ -263,7 +276,7 @@ impl World {
         let options = &socket.options;
         match to {
             IpAddr::V4(to) => {
-                let route = route4::outgoing(self, socket.netns, &flow4(options, to))?;
+                let route = route4::outgoing(self, socket.netns, &flow4(self, socket.netns, options, to))?;
                 if route.kind == RTN_BROADCAST && !options.broadcast {
                     return Err(Errno::EACCES);
                 }
@@ -315,9 +328,14 @@ fn dropped_below(world: &World, device: DeviceId) -> u64 {
     total
 }
 
-fn flow4(options: &Options, to: Ipv4Addr) -> Flow {
+fn flow4(world: &World, netns: NetnsId, options: &Options, to: Ipv4Addr) -> Flow {
     let source = options.source.and_then(inet::unmapped).unwrap_or(Ipv4Addr::UNSPECIFIED);
-    let (oif, mark, tos) = (options.device.unwrap_or(0), options.mark, options.tos & 0x1c);
+    // A routing domain as a whole has no groups.
+    let bound = options.device.filter(|device| {
+        let master = world.by_index(netns, *device).is_some_and(|id| domain::is_master(world, id));
+        !(master && to.is_multicast())
+    });
+    let (oif, mark, tos) = (bound.unwrap_or(0), options.mark, options.tos & 0x1c);
     Flow { source, oif, mark, tos, ..Flow::to(to) }
 }
 
@@ -344,7 +362,7 @@ fn send4(
     if spoken.is_v6() {
         return Err(Errno::EAFNOSUPPORT);
     }
-    let route = route4::outgoing(world, netns, &flow4(options, to))?;
+    let route = route4::outgoing(world, netns, &flow4(world, netns, options, to))?;
     if route.kind == RTN_BROADCAST && !options.broadcast {
         return Err(Errno::EACCES);
     }
@@ -437,13 +455,14 @@ pub(crate) fn deliver_raw4(world: &mut World, netns: NetnsId, id: DeviceId, view
     if view.protocol() != protocol::ICMP || world.sockets.is_empty() {
         return false;
     }
-    let ifindex = world[id].ifindex;
+    let input = domain::input4(world, id, view.destination());
+    let Input { ifindex, port } = input;
     let to = IpAddr::V4(view.destination());
     let mut any = false;
-    for socket in world.sockets.of(netns, Protocol::Icmp).filter(|socket| socket.listens(to, ifindex)) {
+    for socket in world.sockets.of(netns, Protocol::Icmp).filter(|socket| socket.listens(to, input)) {
         any = true;
         let from = SocketAddr::new(IpAddr::V4(view.source()), 0);
-        socket.push(Received { from, to, ifindex, ttl: view.ttl(), payload: view.payload().to_vec() });
+        socket.push(Received { from, to, ifindex, port, ttl: view.ttl(), payload: view.payload().to_vec() });
     }
     any
 }
@@ -453,8 +472,8 @@ pub(crate) fn deliver_raw6(world: &mut World, netns: NetnsId, received: &Receive
     if world.sockets.is_empty() {
         return;
     }
-    let (to, ifindex) = (received.to, received.ifindex);
-    for socket in world.sockets.of(netns, Protocol::Icmp6).filter(|socket| socket.listens(to, ifindex)) {
+    let (to, input) = (received.to, Input { ifindex: received.ifindex, port: received.port });
+    for socket in world.sockets.of(netns, Protocol::Icmp6).filter(|socket| socket.listens(to, input)) {
         socket.push(received.clone());
     }
 }
@@ -462,12 +481,12 @@ pub(crate) fn deliver_raw6(world: &mut World, netns: NetnsId, received: &Receive
 /// Hands a datagram to the UDP socket at its port; whether there is one.
 pub(crate) fn deliver_udp(world: &mut World, netns: NetnsId, port: u16, received: Received) -> bool {
     let spoken = if received.to.is_ipv4() { Protocol::Udp } else { Protocol::Udp6 };
-    let (to, ifindex) = (received.to, received.ifindex);
+    let (to, input) = (received.to, Input { ifindex: received.ifindex, port: received.port });
     let many = match to {
         IpAddr::V4(to) => to.is_multicast() || to.is_broadcast(),
         IpAddr::V6(to) => to.is_multicast(),
     };
-    let fits = |socket: &&mut Socket| socket.options.port == port && (many || socket.listens(to, ifindex));
+    let fits = |socket: &&mut Socket| socket.options.port == port && (many || socket.listens(to, input));
     match world.sockets.of(netns, spoken).find(fits) {
         Some(socket) => {
             socket.push(received);

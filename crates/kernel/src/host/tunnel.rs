@@ -4,6 +4,14 @@
 //! A tunnel's packets travel in one namespace, its underlay, wherever the device itself is. There it has a claim on a
 //! network from its creation to its end, and, while it is up, it listens at a port. Devices that want the same of a
 //! port share it; a network's devices are found in it by number, the newest first.
+//!
+//! * `receive`, `send`: the ways of packets in and out; `inside`: what headers take over from what they carry;
+//! * `too_big`: what is said of a packet that is too large.
+
+pub(crate) mod inside;
+pub(crate) mod receive;
+pub(crate) mod send;
+pub(crate) mod too_big;
 
 use super::joined;
 use crate::device::DeviceId;
@@ -25,6 +33,8 @@ pub(crate) struct Tunnels {
     /// Who claims a network at a port, up or not.
     claims: BTreeMap<(u16, u32), Vec<DeviceId>>,
     ports: BTreeMap<PortKey, Vec<Port>>,
+    /// Packets that are known to be for the host.
+    locals: receive::Locals,
 }
 
 /// A port by family (whether it is IPv6) and number.
@@ -77,6 +87,12 @@ impl Tunnels {
     /// Whether a device listens at a port, so that no program can.
     pub(crate) fn is_taken(&self, key: PortKey) -> bool {
         self.ports.contains_key(&key)
+    }
+
+    /// The devices that listen for a network at a port, the newest first.
+    #[inline]
+    pub(crate) fn listeners(&self, key: PortKey, terms: &Terms, network: u32) -> &[DeviceId] {
+        self.port(key, terms).and_then(|port| port.networks.get(&network)).map_or(&[], Vec::as_slice)
     }
 
     /// The port that such a device holds.

@@ -1,7 +1,7 @@
 //! UDP: datagrams for the host's sockets, and word to the sender if there is none (RFC 768, `net/ipv4/udp.c`).
 
 use super::socket::{self, Received};
-use super::{icmp, icmp6};
+use super::{domain, icmp, icmp6, tunnel};
 use crate::device::DeviceId;
 use crate::world::World;
 use rtnl::object::route::RTN_LOCAL;
@@ -10,6 +10,9 @@ use wire::{Ipv4View, UdpView, checksum, protocol};
 
 /// Takes a datagram over IPv4.
 pub(crate) fn receive4(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kind: u8) {
+    if tunnel::receive::take_whole(world, id, view.bytes()) {
+        return;
+    }
     let netns = world[id].netns;
     let (source, destination) = (view.source(), view.destination());
     let Ok(datagram) = UdpView::new(view.payload()) else { return };
@@ -17,10 +20,12 @@ pub(crate) fn receive4(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kin
     if !datagram.checksum_is_right(pseudo) {
         return;
     }
+    let input = domain::input4(world, id, destination);
     let received = Received {
         from: SocketAddr::new(IpAddr::V4(source), datagram.source_port()),
         to: IpAddr::V4(destination),
-        ifindex: world[id].ifindex,
+        ifindex: input.ifindex,
+        port: input.port,
         ttl: view.ttl(),
         payload: datagram.payload().to_vec(),
     };
@@ -33,6 +38,9 @@ pub(crate) fn receive4(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kin
 
 /// Takes a datagram over IPv6; `packet` is the whole.
 pub(crate) fn receive6(world: &mut World, id: DeviceId, head: &Received, packet: &[u8]) {
+    if tunnel::receive::take_whole(world, id, packet) {
+        return;
+    }
     let netns = world[id].netns;
     let (IpAddr::V6(source), IpAddr::V6(destination)) = (head.from.ip(), head.to) else { return };
     let Ok(datagram) = UdpView::new(&head.payload) else { return };

@@ -2,10 +2,8 @@
 //!
 //! A bond keeps a [`Bond`] as its own, and a [`Slave`] on each of its slaves. What runs where: `slave` how devices
 //! come and leave and what happens to them, `active` which slave is in use, `options` what requests change, `fill`
-//! what is told, `mii` how links are watched, `reception` what slaves receive, `transmit`, `hash` and `receive` the
-//! frames.
-//!
-//! **Left out**: the monitor of ARP, LACP in the mode 802.3ad, and what the modes tlb and alb balance by.
+//! what is told, `mii` and `arp` how links are watched, `probe` the questions that `arp` asks, `lacp` who is at the
+//! other ends of the links, `alb` how load is balanced, `reception` what slaves receive, `transmit`, `hash` and `receive` the frames.
 //!
 //! Time is counted as Linux counts it, in periods of a monitor; but where Linux's clock ticks a hundred times a second
 //! and is late by a tick, this one is exact.
@@ -23,10 +21,14 @@ use rtnl::object::link::{IFF_ALLMULTI, IFF_MASTER, IFF_PROMISC};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 mod active;
+mod alb;
+mod arp;
 mod fill;
 mod hash;
+mod lacp;
 mod mii;
 mod options;
+mod probe;
 mod receive;
 mod reception;
 mod slave;
@@ -81,6 +83,12 @@ mod timer {
     pub(super) const MII: TimerId = 0;
     /// Memberships are reported again.
     pub(super) const GROUPS: TimerId = 1;
+    /// The machines of LACP run.
+    pub(super) const LACP: TimerId = 2;
+    /// Targets are asked.
+    pub(super) const ARP: TimerId = 3;
+    /// Load is distributed anew.
+    pub(super) const ALB: TimerId = 4;
 }
 
 /// A bond's options (`struct bond_params`). Delays are in periods of `miimon`.
@@ -167,6 +175,8 @@ pub(crate) struct Bond {
     active: Option<DeviceId>,
     /// The slave that is used whenever it can be.
     primary: Option<DeviceId>,
+    /// While none is in use: the slave that asked targets last.
+    arp_slave: Option<DeviceId>,
     /// The primary was just named, and takes over whatever `primary_reselect` says.
     force_primary: bool,
     /// Periods in which neighbours are still to be told of a failover.
@@ -177,6 +187,10 @@ pub(crate) struct Bond {
     usable: Option<Vec<DeviceId>>,
     /// Frames that were sent in turn.
     sent: u32,
+    /// Who the bond is to those at the other ends of its links.
+    lacp: lacp::Lacp,
+    /// While the bond is up and balances load: how.
+    alb: Option<Box<alb::Alb>>,
     /// What slaves counted that have left.
     counted: Counters,
 }
@@ -256,9 +270,22 @@ fn open(world: &mut World, bond: DeviceId) -> Result<(), Refusal> {
             slave::set_active(world, id);
         }
     }
+    if of(world, bond).balances_load() {
+        alb::open(world, bond);
+    }
     if of(world, bond).params.miimon != 0 {
         world.set_timer(bond, timer::MII, 0);
     }
+    if of(world, bond).params.arp_interval != 0 {
+        arp::begin(world, bond);
+    }
+    if of(world, bond).params.mode == BOND_MODE_8023AD {
+        lacp::open(world, bond);
+        for id in of(world, bond).slaves.clone() {
+            reception::ask_for_lacp(world, id);
+        }
+    }
+    update_usable(world, bond);
     Ok(())
 }
 
@@ -266,6 +293,7 @@ fn stop(world: &mut World, bond: DeviceId) {
     world.cancel_timers(bond);
     let state = of_mut(world, bond);
     state.peer_notices = 0;
+    state.alb = None;
     let slaves = if state.uses_primary() { state.active.into_iter().collect() } else { state.slaves.clone() };
     for id in slaves {
         reception::unsync(world, id);
@@ -276,12 +304,18 @@ fn go_off(world: &mut World, bond: DeviceId, timer: TimerId) {
     match timer {
         timer::MII => mii::monitor(world, bond),
         timer::GROUPS => active::report_groups(world, bond),
+        timer::LACP => lacp::tick(world, bond),
+        timer::ARP => arp::monitor(world, bond),
+        timer::ALB => alb::tick(world, bond),
         _ => {}
     }
 }
 
 /// The carrier that the slaves make (`bond_set_carrier`); says whether it changed.
 fn set_carrier(world: &mut World, bond: DeviceId) -> bool {
+    if of(world, bond).params.mode == BOND_MODE_8023AD && !of(world, bond).slaves.is_empty() {
+        return lacp::set_carrier(world, bond);
+    }
     let up = |id: &DeviceId| slave::of(world, *id).is_some_and(|slave| slave.link == BOND_LINK_UP);
     let on = of(world, bond).slaves.iter().any(up);
     if world[bond].carrier == on {
@@ -298,15 +332,25 @@ fn set_carrier(world: &mut World, bond: DeviceId) -> bool {
 /// Finds out anew among which slaves a hash chooses (`bond_update_slave_arr`).
 fn update_usable(world: &mut World, bond: DeviceId) {
     let state = of(world, bond);
-    if state.hashes() {
-        let usable = state.slaves.iter().copied().filter(|id| slave::can_send(world, *id)).collect();
-        of_mut(world, bond).usable = Some(usable);
+    if !state.hashes() {
+        return;
     }
+    let sending = state.slaves.iter().copied().filter(|id| slave::can_send(world, *id));
+    let usable = match state.params.mode {
+        BOND_MODE_8023AD => lacp::in_use(world, bond)
+            .map(|owner| sending.filter(|id| lacp::is_in_use(world, owner, *id)).collect()),
+        _ => Some(sending.collect()),
+    };
+    of_mut(world, bond).usable = usable;
 }
 
 /// A monitor found that a slave's link came or went (`bond_miimon_link_change`).
-fn link_changed(world: &mut World, bond: DeviceId, _: DeviceId) {
-    update_usable(world, bond);
+fn link_changed(world: &mut World, bond: DeviceId, id: DeviceId) {
+    match of(world, bond).params.mode {
+        BOND_MODE_8023AD => lacp::link_changed(world, bond, id),
+        BOND_MODE_TLB | BOND_MODE_ALB => alb::link_changed(world, bond, id),
+        _ => update_usable(world, bond),
+    }
 }
 
 /// Every slave takes the address, or none does (`bond_set_mac_address`).
@@ -316,6 +360,10 @@ fn set_address(world: &mut World, bond: DeviceId, address: Mac) -> Result<(), Re
     }
     if !is_valid_ether_addr(&address) {
         return Err(Errno::EADDRNOTAVAIL.into());
+    }
+    if of(world, bond).params.mode == BOND_MODE_ALB {
+        alb::set_address(world, bond, address);
+        return Ok(());
     }
     let (slaves, old) = (of(world, bond).slaves.clone(), world[bond].address);
     for (at, id) in slaves.iter().enumerate() {

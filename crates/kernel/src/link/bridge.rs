@@ -3,7 +3,8 @@
 //!
 //! A bridge keeps a [`Bridge`] as its own, and a [`port::Port`] on each of its ports. It follows its ports: it has a
 //! carrier while one of them forwards, their least MTU, and the lowest of their addresses, unless a user set those.
-//! What runs where: `frames` forwarding, `table` the addresses, `stp` and `bpdu` the spanning tree, `vlans` which tags
+//! What runs where: `frames` forwarding, `hurry` its
+//! shortest way, `table` the addresses, `stp` and `bpdu` the spanning tree, `vlans` which tags
 //! belong where, `multicast` and `snooping` the groups, `promiscuity` what ports receive; what requests change is in
 //! `settings`, `port_settings`, `stp_settings`, `entries`, `vlan_requests`, `vlan_options` and `mdb`, and what is told
 //! in `fill`; `timers` names the timers.
@@ -29,6 +30,7 @@ mod bpdu;
 pub(crate) mod entries;
 pub(crate) mod fill;
 mod frames;
+mod hurry;
 pub(crate) mod mdb;
 mod multicast;
 pub mod port;
@@ -77,6 +79,7 @@ pub static TYPE: Type = Type {
     timer: Some(timers::go_off),
     speed: Speed::OfPorts,
     transmit: Some(frames::transmit),
+    counts_hops: true,
     receive: Some(frames::receive),
     event: Some(port::event),
     ..Type::DEFAULT
@@ -219,11 +222,13 @@ pub(crate) fn bridge_of(world: &World, id: DeviceId) -> Option<DeviceId> {
 ///
 /// # Panics
 /// If the device is no living bridge: setup gives every bridge its state, and ports leave a bridge before it dies.
+#[inline]
 fn of(world: &World, bridge: DeviceId) -> &Bridge {
     world[bridge].private().expect("setup gave the bridge its state")
 }
 
 /// The same, to change.
+#[inline]
 fn of_mut(world: &mut World, bridge: DeviceId) -> &mut Bridge {
     world[bridge].private_mut().expect("setup gave the bridge its state")
 }

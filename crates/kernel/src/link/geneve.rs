@@ -2,11 +2,14 @@
 //!
 //! A geneve knows one far end. As a vxlan it belongs to two namespaces, the one that it is in and the one in which it
 //! was made, where its packets travel (`host::tunnel`); of that one nothing is told. Its MTU is that of the way to the
-//! far end as it was when the far end was named.
+//! far end as it was when the far end was named. Its frames are `frames`'s. **Left out**: options.
+
+mod frames;
 
 use super::{NewLink, Type};
 use crate::device::{Device, DeviceId, is_valid_ether_addr};
 use crate::features::Features;
+use crate::host::tunnel::send::Ways;
 use crate::host::tunnel::{PortKey, Terms};
 use crate::host::{fib4, fib6, route4};
 use crate::netns::NetnsId;
@@ -45,6 +48,8 @@ pub static TYPE: Type = Type {
     uninit: Some(unclaim),
     open: Some(open),
     stop: Some(stop),
+    transmit: Some(frames::transmit),
+    datagram: Some(frames::receive),
     ..Type::DEFAULT
 };
 
@@ -53,6 +58,8 @@ struct Geneve {
     /// The namespace in which its packets travel.
     netns: NetnsId,
     config: Config,
+    /// Ways to the far end.
+    ways: Ways,
 }
 
 /// The settings of a geneve.
@@ -261,7 +268,7 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result {
     config.apply(new.data, false)?;
     configure(world, netns, id, &config)?;
     let (port, network) = (config.port, config.network);
-    world[id].private = Some(Box::new(Geneve { netns, config }));
+    world[id].private = Some(Box::new(Geneve { netns, config, ways: Ways::default() }));
     world.register(id)?;
     if let Ok(space) = world.space_mut(netns) {
         space.stack.tunnels.devices.insert(id);
@@ -306,7 +313,7 @@ fn configure(world: &mut World, netns: NetnsId, id: DeviceId, config: &Config) -
 
 /// Takes the MTU that was asked for, or that of the way to the far end (`geneve_link_config`).
 fn fit(world: &mut World, id: DeviceId, asked: Option<u32>) {
-    let Some(Geneve { netns, config }) = state(world, id) else { return };
+    let Some(Geneve { netns, config, .. }) = state(world, id) else { return };
     let mtu = match asked {
         Some(mtu) => mtu,
         None => {
@@ -360,7 +367,7 @@ fn dellink(world: &mut World, id: DeviceId, dying: &mut Vec<DeviceId>) {
 }
 
 fn unclaim(world: &mut World, id: DeviceId) {
-    let Some(Geneve { netns, config }) = state(world, id) else { return };
+    let Some(Geneve { netns, config, .. }) = state(world, id) else { return };
     let (netns, port, network) = (*netns, config.port, config.network);
     if let Ok(space) = world.space_mut(netns) {
         space.stack.tunnels.devices.remove(&id);
@@ -373,7 +380,7 @@ fn terms() -> Terms {
 }
 
 fn open(world: &mut World, id: DeviceId) -> Result {
-    let Some(Geneve { netns, config }) = state(world, id) else { return Ok(()) };
+    let Some(Geneve { netns, config, .. }) = state(world, id) else { return Ok(()) };
     let (netns, network, terms) = (*netns, config.network, terms());
     for key in config.ports() {
         let socket = crate::host::socket::is_port_taken(world, netns, key);
@@ -391,7 +398,7 @@ fn open(world: &mut World, id: DeviceId) -> Result {
 }
 
 fn stop(world: &mut World, id: DeviceId) {
-    let Some(Geneve { netns, config }) = state(world, id) else { return };
+    let Some(Geneve { netns, config, .. }) = state(world, id) else { return };
     let (netns, network, ports) = (*netns, config.network, config.ports());
     let Ok(space) = world.space_mut(netns) else { return };
     for key in ports {

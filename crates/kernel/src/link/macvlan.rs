@@ -52,6 +52,7 @@ pub static TYPE: Type = Type {
     set_rx_mode: Some(set_rx_mode),
     takes_addresses: Some(|world, id| lower(world, id).is_some_and(|lower| is_passthru(world, lower))),
     transmit: Some(frames::transmit),
+    counts_hops: true,
     longest: Some(longest),
     receive: Some(frames::receive),
     event: Some(event),

@@ -175,6 +175,9 @@ pub type ChangePort = fn(&mut World, DeviceId, DeviceId, &Tb<'_>, &Tb<'_>) -> Re
 /// The device that a frame of a device's is for; none: nobody claims it.
 pub type Claim = fn(&World, DeviceId, FrameId) -> Option<DeviceId>;
 
+/// Takes a datagram of UDP for devices of a type, which lies in a frame.
+pub(crate) type Datagram = fn(&mut World, &crate::host::tunnel::receive::Came, FrameId);
+
 /// The deeds of a link type.
 pub struct Type {
     /// The kind's name; empty for devices that no request makes (`lo`, hardware).
@@ -245,9 +248,14 @@ pub struct Type {
     /// Sends frames: takes them out of the batch, counts them and forwards them; none: there is no way out
     /// (`ndo_start_xmit`).
     pub transmit: Option<fn(&mut World, DeviceId, &mut Batch)>,
+    /// Whether its `transmit` and `receive` leave it to batches to count hops, and tell the frames the count where they take
+    /// single frames out (`World::count_hops`). Else the frames are told before they are called.
+    pub counts_hops: bool,
     /// The longest frame, with a tag beside it or without, that it does not drop and tell the sender of; none: any. See
     /// `World::longest`.
     pub longest: Option<fn(&World, DeviceId, bool) -> usize>,
+    /// Takes a datagram that came to a port at which devices of this type listen.
+    pub(crate) datagram: Option<Datagram>,
     /// Takes frames that a device received on which this type is the `rx_handler`; what stays in the batch goes on to
     /// the host stack.
     pub receive: Option<fn(&mut World, DeviceId, &mut Batch)>,
@@ -294,7 +302,9 @@ impl Type {
         routing_table: None,
         addresses: None,
         transmit: None,
+        counts_hops: false,
         longest: None,
+        datagram: None,
         receive: None,
         claim: None,
         event: None,
@@ -305,6 +315,11 @@ impl std::fmt::Debug for Type {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.kind)
     }
+}
+
+/// The number of a type among all, one behind the last for those that no request makes.
+pub(crate) fn number(kind: &Type) -> u8 {
+    TYPES.iter().position(|known| *known == kind).unwrap_or(TYPES.len()) as u8
 }
 
 impl PartialEq for Type {

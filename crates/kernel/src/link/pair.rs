@@ -21,6 +21,7 @@ pub(super) struct Peer {
 }
 
 /// The other end of a pair.
+#[inline]
 pub(super) fn peer(world: &World, id: DeviceId) -> Option<DeviceId> {
     world.get(id)?.private::<Pair>().map(|pair| pair.0).filter(|peer| world.get(*peer).is_some())
 }

@@ -4,7 +4,7 @@ use super::{NewLink, Type, pair, validate_address};
 use crate::device::{Device, DeviceId, TSO_MAX_SIZE, segmentation};
 use crate::features::Features;
 use crate::frame::PacketKind;
-use crate::run::{Batch, Drop, Step};
+use crate::run::{Batch, Drop, Step, mark};
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::kind::veth::VETH_INFO_PEER;
@@ -29,6 +29,7 @@ pub static TYPE: Type = Type {
     open: Some(pair::open),
     stop: Some(pair::stop),
     transmit: Some(transmit),
+    counts_hops: true,
     longest: Some(|world, id, _| pair::peer(world, id).map_or(0, |peer| longest(world, peer))),
     speed: super::Speed::Mbit(10_000),
     ..Type::DEFAULT
@@ -56,6 +57,7 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
 }
 
 /// The longest frame that an end takes from the other, a tag on top.
+#[inline]
 fn longest(world: &World, end: DeviceId) -> usize {
     if world[end].is_up() { world[end].mtu as usize + 18 } else { 0 }
 }
@@ -67,16 +69,11 @@ fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
         return world.discard_all(Some(id), batch, Drop::NoPeer);
     };
     let limit = longest(world, peer);
-    let (mut bytes, mut fits) = (0, true);
-    for frame in batch.frames() {
-        let length = world.run.pool.length(*frame);
-        let meta = world.run.pool.meta_mut(*frame);
-        meta.priority = 0;
-        meta.kind = PacketKind::Auto;
-        bytes += length as u64;
-        fits &= length <= limit;
+    if batch.marks() & mark::BESIDE != 0 {
+        forget(world, batch);
     }
-    if !fits {
+    let (mut bytes, longest) = batch.bytes();
+    if longest > limit {
         bytes = drop_oversized(world, id, peer, limit, batch);
     }
     let packets = batch.len() as u64;
@@ -87,6 +84,16 @@ fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
     received.rx_packets += packets;
     received.rx_bytes += bytes;
     world.forward_all(peer, Step::Receive, batch);
+}
+
+/// Nothing that was beside a frame but its tag comes out at the other end.
+fn forget(world: &mut World, batch: &mut Batch) {
+    for frame in batch.frames() {
+        let meta = world.run.pool.meta_mut(*frame);
+        meta.priority = 0;
+        meta.kind = PacketKind::Auto;
+    }
+    batch.unmark(mark::BESIDE);
 }
 
 /// Drops the frames that the other end does not take; gives the bytes of the rest.

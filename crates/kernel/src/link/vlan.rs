@@ -9,7 +9,7 @@ use crate::features::Features;
 use crate::few::Few;
 use crate::frame::{FrameId, PacketKind, Tag};
 use crate::rare::{Rare, Usual};
-use crate::run::{Batch, Drop, Step};
+use crate::run::{Batch, Common, Drop, Step, mark};
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -24,6 +24,8 @@ const ETH_P_8021Q: u16 = 0x8100;
 const ETH_P_8021AD: u16 = 0x88a8;
 /// One more than the largest identifier; 4095 means something else in a tag.
 const IDS: u16 = 4095;
+/// Bytes of a header without tags. Every frame has one: what is shorter does not come in.
+const ETH_HLEN: u64 = 14;
 /// Bytes of a tag in a frame.
 const TAG: usize = 4;
 /// Mappings of egress priorities that a vlan holds at most; Linux has no such limit. They are searched one by one,
@@ -98,6 +100,11 @@ fn state(world: &World, id: DeviceId) -> Option<&Vlan> {
 
 fn lower(world: &World, id: DeviceId) -> Option<DeviceId> {
     state(world, id).map(|vlan| vlan.lower).filter(|lower| world.get(*lower).is_some())
+}
+
+/// The tag that a vlan puts into frames; none if the device is no vlan.
+pub(crate) fn tag(world: &World, id: DeviceId) -> Option<Tag> {
+    state(world, id).map(|vlan| Tag { protocol: vlan.protocol, tci: vlan.id })
 }
 
 fn is_bound(world: &World, id: DeviceId, flag: u32) -> bool {
@@ -393,6 +400,9 @@ fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal
         Event::ChangeFeatures => {
             vlans.iter().for_each(|id| world.follow_features(below, *id, Features::of_vlan));
         }
+        Event::Failover | Event::NotifyPeers | Event::ReportGroups => {
+            vlans.iter().for_each(|id| world.tell(*id, event));
+        }
         Event::Up => vlans.iter().for_each(|id| follow_up(world, below, *id)),
         Event::Down => vlans.iter().rev().for_each(|id| follow_down(world, below, *id)),
         Event::Unregister if world[below].registration == Registration::Unregistering => {
@@ -475,49 +485,63 @@ fn follow_down(world: &mut World, below: DeviceId, id: DeviceId) {
 /// Takes the frames whose tag is a vlan's on this device, and gives them to it without the tag
 /// (`vlan_do_receive`); the rest stays in the batch.
 pub(crate) fn receive(world: &mut World, below: DeviceId, batch: &mut Batch) {
+    if batch.marks() & mark::TAG == 0 {
+        return;
+    }
     let address = world[below].address;
-    let mut train: Option<Train> = None;
+    let mut common = batch.common();
+    common.marks = common.marks & !mark::TAG | mark::BESIDE;
+    let mut train = Train::new(world.run.spare());
     batch.retain(|frame| {
         let tag = world.run.pool.meta(frame).tag;
         if !tag.is_some() {
             return true;
         }
-        if train.as_ref().is_none_or(|train| train.tag != tag) {
-            Train::end(train.take(), world);
-            train = Train::begin(world, below, tag);
+        if train.tag != tag {
+            train.end(world);
+            train.begin(world, below, tag, common);
         }
-        train.as_mut().map(|train| train.take(world, &address, frame)).is_none()
+        train.take(world, &address, frame)
     });
-    Train::end(train, world);
+    train.end(world);
+    world.run.put_back(train.batch);
 }
 
 /// Frames behind one another that have the same tag: what they have in common is looked up once.
 struct Train {
     tag: Tag,
-    id: DeviceId,
+    /// The vlan; none if there is none of that tag.
+    id: Option<DeviceId>,
     up: bool,
     priority: u32,
-    packets: u64,
-    bytes: u64,
     multicast: u64,
+    batch: Box<Batch>,
 }
 
 impl Train {
-    /// None if there is no vlan of that tag.
-    fn begin(world: &World, below: DeviceId, tag: Tag) -> Option<Train> {
-        let id = find(world, below, tag.protocol, tag.id())?;
-        let priority = state(world, id).map_or(0, |vlan| vlan.ingress.0[usize::from(tag.tci >> 13)]);
-        Some(Train { tag, id, up: world[id].is_up(), priority, packets: 0, bytes: 0, multicast: 0 })
+    fn new(batch: Box<Batch>) -> Train {
+        Train { tag: Tag::NONE, id: None, up: false, priority: 0, multicast: 0, batch }
     }
 
-    fn take(&mut self, world: &mut World, below: &Mac, frame: FrameId) {
+    fn begin(&mut self, world: &World, below: DeviceId, tag: Tag, common: Common) {
+        self.tag = tag;
+        self.id = find(world, below, tag.protocol, tag.id());
+        let Some(id) = self.id else { return };
+        self.up = world[id].is_up();
+        self.priority = state(world, id).map_or(0, |vlan| vlan.ingress.0[usize::from(tag.tci >> 13)]);
+        self.multicast = 0;
+        self.batch.begin(common);
+    }
+
+    /// Says whether the lower device keeps the frame.
+    #[inline]
+    fn take(&mut self, world: &mut World, below: &Mac, frame: FrameId) -> bool {
+        let Some(id) = self.id else { return true };
         if !self.up {
-            return world.discard(Some(self.id), frame, Drop::VlanDown);
+            world.discard(Some(id), frame, Drop::VlanDown);
+            return false;
         }
         let target = world.run.pool.destination(frame);
-        self.packets += 1;
-        // The header was taken off before the kernel counts.
-        self.bytes += (world.run.pool.length(frame) as u64).saturating_sub(14);
         self.multicast += u64::from(target[0] & 1 != 0 && target != crate::device::BROADCAST);
         let meta = world.run.pool.meta_mut(frame);
         meta.tag = Tag::NONE;
@@ -526,16 +550,20 @@ impl Train {
         if target == *below {
             meta.kind = PacketKind::Host;
         }
-        world.forward(self.id, Step::Receive, frame);
+        let length = world.run.pool.length(frame);
+        self.batch.push(frame, length);
+        false
     }
 
-    /// Adds what came to the vlan's counters.
-    fn end(train: Option<Train>, world: &mut World) {
-        let Some(train) = train else { return };
-        let counters = &mut world[train.id].counters;
-        counters.rx_packets += train.packets;
-        counters.rx_bytes += train.bytes;
-        counters.multicast += train.multicast;
+    /// Gives what came to the vlan, and adds it to its counters. The header was taken off before the kernel counts.
+    fn end(&mut self, world: &mut World) {
+        let Some(id) = self.id.filter(|_| !self.batch.is_empty()) else { return };
+        let packets = self.batch.len() as u64;
+        let counters = &mut world[id].counters;
+        counters.rx_packets += packets;
+        counters.rx_bytes += self.batch.bytes().0.saturating_sub(packets * ETH_HLEN);
+        counters.multicast += self.multicast;
+        world.forward_all(id, Step::Receive, &mut self.batch);
     }
 }
 

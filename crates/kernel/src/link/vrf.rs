@@ -6,6 +6,8 @@
 
 use super::{Event, NewLink, Type};
 use crate::device::{Device, DeviceId, Mac, is_valid_ether_addr};
+use crate::host::{conf, domain, ipv4, ipv6};
+use crate::run::{Batch, Drop};
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -13,6 +15,7 @@ use rtnl::kind::{vrf::*, vrf_slave};
 use rtnl::message::Refusal;
 use rtnl::object::link::{IFF_LOOPBACK, IFF_MASTER, IFF_NOARP, IFF_UP, IFLA_ADDRESS, Operstate};
 use rtnl::table::Tb;
+use wire::ethertype;
 
 /// The least MTU, which is IPv6's, and the largest: the largest packet of IPv6 (`IP6_MAX_MTU`).
 const MTU: std::ops::RangeInclusive<u32> = 1280..=65575;
@@ -38,6 +41,7 @@ pub static TYPE: Type = Type {
     checks_address: false,
     routing_table: Some(routing_table),
     event: Some(event),
+    transmit: Some(transmit),
     ..Type::DEFAULT
 };
 
@@ -73,6 +77,10 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
     world[new.device].private = Some(Box::new(Vrf(table.u32())));
     world.register(new.device)?;
     let netns = world[new.device].netns;
+    let strict = world.space(netns)?.stack.conf.is(conf::netns::STRICT_MODE);
+    if strict && domain::with_table(world, netns, table.u32()).any(|other| other != new.device) {
+        return Err(Refusal::said(Errno::EBUSY, "Table is used by another VRF"));
+    }
     crate::rtnl::rule::add_domain_rule(world, netns);
     Ok(())
 }
@@ -110,6 +118,29 @@ fn del_port(world: &mut World, vrf: DeviceId, port: DeviceId) -> Result<(), Refu
     world.tell(port, Event::Domain);
     cycle(world, port);
     Ok(())
+}
+
+/// Sends packets into the domain (`vrf_xmit`): each takes its way by the domain's routes, or is for the host itself.
+/// Only those that have a way are counted.
+fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
+    for frame in std::mem::take(batch).frames() {
+        let length = world.run.pool.length(*frame) as u64;
+        let sent = match world.run.pool.ethertype(*frame) {
+            ethertype::IPV4 => ipv4::send_frame(world, id, *frame),
+            ethertype::IPV6 => ipv6::send_frame(world, id, *frame),
+            _ => {
+                world.discard(Some(id), *frame, Drop::UnhandledProtocol);
+                false
+            }
+        };
+        let counters = &mut world[id].counters;
+        if sent {
+            counters.tx_packets += 1;
+            counters.tx_bytes += length;
+        } else {
+            counters.tx_dropped += 1;
+        }
+    }
 }
 
 /// Sets a port that is up down and up again (`cycle_netdev`).

@@ -222,8 +222,10 @@ pub(crate) fn dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Re
         failure = Some(Errno::ENODEV.into());
     }
     let mut pieces = Pieces::new(asker, message, RTM_NEWADDR, info.ifindex != 0);
-    let mut ids: Vec<DeviceId> = world.space(viewed)?.list_from(None).map(|(_, id)| id).collect();
-    ids.retain(|id| info.ifindex == 0 || world[*id].ifindex == info.ifindex);
+    let ids: Vec<DeviceId> = match info.ifindex {
+        0 => world.space(viewed)?.list_from(None).map(|(_, id)| id).collect(),
+        ifindex => world.by_index(viewed, ifindex).into_iter().collect(),
+    };
     for family in [AF_INET, AF_INET6] {
         if info.family != 0 && info.family != family {
             continue;

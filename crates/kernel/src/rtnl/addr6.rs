@@ -106,7 +106,8 @@ fn change(
     let place = fib6::key(known.address, known.length);
     let moved = told.priority != known.priority || told.valid != known.valid || told.flags != known.flags;
     if moved && known.flags & IFA_F_NOPREFIXROUTE == 0 {
-        fib6::remove(world, id, rtnl::object::route::RT_TABLE_MAIN, place, rtnl::object::route::RTN_UNICAST);
+        let table = crate::inet6::prefix_table(world, id);
+        fib6::remove(world, id, table, place, rtnl::object::route::RTN_UNICAST);
     }
     if moved {
         inet6::add_prefix_route(world, id, &told);

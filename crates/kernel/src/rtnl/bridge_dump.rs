@@ -3,7 +3,7 @@
 //! The devices are noted at the start; one that is gone when its turn comes is passed over.
 
 use crate::client::DumpKind;
-use crate::device::{DeviceId, Mac};
+use crate::device::{Device, DeviceId, Mac};
 use crate::fdb::Entry;
 use crate::link::bridge;
 use crate::netns::NetnsId;
@@ -15,7 +15,7 @@ use rtnl::object::brvlan::RTM_NEWVLAN;
 use rtnl::object::link::{ARPHRD_ETHER, RTM_NEWLINK};
 use rtnl::object::mdb::RTM_GETMDB;
 use rtnl::object::neigh::RTM_NEWNEIGH;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Bytes after which a piece of a dump is handed out.
 const PIECE: usize = 32 << 10;
@@ -53,12 +53,20 @@ pub(crate) enum What {
 impl BridgeDump {
     /// A list over all devices of a namespace.
     pub(crate) fn of_netns(world: &World, netns: NetnsId, what: What) -> DumpKind {
-        let devices: VecDeque<DeviceId> = match (world.space(netns), what) {
-            (Err(_), _) => VecDeque::new(),
-            (Ok(space), What::Addresses { .. } | What::Statistics { .. }) => {
+        let Ok(space) = world.space(netns) else { return Self::over(VecDeque::new(), what) };
+        let devices = match what {
+            What::Addresses { only: 0, bridge: None } | What::Statistics { .. } => {
                 space.list_from(None).map(|(_, id)| id).collect()
             }
-            (Ok(space), _) => space.in_order_of_arrival().into(),
+            What::Addresses { only, bridge } => {
+                let bridges = bridge.into_iter().chain(world.by_index(netns, only));
+                with_ports(world, bridges, |device| device.list_key())
+            }
+            What::Links { .. } | What::Vlans { .. } | What::Groups => {
+                let kind = crate::link::number(&bridge::TYPE);
+                let bridges = space.list_kind(kind, None).map(|(_, id)| id);
+                with_ports(world, bridges, |device| device.arrival)
+            }
         };
         Self::over(devices, what)
     }
@@ -156,6 +164,20 @@ impl BridgeDump {
             None => {}
         }
     }
+}
+
+/// Bridges and their ports, in some order.
+fn with_ports<K: Ord>(
+    world: &World,
+    bridges: impl Iterator<Item = DeviceId>,
+    order: impl Fn(&Device) -> K,
+) -> VecDeque<DeviceId> {
+    let mut all = BTreeMap::new();
+    for bridge in bridges.filter_map(|id| world.get(id)) {
+        let ports = bridge.stack.lowers.iter().filter_map(|port| world.get(*port));
+        all.extend(ports.chain([bridge]).map(|device| (order(device), device.id)));
+    }
+    all.into_values().collect()
 }
 
 /// Writes the statistics of a link that a mask names; one without any is told of all the same.

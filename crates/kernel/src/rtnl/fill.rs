@@ -153,7 +153,8 @@ fn statistics(c: &Counters, out: &mut Builder) {
     let mut all = [0u64; 25];
     all[..4].copy_from_slice(&[c.rx_packets, c.tx_packets, c.rx_bytes, c.tx_bytes]);
     all[4..6].copy_from_slice(&[c.rx_errors, c.tx_errors]);
-    all[6..9].copy_from_slice(&[c.rx_dropped, c.tx_dropped, c.multicast]);
+    all[6..10].copy_from_slice(&[c.rx_dropped, c.tx_dropped, c.multicast, c.collisions]);
+    (all[13], all[17]) = (c.rx_frame_errors, c.tx_carrier_errors);
     let mut wide = [0u8; 200];
     let mut narrow = [0u8; 96];
     for (place, value) in wide.chunks_exact_mut(8).zip(all) {

@@ -7,7 +7,7 @@ use super::fill::{Fill, peer_id};
 use super::{Asker, fill, reply, start, unique_netns};
 use crate::client::{ClientId, Dump, DumpKind, LinkFilter};
 use crate::device::DeviceId;
-use crate::netns::NetnsId;
+use crate::netns::{ListKey, Netns, NetnsId};
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -19,6 +19,8 @@ use rtnl::table::Tb;
 
 /// Bytes after which a piece of a dump is handed out.
 const PIECE: usize = 32 << 10;
+/// Links that are looked at for one piece at most: it holds some dozens.
+const BATCH: usize = 64;
 
 /// The namespace whose links are meant, by identifier or the asker's own.
 fn viewed(world: &World, asker: Asker, tb: &Tb<'_>) -> Result<(NetnsId, Option<i32>), Refusal> {
@@ -84,6 +86,24 @@ pub(crate) fn start_dump(world: &mut World, asker: Asker, message: &Message<'_>)
 }
 
 impl LinkFilter {
+    /// The next links that may be wanted, without a look at those that cannot be.
+    fn batch(&self, world: &World, space: &Netns, after: Option<ListKey>) -> Vec<(ListKey, DeviceId)> {
+        match (self.nothing, self.master, self.kind) {
+            (true, ..) => Vec::new(),
+            (_, Some(master), _) => {
+                let ports = world.get(master).map_or(&[][..], |master| &master.stack.lowers);
+                let places = ports.iter().filter_map(|port| Some((world.get(*port)?.list_key(), *port)));
+                let mut rest: Vec<_> =
+                    places.filter(|(key, _)| after.is_none_or(|after| *key > after)).collect();
+                rest.sort_unstable();
+                rest.truncate(BATCH);
+                rest
+            }
+            (.., Some(kind)) => space.list_kind(crate::link::number(kind), after).take(BATCH).collect(),
+            _ => space.list_from(after).take(BATCH).collect(),
+        }
+    }
+
     /// Whether the kernel leaves a link out (`link_dump_filtered`). A kind that it does not know filters nothing.
     fn drops(&self, world: &World, id: DeviceId) -> bool {
         let Some(device) = world.get(id) else { return true };
@@ -141,9 +161,8 @@ fn links(world: &mut World, viewer: NetnsId, pid: u32, dump: &mut Dump, out: &mu
     let flags = NLM_F_MULTI | filtered | changed;
     let header = Header { kind: RTM_NEWLINK, flags, seq: request.seq, pid };
     out.bytes.reserve(PIECE + 4096);
-    // A piece holds some dozens of links; more than this it never needs.
-    let batch: Vec<_> = space.list_from(*after).take(64).collect();
-    let full = batch.len() == 64;
+    let batch = filter.batch(world, space, *after);
+    let full = batch.len() == BATCH;
     for (key, id) in batch {
         if out.bytes.len() >= PIECE {
             return true;

@@ -96,7 +96,7 @@ fn change(
 
 /// Changes every link of a group, until one refuses (`rtnl_group_changelink`).
 fn change_group(world: &mut World, asker: Asker, group: u32, request: &Request<'_>) -> Result<(), Refusal> {
-    for id in world.space(asker.netns)?.in_order_of_arrival() {
+    for id in world.members(asker.netns, group)? {
         if world.get(id).is_some_and(|device| device.group == group && device.netns == asker.netns) {
             setlink::validate(world, Some(id), &request.tb)?;
             setlink::apply(world, asker, id, &request.info, &request.tb, setlink::Status::default())?;
@@ -136,8 +136,7 @@ fn delete_group(world: &mut World, netns: crate::netns::NetnsId, group: u32) -> 
     if group == 0 {
         return Err(Errno::EPERM.into());
     }
-    let all = world.space(netns)?.in_order_of_arrival();
-    let members: Vec<DeviceId> = all.into_iter().filter(|id| world[*id].group == group).collect();
+    let members = world.members(netns, group)?;
     if members.is_empty() {
         return Err(Errno::ENODEV.into());
     }

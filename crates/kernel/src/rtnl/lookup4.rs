@@ -5,7 +5,7 @@ use super::route4::{self, address};
 use crate::device::DeviceId;
 use crate::host::fib4::{Flow, Found};
 use crate::host::route4::{Incoming, incoming, outgoing};
-use crate::host::{AF_INET, route4 as routing};
+use crate::host::{AF_INET, domain};
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -52,10 +52,8 @@ pub(crate) fn get(
     let mut out = Builder::new();
     if info.flags & RTM_F_FIB_MATCH != 0 {
         let found = answer.found.ok_or(Refusal::new(Errno::EHOSTUNREACH))?;
-        let space = world.space(netns)?;
-        let route =
-            space.stack.fib4.tables.get(&found.table).and_then(|t| t.routes(found.prefix).get(found.place));
-        let route = route.ok_or(Errno::EHOSTUNREACH)?;
+        let fib = &world.space(netns)?.stack.fib4;
+        let route = fib.get(found.table, found.place).ok_or(Errno::EHOSTUNREACH)?;
         route4::fill(world, found.table, found.prefix, route, &mut out, header);
     } else {
         // While nobody has changed the rules the host's own table is a part of the main one.
@@ -106,7 +104,8 @@ fn from_outside(
         Incoming::Local { kind, found } => {
             let flags = LOCAL | if kind == RTN_BROADCAST { BROADCAST } else { 0 };
             let flags = flags | if kind == RTN_MULTICAST { MULTICAST } else { 0 };
-            let device = routing::loopback(world, world[id].netns);
+            let link = found.and_then(|found| found.nexthop.device);
+            let device = domain::loopback(world, world[id].netns, link);
             Answer { kind, flags, device, gateway: None, source: None, found, iif }
         }
         Incoming::Forward { device, gateway, found } => Answer {
@@ -168,9 +167,9 @@ fn fill(
     if mark != 0 {
         out.u32(RTA_MARK, mark);
     }
-    out.u32(RTA_UID, 0);
-    if let Some(iif) = answer.iif {
-        out.u32(RTA_IIF, iif);
+    match answer.iif {
+        Some(iif) => out.u32(RTA_IIF, iif),
+        None => out.u32(RTA_UID, 0),
     }
     Cacheinfo::default().encode(out);
     out.finish(start);

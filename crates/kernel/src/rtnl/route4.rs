@@ -7,7 +7,8 @@ use super::Asker;
 use super::pieces::Pieces;
 use super::route::{self, Filter};
 use crate::host::AF_INET;
-use crate::host::fib4::{self, Flow, Nexthop, Prefix, Route, Table};
+use crate::host::fib4::{self, Flow, Nexthop, Place, Prefix, Route};
+use crate::host::routes::{End, Route as _};
 use crate::netns::NetnsId;
 use crate::world::World;
 use rtnl::attr::Builder;
@@ -186,7 +187,10 @@ fn create(world: &World, netns: NetnsId, config: &Config) -> Result<Route, Refus
     }
     if let Some(source) = config.prefsrc {
         let same = config.kind == RTN_LOCAL && config.length > 0 && source == config.destination;
-        if !same && fib4::address_type(world, netns, source, None) != RTN_LOCAL {
+        let tables =
+            [if config.table == RT_TABLE_MAIN { RT_TABLE_LOCAL } else { config.table }, RT_TABLE_LOCAL];
+        let is_local = |table| fib4::address_type_in(world, netns, source, table, None) == RTN_LOCAL;
+        if !same && !tables.into_iter().any(is_local) {
             return Err(said("Invalid prefsrc address"));
         }
     }
@@ -308,55 +312,44 @@ pub(crate) fn new(
     let prefix = check_prefix(&config)?;
     let route = create(world, netns, &config)?;
     let fib = &mut world.space_mut(netns)?.stack.fib4;
-    let full = fib.count() >= fib4::ROUTES;
-    let empty = Table::default();
-    let table = fib.tables.get(&config.table).unwrap_or(&empty);
-    let routes = table.routes(prefix);
-    let equal = |other: &Route| other.tos == route.tos && other.priority == route.priority;
-    let first = routes.iter().position(equal);
-    let mut at = routes.iter().take_while(|other| comes_before(other, &route)).count();
-    let mut flags = 0;
+    let table = config.table;
+    let first = fib.of_rank(table, prefix, route.rank()).next().map(|(place, _)| place);
+    let (mut flags, mut end) = (0, End::Back);
     if let Some(first) = first {
         if message.has(NLM_F_EXCL) {
             return Err(Errno::EEXIST.into());
         }
-        let same = routes.iter().position(|other| equal(other) && other.leads_as(&route));
+        let twin = fib.twin(table, prefix, &route);
         if message.has(NLM_F_REPLACE) {
-            match same {
-                Some(same) if same == first => return Ok(()),
+            match twin {
+                Some(twin) if twin == first => return Ok(()),
                 Some(_) => return Err(Errno::EEXIST.into()),
                 None => {}
             }
             // commit
-            fib.tables.entry(config.table).or_default().replace(prefix, first, route);
-            announce(world, netns, RTM_NEWROUTE, config.table, prefix, first, NLM_F_REPLACE);
+            fib.change(table, first, |present| *present = route);
+            announce(world, netns, RTM_NEWROUTE, table, first, NLM_F_REPLACE);
             return Ok(());
         }
-        if same.is_some() {
+        if twin.is_some() {
             return Err(Errno::EEXIST.into());
         }
         if message.has(NLM_F_APPEND) {
             flags = NLM_F_APPEND;
-            at = routes.iter().rposition(equal).map_or(at, |last| last + 1);
         } else {
-            at = first;
+            end = End::Front;
         }
     }
     if !message.has(NLM_F_CREATE) {
         return Err(Errno::ENOENT.into());
     }
-    if full {
+    if fib.count() >= fib4::ROUTES {
         return Err(Errno::ENOBUFS.into());
     }
     // commit
-    fib.tables.entry(config.table).or_default().insert(prefix, at, route);
-    announce(world, netns, RTM_NEWROUTE, config.table, prefix, at, flags | NLM_F_CREATE);
+    let place = fib.insert(table, prefix, end, route).ok_or(Errno::ENOBUFS)?;
+    announce(world, netns, RTM_NEWROUTE, table, place, flags | NLM_F_CREATE);
     Ok(())
-}
-
-/// Whether a route stands before a new one of its prefix.
-fn comes_before(other: &Route, new: &Route) -> bool {
-    other.tos > new.tos || other.tos == new.tos && other.priority < new.priority
 }
 
 /// Deletes the first route that fits (`fib_table_delete`).
@@ -369,8 +362,9 @@ pub(crate) fn delete(
     let netns = asker.netns;
     let config = read(message, info)?;
     let prefix = check_prefix(&config)?;
+    let named = config.hops.first().filter(|hop| !config.multipath && hop.ifindex != 0);
+    let named = named.map(|hop| world.by_index(netns, hop.ifindex).ok_or(Errno::ESRCH)).transpose()?;
     let fib = &mut world.space_mut(netns)?.stack.fib4;
-    let table = fib.tables.get_mut(&config.table).ok_or(Errno::ESRCH)?;
     let fits = |route: &Route| {
         route.tos == config.tos
             && (config.kind == RTN_UNSPEC || route.kind == config.kind)
@@ -381,9 +375,13 @@ pub(crate) fn delete(
             && hops_fit(&config, route)
             && config.metrics.iter().all(|(number, value)| route.metric(*number) == Some(*value))
     };
-    let at = table.routes(prefix).iter().position(fits).ok_or(Errno::ESRCH)?;
+    let place = match named {
+        Some(id) => fib.of_prefix_through(config.table, prefix, id).find(|(_, route)| fits(route)),
+        None => fib.of_prefix(config.table, prefix).find(|(_, route)| fits(route)),
+    };
+    let (place, _) = place.ok_or(Errno::ESRCH)?;
     // commit
-    if let Some(route) = table.remove(prefix, at) {
+    if let Some(route) = fib.remove(config.table, place) {
         announce_gone(world, netns, config.table, prefix, &route);
     }
     Ok(())
@@ -483,25 +481,14 @@ pub(crate) fn fill(
 }
 
 /// Tells all who listen of a route.
-pub(crate) fn announce(
-    world: &mut World,
-    netns: NetnsId,
-    kind: u16,
-    table: u32,
-    prefix: Prefix,
-    at: usize,
-    flags: u16,
-) {
+pub(crate) fn announce(world: &mut World, netns: NetnsId, kind: u16, table: u32, place: Place, flags: u16) {
     if !world.listens(netns, RTNLGRP_IPV4_ROUTE) {
         return;
     }
     let mut out = Builder::new();
-    let route = world
-        .space(netns)
-        .ok()
-        .and_then(|space| space.stack.fib4.tables.get(&table).and_then(|table| table.routes(prefix).get(at)));
+    let route = world.space(netns).ok().and_then(|space| space.stack.fib4.get(table, place));
     let Some(route) = route else { return };
-    fill(world, table, prefix, route, &mut out, Header { kind, flags, seq: 0, pid: 0 });
+    fill(world, table, place.prefix, route, &mut out, Header { kind, flags, seq: 0, pid: 0 });
     world.publish(netns, RTNLGRP_IPV4_ROUTE, &out.bytes);
 }
 
@@ -515,28 +502,20 @@ pub(crate) fn announce_gone(world: &mut World, netns: NetnsId, table: u32, prefi
     world.publish(netns, RTNLGRP_IPV4_ROUTE, &out.bytes);
 }
 
-/// Lists routes: tables in the order of the low byte of their numbers.
+/// Lists routes.
 pub(crate) fn list(world: &World, asker: Asker, filter: &Filter, pieces: &mut Pieces) -> Result<(), Refusal> {
     let fib = &world.space(asker.netns)?.stack.fib4;
-    let mut tables: Vec<(u32, &Table)> = fib.tables.iter().map(|(id, table)| (*id, table)).collect();
-    tables.sort_by_key(|(id, _)| id & 255);
-    if let Some(wanted) = filter.table {
-        let known = wanted == RT_TABLE_MAIN || fib.tables.contains_key(&wanted);
-        if !known {
-            return Err(Refusal::said(Errno::ENOENT, "ipv4: FIB table does not exist"));
-        }
-        tables.retain(|(id, _)| *id == wanted);
+    let is_known = |table| table == RT_TABLE_MAIN || fib.table(table).is_some();
+    if filter.table.is_some_and(|table| !is_known(table)) {
+        return Err(Refusal::said(Errno::ENOENT, "ipv4: FIB table does not exist"));
     }
-    for (id, table) in tables {
-        for (prefix, route) in table.iter() {
-            let through = |oif: u32| route.nexthops.iter().any(|hop| hop.ifindex == oif);
-            let wanted = (filter.protocol == 0 || route.protocol == filter.protocol)
-                && (filter.kind == 0 || route.kind == filter.kind)
-                && (filter.oif == 0 || through(filter.oif));
-            if wanted {
-                let header = pieces.header();
-                fill(world, id, prefix, route, &mut pieces.out, header);
-            }
+    let through = world.by_index(asker.netns, filter.oif);
+    for (id, place, route) in fib.listing(filter.table, through) {
+        let wanted = (filter.protocol == 0 || route.protocol == filter.protocol)
+            && (filter.kind == 0 || route.kind == filter.kind);
+        if wanted {
+            let header = pieces.header();
+            fill(world, id, place.prefix, route, &mut pieces.out, header);
         }
     }
     Ok(())

@@ -4,10 +4,12 @@ use super::Asker;
 use super::pieces::Pieces;
 use super::route::{self, Filter};
 use crate::device::DeviceId;
-use crate::host::fib6::{self, Flow, Key, Nexthop, Route, Table, USER_METRIC};
-use crate::host::{AF_INET6, fib4, route4};
+use crate::host::fib6::{self, Fib, Flow, Key, Nexthop, Place, Rarities, Route, USER_METRIC};
+use crate::host::routes::End;
+use crate::host::{AF_INET6, fib4, route4, source6};
 use crate::inet6;
 use crate::netns::NetnsId;
+use crate::rare::Rare;
 use crate::world::{Instant, World};
 use rtnl::attr::{Attr, Builder};
 use rtnl::errno::Errno;
@@ -139,15 +141,19 @@ fn create(world: &World, netns: NetnsId, config: &Config) -> Result<Route, Refus
             return Err(said("Invalid source address"));
         }
     }
+    let mut rarities = Rare::NEW;
+    let asked =
+        Rarities { prefsrc: config.prefsrc, metrics: config.metrics.to_vec(), expires: config.expires };
+    if asked != *rarities {
+        *rarities = asked;
+    }
     Ok(Route {
         kind,
         protocol: if config.protocol == 0 { RTPROT_BOOT } else { config.protocol },
-        metric: config.metric,
-        prefsrc: config.prefsrc,
-        metrics: config.metrics.clone(),
         preference: config.preference,
-        expires: config.expires,
-        nexthops,
+        metric: config.metric,
+        hops: fib6::Hops::new(nexthops),
+        rarities,
     })
 }
 
@@ -247,56 +253,46 @@ pub(crate) fn new(
     }
     let route = create(world, netns, &config)?;
     let fib = &mut world.space_mut(netns)?.stack.fib6;
-    let full = fib.count >= fib4::ROUTES;
-    let empty = Table::default();
-    let routes = fib.tables.get(&config.table).unwrap_or(&empty).routes(config.key);
-    let same_metric = |other: &&Route| other.metric == route.metric;
+    let table = config.table;
+    let equal = |fib: &Fib, joins: Option<bool>| {
+        let mut equal = fib.of_rank(table, config.key, route.metric);
+        equal.find(|(_, other)| joins.is_none_or(|joins| other.joins() == joins)).map(|(place, _)| place)
+    };
     let joins = route.joins();
     if message.has(NLM_F_REPLACE) {
-        let first = routes.iter().position(|other| other.metric == route.metric && other.joins() == joins);
-        let first = first.or_else(|| routes.iter().position(|other| other.metric == route.metric));
-        if let Some(first) = first {
+        if let Some(first) = equal(fib, Some(joins)).or_else(|| equal(fib, None)) {
             // commit
-            let table = fib.tables.entry(config.table).or_default();
-            if let Some(place) = table.route_mut(config.key, first) {
-                *place = route;
-            }
-            announce(world, netns, config.table, config.key, first, NLM_F_REPLACE);
+            fib.change(table, first, |present| *present = route);
+            announce(world, netns, table, first, NLM_F_REPLACE);
             return Ok(());
         }
         if !message.has(NLM_F_CREATE) {
             return Err(Errno::ENOENT.into());
         }
-    } else if routes.iter().any(|other| same_metric(&other)) {
+    } else if equal(fib, None).is_some() {
         if message.has(NLM_F_EXCL) {
             return Err(Errno::EEXIST.into());
         }
-        let known = |hop: &Nexthop| {
-            let alike = |other: &Nexthop| other.ifindex == hop.ifindex && other.gateway == hop.gateway;
-            routes.iter().filter(same_metric).any(|route| route.nexthops.iter().any(alike))
+        let known = |hop: Nexthop| {
+            let mut others = fib.of_prefix_through(table, config.key, hop.device);
+            others.any(|(_, other)| other.metric == route.metric && other.leads_to(hop.ifindex, hop.gateway))
         };
-        if route.nexthops.iter().any(known) {
+        if route.hops.iter().any(known) {
             return Err(Errno::EEXIST.into());
         }
-        let sibling = routes.iter().position(|other| other.metric == route.metric && other.joins());
-        if let Some(at) = sibling.filter(|_| joins) {
+        if let Some(sibling) = Some(true).filter(|_| joins).and_then(|_| equal(fib, Some(true))) {
             // commit
-            let table = fib.tables.entry(config.table).or_default();
-            if let Some(place) = table.route_mut(config.key, at) {
-                place.nexthops.extend(route.nexthops);
-                place.nexthops.truncate(NEXTHOPS);
-            }
-            announce(world, netns, config.table, config.key, at, NLM_F_APPEND);
+            fib.change(table, sibling, |present| present.hops.join(&route.hops, NEXTHOPS));
+            announce(world, netns, table, sibling, NLM_F_APPEND);
             return Ok(());
         }
     }
-    if full {
+    if fib.count() >= fib4::ROUTES {
         return Err(Errno::ENOBUFS.into());
     }
     // commit
-    let at = fib.tables.entry(config.table).or_default().insert(config.key, route);
-    fib.count += 1;
-    announce(world, netns, config.table, config.key, at, NLM_F_CREATE);
+    let place = fib.insert(table, config.key, End::Back, route).ok_or(Errno::ENOBUFS)?;
+    announce(world, netns, table, place, NLM_F_CREATE);
     fib6::watch_expiry(world, netns);
     Ok(())
 }
@@ -310,9 +306,12 @@ pub(crate) fn delete(
 ) -> Result<(), Refusal> {
     let netns = asker.netns;
     let config = read(world, message, info)?;
+    let named = config.hops.iter().map(|hop| hop.ifindex).find(|ifindex| *ifindex != 0);
+    let named = named.map(|ifindex| world.by_index(netns, ifindex));
     let fib = &mut world.space_mut(netns)?.stack.fib6;
     let missing = Refusal::said(Errno::ESRCH, "FIB table does not exist");
-    let table = fib.tables.get_mut(&config.table).ok_or(missing)?;
+    let (table, key) = (config.table, config.key);
+    fib.table(table).ok_or(missing)?;
     let is_meant = |hop: &Nexthop, asked: &Hop| {
         (asked.ifindex == 0 || hop.ifindex == asked.ifindex)
             && asked.gateway.is_none_or(|gateway| hop.gateway == Some(gateway))
@@ -320,23 +319,32 @@ pub(crate) fn delete(
     let fits = |route: &Route| {
         (config.metric == 0 || route.metric == config.metric)
             && (config.protocol == 0 || route.protocol == config.protocol)
-            && config.hops.iter().all(|asked| route.nexthops.iter().any(|hop| is_meant(hop, asked)))
+            && config.hops.iter().all(|asked| route.hops.iter().any(|hop| is_meant(&hop, asked)))
     };
-    let at = table.routes(config.key).iter().position(fits).ok_or(Errno::ESRCH)?;
+    let found = match named {
+        None => fib.of_prefix(table, key).find(|(_, route)| fits(route)),
+        Some(id) => id.and_then(|id| fib.of_prefix_through(table, key, id).find(|(_, route)| fits(route))),
+    };
+    let (place, route) = found.ok_or(Errno::ESRCH)?;
     // commit
-    let named = config.hops.iter().any(|hop| hop.gateway.is_some()) || config.multipath;
-    if let Some(route) = table.route_mut(config.key, at).filter(|route| named && route.nexthops.len() > 1) {
-        let mut gone = route.clone();
-        gone.nexthops.retain(|hop| config.hops.iter().any(|asked| is_meant(hop, asked)));
-        route.nexthops.retain(|hop| !config.hops.iter().any(|asked| is_meant(hop, asked)));
-        if !route.nexthops.is_empty() {
-            announce_gone(world, netns, config.table, config.key, &gone);
+    let by_gateway = config.hops.iter().any(|hop| hop.gateway.is_some()) || config.multipath;
+    if by_gateway && route.hops.len() > 1 {
+        let is_going = |hop: &Nexthop| config.hops.iter().any(|asked| is_meant(hop, asked));
+        let (going, left): (Vec<_>, Vec<_>) = route.hops.iter().partition(is_going);
+        if !left.is_empty() {
+            let mut gone = None;
+            fib.change(table, place, |route| {
+                gone = Some(route.with_hops(going));
+                route.hops = fib6::Hops::new(left);
+            });
+            if let Some(gone) = gone {
+                announce_gone(world, netns, table, key, &gone);
+            }
             return Ok(());
         }
     }
-    if let Some(route) = table.remove(config.key, at) {
-        fib.count -= 1;
-        announce_gone(world, netns, config.table, config.key, &route);
+    if let Some(route) = fib.remove(table, place) {
+        announce_gone(world, netns, table, key, &route);
     }
     Ok(())
 }
@@ -363,14 +371,12 @@ pub(crate) fn get(
         if oif != 0 {
             world.by_index(netns, oif).ok_or(Errno::ENODEV)?;
         }
-        fib6::lookup(world, netns, &flow, oif != 0 || fib6::is_strict(destination))?
+        fib6::find(world, netns, &flow)?
     };
     let mut out = Builder::new();
     if info.flags & RTM_F_FIB_MATCH != 0 {
-        let table = world.space(netns)?.stack.fib6.tables.get(&found.table);
-        let route =
-            table.and_then(|table| table.routes(found.key).get(found.place)).ok_or(Errno::ENETUNREACH)?;
-        fill(world, found.table, found.key, route, &mut out, header);
+        let route = world.space(netns)?.stack.fib6.get(found.table, found.place).ok_or(Errno::ENETUNREACH)?;
+        fill(world, found.table, found.place.prefix, route, &mut out, header);
     } else {
         fill_answer(world, netns, &found, &flow, iif, &mut out, header);
     }
@@ -389,7 +395,7 @@ fn fill_answer(
 ) {
     let own = matches!(found.kind, RTN_LOCAL | RTN_ANYCAST);
     let through = found.nexthop.device;
-    let device = if own { route4::loopback(world, netns).unwrap_or(through) } else { through };
+    let device = if own { fib6::loopback(world, netns, found).unwrap_or(through) } else { through };
     let start = out.start(header);
     let table = if found.table < 256 { found.table as u8 } else { 252 };
     let (protocol, kind) = (found.protocol, found.kind);
@@ -401,7 +407,7 @@ fn fill_answer(
     let source = match found.prefsrc {
         Some(source) => Some(source),
         None if own && found.kind == RTN_LOCAL => Some(flow.destination),
-        None => inet6::select(world, through, flow.destination),
+        None => source6::select(world, through, flow.destination),
     };
     if iif != 0 {
         out.u32(RTA_IIF, iif);
@@ -427,8 +433,8 @@ fn fill_answer(
 fn fill(world: &World, table: u32, key: Key, route: &Route, out: &mut Builder, header: Header) {
     let start = out.start(header);
     let (network, dst_len) = fib6::prefix(key);
-    let single = route.nexthops.first().filter(|_| route.nexthops.len() == 1);
-    let flags = single.map_or(0, |hop| fib6::shown_flags(world, hop));
+    let single = route.hops.single();
+    let flags = single.map_or(0, |hop| fib6::shown_flags(world, &hop));
     let short = if table < 256 { table as u8 } else { 252 };
     let (protocol, kind) = (route.protocol, route.kind);
     Rtmsg { family: AF_INET6, dst_len, src_len: 0, tos: 0, table: short, protocol, scope: 0, kind, flags }
@@ -437,10 +443,10 @@ fn fill(world: &World, table: u32, key: Key, route: &Route, out: &mut Builder, h
     if dst_len > 0 {
         out.ipv6(RTA_DST, network);
     }
-    if let Some(source) = route.prefsrc {
+    if let Some(source) = route.rarities.prefsrc {
         out.ipv6(RTA_PREFSRC, source);
     }
-    route::put_metrics(&route.metrics, out);
+    route::put_metrics(&route.rarities.metrics, out);
     out.u32(RTA_PRIORITY, route.metric);
     match single {
         Some(hop) => {
@@ -451,8 +457,8 @@ fn fill(world: &World, table: u32, key: Key, route: &Route, out: &mut Builder, h
         }
         None => {
             let nest = out.nest(RTA_MULTIPATH);
-            for hop in &route.nexthops {
-                let flags = fib6::shown_flags(world, hop) as u8;
+            for hop in route.hops.iter() {
+                let flags = fib6::shown_flags(world, &hop) as u8;
                 let at = Hops::start(out, flags, hop.weight.saturating_sub(1), hop.ifindex);
                 if let Some(gateway) = hop.gateway {
                     out.ipv6(RTA_GATEWAY, gateway);
@@ -462,24 +468,21 @@ fn fill(world: &World, table: u32, key: Key, route: &Route, out: &mut Builder, h
             out.end(nest);
         }
     }
-    let left = route.expires.map_or(0, |end| end.0.saturating_sub(world.now.0) / 10_000);
+    let left = route.rarities.expires.map_or(0, |end| end.0.saturating_sub(world.now.0) / 10_000);
     Cacheinfo { expires: left.min(i32::MAX as u64) as i32, ..Cacheinfo::default() }.encode(out);
     out.u8(RTA_PREF, route.preference);
     out.finish(start);
 }
 
 /// Tells all who listen of a route.
-pub(crate) fn announce(world: &mut World, netns: NetnsId, table: u32, key: Key, at: usize, flags: u16) {
+pub(crate) fn announce(world: &mut World, netns: NetnsId, table: u32, place: Place, flags: u16) {
     if !world.listens(netns, RTNLGRP_IPV6_ROUTE) {
         return;
     }
-    let route = world
-        .space(netns)
-        .ok()
-        .and_then(|space| space.stack.fib6.tables.get(&table).and_then(|table| table.routes(key).get(at)));
+    let route = world.space(netns).ok().and_then(|space| space.stack.fib6.get(table, place));
     let Some(route) = route else { return };
     let mut out = Builder::new();
-    fill(world, table, key, route, &mut out, Header { kind: RTM_NEWROUTE, flags, seq: 0, pid: 0 });
+    fill(world, table, place.prefix, route, &mut out, Header { kind: RTM_NEWROUTE, flags, seq: 0, pid: 0 });
     world.publish(netns, RTNLGRP_IPV6_ROUTE, &out.bytes);
 }
 
@@ -492,26 +495,19 @@ pub(crate) fn announce_gone(world: &mut World, netns: NetnsId, table: u32, key: 
     }
 }
 
-/// Lists routes: tables in the order of the low byte of their numbers.
+/// Lists routes.
 pub(crate) fn list(world: &World, asker: Asker, filter: &Filter, pieces: &mut Pieces) -> Result<(), Refusal> {
     let fib = &world.space(asker.netns)?.stack.fib6;
-    let mut tables: Vec<(u32, &Table)> = fib.tables.iter().map(|(id, table)| (*id, table)).collect();
-    tables.sort_by_key(|(id, _)| id & 255);
-    if let Some(wanted) = filter.table {
-        if !fib.tables.contains_key(&wanted) {
-            return Err(Refusal::said(Errno::ENOENT, "FIB table does not exist"));
-        }
-        tables.retain(|(id, _)| *id == wanted);
+    if filter.table.is_some_and(|table| fib.table(table).is_none()) {
+        return Err(Refusal::said(Errno::ENOENT, "FIB table does not exist"));
     }
-    for (id, table) in tables {
-        for (key, route) in table.iter() {
-            let wanted = (filter.protocol == 0 || route.protocol == filter.protocol)
-                && (filter.kind == 0 || route.kind == filter.kind)
-                && (filter.oif == 0 || route.nexthops.iter().any(|hop| hop.ifindex == filter.oif));
-            if wanted {
-                let header = pieces.header();
-                fill(world, id, key, route, &mut pieces.out, header);
-            }
+    let through = world.by_index(asker.netns, filter.oif);
+    for (id, place, route) in fib.listing(filter.table, through) {
+        let wanted = (filter.protocol == 0 || route.protocol == filter.protocol)
+            && (filter.kind == 0 || route.kind == filter.kind);
+        if wanted {
+            let header = pieces.header();
+            fill(world, id, place.prefix, route, &mut pieces.out, header);
         }
     }
     Ok(())

@@ -135,8 +135,8 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
         if info.family == AF_INET6 {
             return Err(said("Invalid table"));
         }
-        let tables = &world.space(asker.netns)?.stack.fib4.tables;
-        rule.table = (1..255).find(|id| !tables.contains_key(id)).ok_or(Errno::ENOBUFS)?;
+        let fib = &world.space(asker.netns)?.stack.fib4;
+        rule.table = (1..255).find(|id| fib.table(*id).is_none()).ok_or(Errno::ENOBUFS)?;
     }
     if info.family == AF_INET && info.tos & !0xfc != 0 {
         return Err(said("Invalid dsfield (tos): ECN bits must be 0"));

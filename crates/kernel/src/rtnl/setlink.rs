@@ -117,7 +117,7 @@ fn apply_all(
         status.modified = true;
     }
     if let Some(group) = tb.u32(IFLA_GROUP) {
-        world[id].group = group;
+        world.set_group(id, group);
         status.changed();
     }
     // A name together with an index is a new name; alone it only said which link is meant.

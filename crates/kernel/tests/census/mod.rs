@@ -55,3 +55,18 @@ pub fn bytes_of_a_link(kind: &str, go_up: bool, links: usize) -> i64 {
     });
     memory.bytes_current / i64::from(made)
 }
+
+/// Live bytes of a kernel with so many links in it, all up and at rest: pairs, in a namespace beside the first.
+pub fn bytes_of_a_kernel(links: usize) -> i64 {
+    let mut kept = Vec::with_capacity(1);
+    let memory = measure(|| {
+        let mut rig = Rig::new();
+        for n in 0..links / 2 {
+            rig.talk(&pair(&format!("a{n}"), &format!("b{n}"))).expect("a pair");
+        }
+        (2..links as u32 + 2).for_each(|index| rig.talk(&up(index, true)).expect("it goes up"));
+        rig.kernel.advance(Instant(REST));
+        kept.push(rig);
+    });
+    memory.bytes_current
+}

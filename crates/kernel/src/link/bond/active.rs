@@ -2,7 +2,7 @@
 //! `bond_change_active_slave`, `bond_do_fail_over_mac`).
 
 use super::slave::{self, of_slave, set_active, set_inactive, set_link};
-use super::{MILLISECOND, of, of_mut, reception, set_carrier, steal_address, timer};
+use super::{MILLISECOND, alb, of, of_mut, reception, set_carrier, steal_address, timer};
 use crate::device::DeviceId;
 use crate::link::Event;
 use crate::world::World;
@@ -92,10 +92,13 @@ pub(super) fn change(world: &mut World, bond: DeviceId, new: Option<DeviceId>) {
         return;
     }
     if let Some(id) = new {
-        bring_up(world, id);
+        bring_up(world, bond, id);
     }
     if of(world, bond).uses_primary() {
         reception::swap(world, bond, new, old);
+    }
+    if of(world, bond).balances_load() {
+        alb::use_slave(world, bond, new);
     }
     of_mut(world, bond).active = new;
     let mode = of(world, bond).params.mode;
@@ -119,13 +122,14 @@ pub(super) fn change(world: &mut World, bond: DeviceId, new: Option<DeviceId>) {
 }
 
 /// One that is about to come up is up now: it is the best there is.
-fn bring_up(world: &mut World, id: DeviceId) {
+fn bring_up(world: &mut World, bond: DeviceId, id: DeviceId) {
     let now = world.now;
     let Some(slave) = of_slave(world, id) else { return };
     slave.last_up = Some(now);
     if slave.link == BOND_LINK_BACK {
         slave.delay = 0;
         set_link(world, id, BOND_LINK_UP);
+        super::link_changed(world, bond, id);
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is told of bonds and slaves (`bond_fill_info`, `bond_fill_slave_info`).
 
-use super::{of, slave};
+use super::{lacp, of, slave};
 use crate::device::DeviceId;
 use crate::world::World;
 use rtnl::attr::Builder;
@@ -61,7 +61,20 @@ fn plain(world: &World, id: DeviceId, out: &mut Builder) {
         out.u16(IFLA_BOND_AD_ACTOR_SYS_PRIO, params.ad_actor_sys_prio);
         out.u16(IFLA_BOND_AD_USER_PORT_KEY, params.ad_user_port_key);
         out.put(IFLA_BOND_AD_ACTOR_SYSTEM, &params.ad_actor_system);
+        aggregator(world, id, out);
     }
+}
+
+/// What is known of the aggregator in use, if there is one.
+fn aggregator(world: &World, id: DeviceId, out: &mut Builder) {
+    let Some(info) = lacp::info(world, id) else { return };
+    let nest = out.nest(IFLA_BOND_AD_INFO);
+    out.u16(IFLA_BOND_AD_INFO_AGGREGATOR, info.aggregator);
+    out.u16(IFLA_BOND_AD_INFO_NUM_PORTS, info.ports);
+    out.u16(IFLA_BOND_AD_INFO_ACTOR_KEY, info.actor_key);
+    out.u16(IFLA_BOND_AD_INFO_PARTNER_KEY, info.partner_key);
+    out.put(IFLA_BOND_AD_INFO_PARTNER_MAC, &info.partner);
+    out.end(nest);
 }
 
 /// Writes what the bond keeps of a slave.
@@ -74,4 +87,9 @@ pub(super) fn slave(world: &World, id: DeviceId, out: &mut Builder) {
     out.put(IFLA_BOND_SLAVE_PERM_HWADDR, &slave.permanent[..length]);
     out.u16(IFLA_BOND_SLAVE_QUEUE_ID, slave.queue_id);
     out.i32(IFLA_BOND_SLAVE_PRIO, slave.prio);
+    if let Some((aggregator, actor, partner)) = lacp::port_info(world, id) {
+        out.u16(IFLA_BOND_SLAVE_AD_AGGREGATOR_ID, aggregator);
+        out.u8(IFLA_BOND_SLAVE_AD_ACTOR_OPER_PORT_STATE, actor);
+        out.u16(IFLA_BOND_SLAVE_AD_PARTNER_OPER_PORT_STATE, u16::from(partner));
+    }
 }

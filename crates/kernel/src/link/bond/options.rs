@@ -5,9 +5,9 @@
 //! before a refusal stays.
 
 use super::slave::{self, of_slave};
-use super::{DEFAULT_MIIMON, Params, active, of, of_mut, set_carrier, timer};
-use crate::device::{DeviceId, Mac, is_valid_ether_addr};
-use crate::world::World;
+use super::{DEFAULT_MIIMON, Params, active, arp, lacp, of, of_mut, set_carrier, timer};
+use crate::device::{DeviceId, Mac};
+use crate::world::{Instant, World};
 use rtnl::attr::Attr;
 use rtnl::errno::Errno;
 use rtnl::kind::bond::{self as words, *};
@@ -119,15 +119,25 @@ static SECOND: &[Row] = &[
         params.packets_per_slave = value as u32
     })
     .unknown_in(only(RR)),
-    Row::store(IFLA_BOND_AD_LACP_ACTIVE, (0, 1), |params, on| params.lacp_active = on != 0)
-        .unknown_in(only(AD))
-        .down(),
-    Row::store(IFLA_BOND_AD_LACP_RATE, (0, 1), |params, on| params.lacp_fast = on != 0)
-        .unknown_in(only(AD))
-        .down(),
+    Row::deed(IFLA_BOND_AD_LACP_ACTIVE, (0, 1), |world, bond, on| {
+        of_mut(world, bond).params.lacp_active = on != 0;
+        lacp::update_settings(world, bond);
+        Ok(())
+    })
+    .unknown_in(only(AD))
+    .down(),
+    Row::deed(IFLA_BOND_AD_LACP_RATE, (0, 1), |world, bond, on| {
+        of_mut(world, bond).params.lacp_fast = on != 0;
+        lacp::update_settings(world, bond);
+        Ok(())
+    })
+    .unknown_in(only(AD))
+    .down(),
     Row::store(IFLA_BOND_AD_SELECT, (0, 2), |params, value| params.ad_select = value as u8).down(),
-    Row::store(IFLA_BOND_AD_ACTOR_SYS_PRIO, (1, 65535), |params, value| {
-        params.ad_actor_sys_prio = value as u16
+    Row::deed(IFLA_BOND_AD_ACTOR_SYS_PRIO, (1, 65535), |world, bond, value| {
+        of_mut(world, bond).params.ad_actor_sys_prio = value as u16;
+        lacp::rename_system(world, bond);
+        Ok(())
     })
     .unknown_in(only(AD)),
     Row::store(IFLA_BOND_AD_USER_PORT_KEY, (0, 1023), |params, value| params.ad_user_port_key = value as u16)
@@ -323,6 +333,7 @@ fn set_miimon(world: &mut World, bond: DeviceId, interval: i64) -> Result<(), Er
     if interval == 0 {
         world.cancel_timer(bond, timer::MII);
     } else {
+        world.cancel_timer(bond, timer::ARP);
         world.set_timer(bond, timer::MII, 0);
     }
     Ok(())
@@ -342,8 +353,11 @@ fn set_arp_interval(world: &mut World, bond: DeviceId, interval: i64) -> Result<
     if interval != 0 {
         params.miimon = 0;
     }
-    if interval != 0 && world[bond].is_up() {
+    if interval == 0 {
+        world.cancel_timer(bond, timer::ARP);
+    } else if world[bond].is_up() {
         world.cancel_timer(bond, timer::MII);
+        arp::begin(world, bond);
     }
     Ok(())
 }
@@ -351,6 +365,7 @@ fn set_arp_interval(world: &mut World, bond: DeviceId, interval: i64) -> Result<
 /// Replaces the list; what stands before an address that is refused is kept.
 fn set_arp_targets(world: &mut World, bond: DeviceId, list: Attr<'_>) -> Result<(), Refusal> {
     of_mut(world, bond).params.arp_targets.clear();
+    forget_targets(world, bond);
     for attr in list.attrs() {
         let octets: [u8; 4] = *attr.payload.first_chunk().ok_or(Errno::EINVAL)?;
         let target = Ipv4Addr::from(octets);
@@ -360,12 +375,27 @@ fn set_arp_targets(world: &mut World, bond: DeviceId, list: Attr<'_>) -> Result<
             return Err(refused(Errno::EINVAL, list));
         }
         targets.push(target);
+        let place = targets.len() - 1;
+        begin_target(world, bond, place, Some(world.now));
     }
     Ok(())
 }
 
+/// Nothing has been heard of any target.
+fn forget_targets(world: &mut World, bond: DeviceId) {
+    (0..TARGETS).for_each(|place| begin_target(world, bond, place, None));
+}
+
+/// A target has the time from now on to be heard of.
+fn begin_target(world: &mut World, bond: DeviceId, place: usize, now: Option<Instant>) {
+    for id in of(world, bond).slaves.clone() {
+        of_slave(world, id).into_iter().for_each(|slave| slave.heard.begin_target(place, now));
+    }
+}
+
 fn set_ns_targets(world: &mut World, bond: DeviceId, list: Attr<'_>) -> Result<(), Refusal> {
     of_mut(world, bond).params.ns_targets.clear();
+    forget_targets(world, bond);
     for attr in list.attrs() {
         let short = Refusal::said(Errno::EINVAL, "Invalid IPv6 address");
         let octets: [u8; 16] = *attr.payload.first_chunk().ok_or(short)?;
@@ -376,6 +406,8 @@ fn set_ns_targets(world: &mut World, bond: DeviceId, list: Attr<'_>) -> Result<(
             return Err(refused(Errno::EINVAL, list));
         }
         targets.push(target);
+        let place = targets.len() - 1;
+        begin_target(world, bond, place, Some(world.now));
     }
     Ok(())
 }
@@ -411,10 +443,12 @@ fn set_all_active(world: &mut World, bond: DeviceId, on: i64) -> Result<(), Errn
 fn set_system(world: &mut World, bond: DeviceId, attr: Attr<'_>) -> Result<(), Refusal> {
     let address: Mac = attr.payload.try_into().map_err(|_| Errno::EINVAL)?;
     check(world, bond, &SYSTEM).map_err(|errno| refused(errno, attr))?;
-    if !is_valid_ether_addr(&address) {
+    let is_group = address[0] & 1 != 0;
+    if is_group {
         return Err(refused(Errno::EINVAL, attr));
     }
     of_mut(world, bond).params.ad_actor_system = address;
+    lacp::rename_system(world, bond);
     Ok(())
 }
 

@@ -1,17 +1,33 @@
 //! Receiving (`bond_handle_frame`): what a slave receives, the bond receives, unless the slave is not in use.
 
-use super::{of, slave};
+use super::{alb, lacp, of, probe, slave};
 use crate::device::DeviceId;
 use crate::frame::PacketKind;
 use crate::run::{Batch, Drop, Step};
 use crate::world::World;
-use rtnl::kind::bond::BOND_MODE_ALB;
+use rtnl::kind::bond::{BOND_MODE_8023AD, BOND_MODE_ALB};
+use wire::ethertype;
 
 /// Takes what a slave received. Frames to the link itself that come through a slave that is not in use stay there.
 pub(super) fn receive(world: &mut World, id: DeviceId, batch: &mut Batch) {
     let Some(slave) = slave::of(world, id) else { return };
     let (bond, inactive) = (slave.bond, slave.inactive);
     let address = world[id].address;
+    if of(world, bond).params.mode == BOND_MODE_8023AD && world[bond].is_up() {
+        hear_lacp(world, id, batch);
+    }
+    if of(world, bond).params.mode == BOND_MODE_ALB && world[bond].is_up() {
+        for frame in batch.frames() {
+            if world.run.pool.ethertype(*frame) == ethertype::ARP {
+                alb::hear(world, bond, *frame);
+            }
+        }
+    }
+    if of(world, bond).params.arp_interval != 0 && world[bond].is_up() {
+        for frame in batch.frames() {
+            probe::hear(world, bond, id, *frame);
+        }
+    }
     if inactive {
         drop_suppressed(world, bond, id, batch);
     }
@@ -35,6 +51,28 @@ pub(super) fn receive(world: &mut World, id: DeviceId, batch: &mut Batch) {
             world.forward(bond, Step::Receive, frame);
         }
         stays
+    });
+}
+
+/// Takes out what is for LACP.
+fn hear_lacp(world: &mut World, id: DeviceId, batch: &mut Batch) {
+    batch.retain(|frame| {
+        let pool = &world.run.pool;
+        if pool.ethertype(frame) != ethertype::SLOW || pool.destination(frame) != wire::lacp::ADDRESS {
+            return true;
+        }
+        let mut bytes = [0; wire::ethernet::LENGTH + wire::lacp::LENGTH];
+        let heard = match pool.bytes(frame).get(..bytes.len()) {
+            Some(head) => {
+                bytes.copy_from_slice(head);
+                lacp::hear(world, id, &bytes)
+            }
+            None => false,
+        };
+        if heard {
+            world.discard(Some(id), frame, Drop::Consumed);
+        }
+        !heard
     });
 }
 

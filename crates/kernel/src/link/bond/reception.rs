@@ -5,13 +5,11 @@
 use super::slave::of_slave;
 use super::{of, receives};
 use crate::asked::Asked;
-use crate::device::{DeviceId, Mac};
+use crate::device::DeviceId;
 use crate::world::World;
 use rtnl::kind::bond::BOND_MODE_8023AD;
 use rtnl::object::link::{IFF_ALLMULTI, IFF_PROMISC};
-
-/// Where LACP speaks (IEEE 802.3 annex 43B).
-pub(super) const SLOW_PROTOCOLS: Mac = [0x01, 0x80, 0xc2, 0, 0, 0x02];
+use wire::lacp::ADDRESS as SLOW_PROTOCOLS;
 
 /// The slaves that are asked.
 fn asked(world: &World, bond: DeviceId) -> Vec<DeviceId> {

@@ -5,7 +5,8 @@
 //! a backup sends nothing, and what an inactive one receives goes no further.
 
 use super::{
-    active, draw_address, follow_features, mii, of_mut, reception, set_carrier, steal_address, update_usable,
+    active, alb, arp, draw_address, follow_features, lacp, mii, of_mut, reception, set_carrier,
+    steal_address, update_usable,
 };
 use crate::asked::Asked;
 use crate::device::{AddressOrigin, Counters, DeviceId, Mac};
@@ -45,12 +46,20 @@ pub(crate) struct Slave {
     pub(super) prio: i32,
     /// When the link was last up; none: it never was.
     pub(super) last_up: Option<Instant>,
+    /// What the monitor of ARP knows of it.
+    pub(super) heard: arp::Heard,
     /// What it had counted when it came.
     pub(super) counted_before: Counters,
     /// The extra addresses that the bond asked it for.
     pub(super) asked: Asked,
     /// It listens to LACP.
     pub(super) hears_lacp: bool,
+    /// Bytes a second that it sends, as far as they are balanced.
+    pub(super) load: u32,
+    /// What LACP knows of its link.
+    pub(super) port: lacp::Port,
+    /// The aggregator that came with it.
+    pub(super) aggregator: lacp::Aggregator,
 }
 
 impl Slave {
@@ -259,7 +268,9 @@ fn prepare(world: &mut World, bond: DeviceId, id: DeviceId) -> Result<(), Refusa
     let opened = world.open(id).and_then(|()| {
         let slave = fresh(world, bond, id, permanent, original_mtu);
         world[id].attach(slave);
-        attach(world, bond, id).inspect_err(|_| world.close(id))
+        join_balance(world, bond, id, permanent)
+            .and_then(|()| attach(world, bond, id))
+            .inspect_err(|_| world.close(id))
     });
     if let Err(refusal) = opened {
         world[id].detach::<Slave>();
@@ -271,6 +282,13 @@ fn prepare(world: &mut World, bond: DeviceId, id: DeviceId) -> Result<(), Refusa
         return Err(refusal);
     }
     Ok(())
+}
+
+fn join_balance(world: &mut World, bond: DeviceId, id: DeviceId, permanent: Mac) -> Result<(), Refusal> {
+    match super::of(world, bond).balances_load() {
+        true => alb::init_slave(world, bond, id, permanent),
+        false => Ok(()),
+    }
 }
 
 fn fresh(world: &World, bond: DeviceId, id: DeviceId, permanent: Mac, original_mtu: u32) -> Slave {
@@ -288,9 +306,13 @@ fn fresh(world: &World, bond: DeviceId, id: DeviceId, permanent: Mac, original_m
         queue_id: 0,
         prio: 0,
         last_up: None,
+        heard: arp::Heard::before(world.now, super::of(world, bond).params.arp_interval),
         counted_before: world.counters(id),
         asked: Asked::default(),
         hears_lacp: false,
+        load: 0,
+        port: lacp::Port::default(),
+        aggregator: lacp::Aggregator::default(),
     }
 }
 
@@ -351,7 +373,11 @@ fn begin_link(world: &mut World, bond: DeviceId, id: DeviceId) {
 
 fn begin_use(world: &mut World, bond: DeviceId, id: DeviceId, mode: u8) {
     match mode {
-        BOND_MODE_ACTIVEBACKUP | BOND_MODE_8023AD => set_inactive(world, id),
+        BOND_MODE_ACTIVEBACKUP => set_inactive(world, id),
+        BOND_MODE_8023AD => {
+            set_inactive(world, id);
+            lacp::bind(world, bond, id);
+        }
         BOND_MODE_TLB | BOND_MODE_ALB => {
             let_send(world, id);
             set_inactive(world, id);
@@ -400,6 +426,7 @@ fn release(world: &mut World, id: DeviceId, end: End) {
     let received = super::receives(world, bond);
     let bond_up = world[bond].is_up();
     set_inactive(world, id);
+    lacp::unbind(world, bond, id);
     let counted = of(world, id).map(|slave| world.counters(id).since(&slave.counted_before));
     world[id].rx_handler = None;
     let state = of_mut(world, bond);
@@ -412,9 +439,13 @@ fn release(world: &mut World, id: DeviceId, end: End) {
     update_usable(world, bond);
     let was_active = super::of(world, bond).active == Some(id);
     let state = of_mut(world, bond);
+    state.arp_slave = state.arp_slave.filter(|trying| *trying != id);
     state.primary = state.primary.filter(|primary| *primary != id);
     if was_active {
         active::change(world, bond, None);
+    }
+    if super::of(world, bond).balances_load() {
+        alb::remove_slave(world, bond, id);
     }
     if end == End::All {
         of_mut(world, bond).active = None;
@@ -461,15 +492,27 @@ pub(super) fn event(world: &mut World, id: DeviceId, event: Event) -> Result<(),
     match event {
         Event::Unregister => release(world, id, End::Device),
         Event::Up | Event::Change => {
-            learn_speed(world, id);
+            let known = learn_speed(world, id);
+            if super::of(world, bond).params.mode == BOND_MODE_8023AD {
+                doubt_unknown_speed(world, id, known);
+                lacp::update_key(world, id);
+            }
             update_usable(world, bond);
         }
         Event::Down => update_usable(world, bond),
         Event::ChangeName => follow_name(world, bond, id),
         Event::ChangeFeatures => follow_features(world, bond),
+        Event::ReportGroups => world.tell(bond, event),
         _ => {}
     }
     Ok(())
+}
+
+/// LACP has no use for a link of unknown speed, until the monitor finds otherwise.
+fn doubt_unknown_speed(world: &mut World, id: DeviceId, known: bool) {
+    if let Some(slave) = of_slave(world, id).filter(|_| !known) {
+        slave.link = if slave.last_up.is_some() { BOND_LINK_FAIL } else { BOND_LINK_DOWN };
+    }
 }
 
 /// A slave of another name may be the primary now, or no longer.

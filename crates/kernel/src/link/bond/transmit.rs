@@ -3,7 +3,7 @@
 //! Left out: `queue_id`, which chooses for frames that a queue of hardware recorded.
 
 use super::hash::hash;
-use super::{Bond, of, of_mut, slave};
+use super::{Bond, alb, of, of_mut, slave};
 use crate::device::DeviceId;
 use crate::frame::FrameId;
 use crate::run::{Batch, Drop, Step};
@@ -21,6 +21,7 @@ pub(super) fn transmit(world: &mut World, bond: DeviceId, batch: &mut Batch) {
         },
         BOND_MODE_ROUNDROBIN => each(world, bond, batch, next_in_turn),
         BOND_MODE_BROADCAST => broadcast(world, bond, batch),
+        BOND_MODE_TLB | BOND_MODE_ALB => alb::transmit(world, bond, batch),
         _ => each(world, bond, batch, by_hash),
     }
 }

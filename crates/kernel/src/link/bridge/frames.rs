@@ -2,12 +2,14 @@
 //! (`net/bridge/br_input.c`, `br_forward.c`, `br_device.c`, `br_vlan.c`).
 //!
 //! A frame that belongs to a VLAN carries its tag beside itself while it is inside; what leaves a port without a tag
-//! loses it there. Meaning is per frame: what the first of a batch teaches, the second finds. But the places of all
-//! addresses of a batch are touched first, so that the table's memory is near when they are looked for.
+//! loses it there. Meaning is per frame: what the first of a batch teaches, the second finds. But frames from one known
+//! host to another take a shorter way (`hurry`), those behind one another that leave through the same port together;
+//! and the places of all addresses of a batch are touched first where the table is large, so that its memory is near
+//! when they are looked for.
 
 use super::*;
 use crate::device::BROADCAST;
-use crate::fdb::{flag as entry, key};
+use crate::fdb::key;
 use crate::frame::{FrameId, PacketKind, Tag};
 use crate::run::{BATCH, Batch, Drop, Step};
 use port::flag;
@@ -20,16 +22,16 @@ pub(super) struct Ingress {
     /// The port; none if the bridge itself sends.
     pub(super) port: Option<DeviceId>,
     pub(super) number: u16,
-    flags: u32,
-    state: u8,
-    filtering: bool,
-    protocol: u16,
-    pvid: u16,
-    address: Mac,
+    pub(super) flags: u32,
+    pub(super) state: u8,
+    pub(super) filtering: bool,
+    pub(super) protocol: u16,
+    pub(super) pvid: u16,
+    pub(super) address: Mac,
     pub(super) promiscuous: bool,
-    learns: bool,
+    pub(super) learns: bool,
     /// Ticks of the table's clock: hundredths of a second.
-    tick: u32,
+    pub(super) tick: u32,
 }
 
 /// What kind of address a frame goes to.
@@ -64,107 +66,8 @@ pub(super) fn receive(world: &mut World, port: DeviceId, batch: &mut Batch) {
         learns: own.has(flag::LEARNING) && state.ageing_time > 0,
         tick: tick(world),
     };
-    touch(world, &ingress, batch);
-    let mut way = Way::default();
-    batch.retain(|frame| !hurry(world, &ingress, &mut way, frame) && accept(world, &ingress, frame));
-}
-
-/// The way that the last frame took: most of a batch take the same.
-#[derive(Default)]
-struct Way {
-    number: u16,
-    vid: u16,
-    out: Option<DeviceId>,
-    /// The longest frame that may leave there.
-    longest: usize,
-    untagged: bool,
-}
-
-/// Takes a frame from one known host to another on the shortest way, with the same outcome as [`accept`]; false if
-/// the frame needs a closer look, and then nothing has happened.
-#[inline]
-fn hurry(world: &mut World, ingress: &Ingress, way: &mut Way, frame: FrameId) -> bool {
-    let Some(head) = world.run.pool.bytes(frame).first_chunk::<12>().copied() else { return false };
-    let [a, b, c, d, e, f, g, h, i, j, k, l] = head;
-    let (target, source) = ([a, b, c, d, e, f], [g, h, i, j, k, l]);
-    let plain =
-        ingress.state == BR_STATE_FORWARDING && ingress.flags & flag::LOCKED == 0 && !ingress.promiscuous;
-    if !plain || (a | g) & 1 != 0 || source == [0; 6] || target == ingress.address {
-        return false;
-    }
-    let mut vid = 0;
-    if ingress.filtering {
-        let tag = world.run.pool.meta(frame).tag;
-        vid = if tag.is_some() { tag.id() } else { ingress.pvid };
-        // Members were looked up for the last frame of this VLAN.
-        if vid == 0
-            || tag.is_some() && (tag.protocol != ingress.protocol || vid != way.vid || way.out.is_none())
-        {
-            return false;
-        }
-    }
-    let state = of_mut(world, ingress.bridge);
-    let Some(found) = state.fdb.find(key(&target, vid)) else { return false };
-    if found.port == 0 || found.port == ingress.number || state.fdb.flags(found) & entry::LOCAL != 0 {
-        return false;
-    }
-    if ingress.learns && !state.fdb.refresh(key(&source, vid), ingress.number, ingress.tick) {
-        return false;
-    }
-    state.fdb.note_use(found, ingress.tick);
-    if way.out.is_none() || way.number != found.port || way.vid != vid {
-        let Some(out) = state.ports.get(&found.port).copied() else { return false };
-        *way = Way::default();
-        if !choose_way(world, ingress, way, out, vid) {
-            return false;
-        }
-        way.number = found.port;
-    }
-    let Some(out) = way.out.filter(|_| world.run.pool.length(frame) <= way.longest) else { return false };
-    if ingress.filtering {
-        let meta = world.run.pool.meta_mut(frame);
-        let tagged = if meta.tag.is_some() { meta.tag } else { Tag { protocol: ingress.protocol, tci: vid } };
-        meta.tag = if way.untagged { Tag::NONE } else { tagged };
-    }
-    world.forward(out, Step::Transmit, frame);
-    true
-}
-
-/// Looks whether every frame of a VLAN may leave through a port, and how; false if not without a closer look.
-#[cold]
-fn choose_way(world: &World, ingress: &Ingress, way: &mut Way, out: DeviceId, vid: u16) -> bool {
-    let Some(port) = port::of_port(world, out) else { return false };
-    let device = &world[out];
-    let isolated = ingress.flags & port.flags & flag::ISOLATED != 0;
-    let member =
-        !ingress.filtering || members(world, ingress.bridge, ingress.port).has(vid) && port.vlans.has(vid);
-    if port.state != BR_STATE_FORWARDING || isolated || port.backup.is_some() || !member || !device.is_up() {
-        return false;
-    }
-    way.vid = vid;
-    way.out = Some(out);
-    way.longest = device.mtu as usize + 18;
-    way.untagged = ingress.filtering && port.vlans.leaves_untagged(vid);
-    true
-}
-
-/// Brings the places of all addresses near.
-fn touch(world: &World, ingress: &Ingress, batch: &Batch) {
-    let fdb = &of(world, ingress.bridge).fdb;
-    let mut near = 0u64;
-    for frame in batch.frames() {
-        let vid = if ingress.filtering { vid_of(world, ingress, *frame) } else { 0 };
-        let head: [u8; 12] = world.run.pool.bytes(*frame).first_chunk().copied().unwrap_or_default();
-        let target = [head[0], head[1], head[2], head[3], head[4], head[5]];
-        let source = [head[6], head[7], head[8], head[9], head[10], head[11]];
-        near ^= fdb.touch(key(&target, vid)) ^ fdb.touch(key(&source, vid));
-    }
-    std::hint::black_box(near);
-}
-
-fn vid_of(world: &World, ingress: &Ingress, frame: FrameId) -> u16 {
-    let tag = world.run.pool.meta(frame).tag;
-    if tag.protocol == ingress.protocol && tag.id() != 0 { tag.id() } else { ingress.pvid }
+    batch.measure(&world.run.pool);
+    hurry::forward(world, &ingress, batch, accept);
 }
 
 /// Decides about one frame; true if the port's own stack goes on with it.
@@ -272,7 +175,7 @@ fn admit(world: &mut World, ingress: &Ingress, frame: FrameId) -> Option<u16> {
     members(world, ingress.bridge, ingress.port).has(vid).then_some(vid)
 }
 
-fn members(world: &World, bridge: DeviceId, port: Option<DeviceId>) -> &vlans::Members {
+pub(super) fn members(world: &World, bridge: DeviceId, port: Option<DeviceId>) -> &vlans::Members {
     match port.and_then(|port| port::of_port(world, port)) {
         Some(port) => &port.vlans,
         None => &of(world, bridge).vlans,
@@ -307,7 +210,7 @@ fn finish(world: &mut World, ingress: &Ingress, frame: FrameId, target: Mac, sou
 /// Whether the table says that an address is behind the port, and not its own.
 fn is_behind(world: &World, ingress: &Ingress, source: u64) -> bool {
     let fdb = &of(world, ingress.bridge).fdb;
-    fdb.find(source).is_some_and(|found| found.port == ingress.number && fdb.flags(found) & entry::LOCAL == 0)
+    fdb.find(source).is_some_and(|found| found.port == ingress.number && !found.local)
 }
 
 fn forward_known(world: &mut World, ingress: &Ingress, frame: FrameId, target: u64) {
@@ -315,7 +218,7 @@ fn forward_known(world: &mut World, ingress: &Ingress, frame: FrameId, target: u
     let Some(found) = state.fdb.find(target) else {
         return flood(world, ingress, frame, Cast::Unicast, ingress.promiscuous);
     };
-    let local = found.port == 0 || state.fdb.flags(found) & entry::LOCAL != 0;
+    let local = found.port == 0 || found.local;
     if local && ingress.port.is_some() {
         return pass_up(world, ingress, frame);
     }
@@ -444,6 +347,7 @@ pub(super) fn pass_up(world: &mut World, ingress: &Ingress, frame: FrameId) {
 
 /// Sends what the bridge's own stack gives it (`br_dev_xmit`).
 pub(super) fn transmit(world: &mut World, bridge: DeviceId, batch: &mut Batch) {
+    world.count_hops(batch);
     let state = of(world, bridge);
     let ingress = Ingress {
         bridge,

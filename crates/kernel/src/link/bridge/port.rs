@@ -118,6 +118,7 @@ impl Port {
 }
 
 /// What a bridge keeps of a port; none if the device is not a port.
+#[inline]
 pub fn of_port(world: &World, port: DeviceId) -> Option<&Port> {
     world.get(port)?.attached()
 }
@@ -259,6 +260,7 @@ pub(super) fn event(world: &mut World, device: DeviceId, event: Event) -> Result
     match event {
         Event::ChangeMtu => super::follow_mtu(world, bridge),
         Event::ChangeFeatures => super::follow_features(world, bridge),
+        Event::ReportGroups => world.tell(bridge, event),
         Event::PreChangeAddress(_) if world[bridge].address_origin != AddressOrigin::Set => {
             world.ask(bridge, event)?;
         }

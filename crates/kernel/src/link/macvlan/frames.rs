@@ -6,7 +6,7 @@
 
 use super::*;
 use crate::frame::{FrameId, PacketKind};
-use crate::run::{Batch, Drop, Step};
+use crate::run::{Batch, Common, Drop, Step, mark};
 
 /// Every mode that hears what comes from outside.
 const FROM_OUTSIDE: u32 =
@@ -14,6 +14,7 @@ const FROM_OUTSIDE: u32 =
 
 /// Sends frames: in bridge mode straight to a sibling, else out through the device below.
 pub(in crate::link) fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
+    world.count_hops(batch);
     let Some((below, mode)) = state(world, id).map(|own| (own.lower, own.mode)) else { return };
     let longest = world.longest(below, false);
     let (mut packets, mut bytes, mut refused) = (0, 0, 0);
@@ -110,57 +111,77 @@ fn hand_up(world: &mut World, id: DeviceId, frame: FrameId, kind: PacketKind, mu
 pub(in crate::link) fn receive(world: &mut World, below: DeviceId, batch: &mut Batch) {
     let Some(port) = port(world, below) else { return };
     let plain = port.source_mode == 0;
-    let mut train: Option<Train> = None;
+    batch.measure(&world.run.pool);
+    let mut common = batch.common();
+    common.marks |= mark::BESIDE;
+    let mut train = Train { target: NONE, id: None, up: false, batch: world.run.spare() };
     batch.retain(|frame| {
         let target = world.run.pool.destination(frame);
         if target[0] & 1 != 0 {
+            train.end(world);
+            world.count_hops_of(common, frame);
             return receive_group(world, below, frame);
         }
-        if !plain && forward_source(world, below, frame) {
-            world.discard(Some(below), frame, Drop::MacvlanSource);
-            return false;
+        if !plain {
+            train.end(world);
+            world.count_hops_of(common, frame);
+            if forward_source(world, below, frame) {
+                world.discard(Some(below), frame, Drop::MacvlanSource);
+                return false;
+            }
         }
-        if train.as_ref().is_none_or(|train| train.target != target) {
-            Train::end(train.take(), world);
-            train = Train::begin(world, below, target);
+        if train.target != target {
+            train.end(world);
+            train.begin(world, below, target, common);
         }
-        train.as_mut().map(|train| train.take(world, frame)).is_none()
+        train.take(world, frame)
     });
-    Train::end(train, world);
+    train.end(world);
+    world.run.put_back(train.batch);
 }
+
+/// No address of a train: a group.
+const NONE: Mac = [0xff; 6];
 
 /// Frames behind one another that go to the same address: what they have in common is looked up once.
 struct Train {
     target: Mac,
-    id: DeviceId,
+    /// The macvlan; none if none takes frames to the address.
+    id: Option<DeviceId>,
     up: bool,
-    packets: u64,
-    bytes: u64,
+    batch: Box<Batch>,
 }
 
 impl Train {
-    /// None if no macvlan takes frames to the address.
-    fn begin(world: &World, below: DeviceId, target: Mac) -> Option<Train> {
-        let id = find(world, below, &target)?;
-        Some(Train { target, id, up: world[id].is_up(), packets: 0, bytes: 0 })
+    fn begin(&mut self, world: &World, below: DeviceId, target: Mac, common: Common) {
+        self.target = target;
+        self.id = find(world, below, &target);
+        self.up = self.id.is_some_and(|id| world[id].is_up());
+        self.batch.begin(common);
     }
 
-    fn take(&mut self, world: &mut World, frame: FrameId) {
+    /// Says whether the device below keeps the frame.
+    #[inline]
+    fn take(&mut self, world: &mut World, frame: FrameId) -> bool {
+        let Some(id) = self.id else { return true };
         if !self.up {
-            return world.discard(Some(self.id), frame, Drop::MacvlanDown);
+            world.discard(Some(id), frame, Drop::MacvlanDown);
+            return false;
         }
-        self.packets += 1;
-        self.bytes += world.run.pool.length(frame) as u64;
         world.run.pool.meta_mut(frame).kind = PacketKind::Host;
-        world.forward(self.id, Step::Receive, frame);
+        let length = world.run.pool.length(frame);
+        self.batch.push(frame, length);
+        false
     }
 
-    /// Adds what came to the macvlan's counters.
-    fn end(train: Option<Train>, world: &mut World) {
-        let Some(train) = train else { return };
-        let counters = &mut world[train.id].counters;
-        counters.rx_packets += train.packets;
-        counters.rx_bytes += train.bytes;
+    /// Gives what came to the macvlan, and adds it to its counters.
+    fn end(&mut self, world: &mut World) {
+        let Some(id) = self.id.filter(|_| !self.batch.is_empty()) else { return };
+        let counters = &mut world[id].counters;
+        counters.rx_packets += self.batch.len() as u64;
+        counters.rx_bytes += self.batch.bytes().0;
+        world.forward_all(id, Step::Receive, &mut self.batch);
+        self.target = NONE;
     }
 }
 

@@ -375,3 +375,37 @@ fn fill_found(world: &World, id: DeviceId, (mac, network): (Mac, u32), header: H
         fill(world, id, &told, remote, header, out);
     }
 }
+
+// What frames bring about.
+
+/// An address that was learned is found behind another far end.
+pub(super) fn migrate(world: &mut World, id: DeviceId, (mac, source): (Mac, u32), address: IpAddr) {
+    let now = world.now;
+    let Some(vxlan) = state_mut(world, id) else { return };
+    let place = key(&mac, source);
+    let Some(entry) = vxlan.table.get_mut(&place) else { return };
+    entry.first.address = address;
+    entry.updated = now;
+    let remote = entry.first;
+    tell(world, id, place, &remote, RTM_NEWNEIGH);
+}
+
+/// Nobody knows where an address is: whoever listens may say it (`vxlan_fdb_miss`).
+pub(super) fn miss(world: &mut World, id: DeviceId, mac: Mac) {
+    let nowhere = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let remote = Remote { address: nowhere, port: 0, network: 0, ifindex: 0 };
+    ask(world, id, mac, &remote);
+}
+
+/// The same of an IP address (`vxlan_ip_miss`).
+pub(super) fn miss_address(world: &mut World, id: DeviceId, address: IpAddr) {
+    let remote = Remote { address, port: 0, network: super::config::NETWORKS, ifindex: 0 };
+    ask(world, id, [0; 6], &remote);
+}
+
+fn ask(world: &mut World, id: DeviceId, mac: Mac, remote: &Remote) {
+    // The entry is none of the table's: its times are the beginning's.
+    let then = Instant(0);
+    let told = Told { mac, source: 0, state: NUD_STALE, flags: 0, used: then, updated: then };
+    publish(world, id, &told, remote, RTM_GETNEIGH);
+}

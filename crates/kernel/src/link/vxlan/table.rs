@@ -6,7 +6,7 @@
 
 use crate::device::Mac;
 use crate::world::Instant;
-use rtnl::object::neigh::{NTF_EXT_LEARNED, NUD_NOARP, NUD_PERMANENT};
+use rtnl::object::neigh::{NTF_EXT_LEARNED, NTF_ROUTER, NUD_NOARP, NUD_PERMANENT};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -86,6 +86,39 @@ pub(super) type Key = (u8, Mac, u32);
 pub(super) struct Table {
     entries: BTreeMap<Key, Entry>,
     numbers: u64,
+    /// Grows with every change of an entry.
+    generation: u64,
+    /// What frames found last.
+    near: Vec<Near>,
+}
+
+/// What a frame found: that stands until something changes, or time passes, of which entries take note.
+#[derive(Clone, Copy)]
+struct Near {
+    mac: Mac,
+    network: u32,
+    generation: u64,
+    used: Instant,
+    found: Found,
+}
+
+/// An entry as frames see it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Found {
+    /// The first far end.
+    pub first: Remote,
+    /// There are others.
+    pub more: bool,
+    pub fixed: bool,
+    pub router: bool,
+}
+
+/// Places of what frames found last.
+const NEAR: usize = 1 << 12;
+
+fn near(mac: &Mac, network: u32) -> usize {
+    let value = u64::from_le_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], 0, 0]);
+    ((value ^ u64::from(network) << 24).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - NEAR.ilog2())) as usize
 }
 
 /// The row of an address: the product with the golden ratio, as `hash_64` has it of the six bytes as a machine of
@@ -109,19 +142,53 @@ impl Table {
         self.entries.get(key)
     }
 
-    #[inline]
+    /// An entry, to change.
     pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut Entry> {
+        self.generation += 1;
         self.entries.get_mut(key)
+    }
+
+    /// What a frame finds: an address is used now.
+    #[inline]
+    pub(super) fn find(&mut self, mac: &Mac, network: u32, now: Instant) -> Option<Found> {
+        let place = near(mac, network);
+        if let Some(near) = self.near.get(place) {
+            let same = near.mac == *mac && near.network == network && near.used == now;
+            if same && near.generation == self.generation {
+                return Some(near.found);
+            }
+        }
+        self.find_far(mac, network, now)
+    }
+
+    fn find_far(&mut self, mac: &Mac, network: u32, now: Instant) -> Option<Found> {
+        let entry = self.entries.get_mut(&key(mac, network))?;
+        entry.used = now;
+        let (first, more, fixed) = (entry.first, !entry.more.is_empty(), entry.is_fixed());
+        let found = Found { first, more, fixed, router: entry.flags & NTF_ROUTER != 0 };
+        let (mac, generation) = (*mac, self.generation);
+        let fresh = Near { mac, network, generation, used: now, found };
+        if self.near.is_empty() {
+            // Nothing is known of the address of all ones in generation 0 at the end of time.
+            let never = Near { mac: [0xff; 6], network: u32::MAX, used: Instant(u64::MAX), ..fresh };
+            self.near.resize(NEAR, never);
+        }
+        if let Some(near) = self.near.get_mut(near(&mac, network)) {
+            *near = fresh;
+        }
+        Some(found)
     }
 
     /// Enters a new address.
     pub(super) fn insert(&mut self, key: Key, mut entry: Entry) {
         self.numbers += 1;
+        self.generation += 1;
         entry.number = self.numbers;
         self.entries.insert(key, entry);
     }
 
     pub(super) fn remove(&mut self, key: &Key) -> Option<Entry> {
+        self.generation += 1;
         self.entries.remove(key)
     }
 

@@ -1,0 +1,206 @@
+//! What is inside a tunnel's packet, as far as the packet's own header depends on it: type of service, time to live,
+//! whether it may be cut, and its flow (`include/net/ip_tunnels.h`, `include/net/inet_ecn.h`).
+//!
+//! A flow is told by addresses, protocol and ports, or by the Ethernet addresses where there is no IP. Linux mixes a
+//! number that it draws at its first packet into the hash; ours is the same in every run.
+
+use wire::ethertype;
+
+/// Bytes of the Ethernet header.
+const ETHERNET: usize = wire::ethernet::LENGTH;
+/// Tags that are looked behind at most (`VLAN_MAX_DEPTH`).
+const TAGS: usize = 8;
+/// Settings of whether packets may be cut: never; as what is inside says.
+const SET: u8 = 1;
+const INHERIT: u8 = 2;
+/// The two bits of the type of service that tell of congestion (RFC 3168).
+const ECN: u8 = 3;
+const ECT_0: u8 = 2;
+const ECT_1: u8 = 1;
+const CONGESTED: u8 = 3;
+
+/// What an outer header may take over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Inside {
+    /// The type of service or traffic class; 0 if it is no IP.
+    pub tos: u8,
+    /// The time to live or hop limit; 0 if it is no IP.
+    pub ttl: u8,
+    /// It is IPv6, or IPv4 that must not be cut, and bears no tag.
+    pub whole: bool,
+    /// Bytes in front of what Ethernet carries, tags included.
+    pub head: usize,
+    /// The type of what Ethernet carries behind the tags.
+    pub ethertype: u16,
+}
+
+fn short(bytes: &[u8], at: usize) -> u16 {
+    bytes.get(at..at + 2).map_or(0, |two| u16::from_be_bytes([two[0], two[1]]))
+}
+
+fn byte(bytes: &[u8], at: usize) -> u8 {
+    bytes.get(at).copied().unwrap_or(0)
+}
+
+/// Looks into a frame.
+#[inline]
+pub(crate) fn look(bytes: &[u8]) -> Inside {
+    let (mut head, mut ethertype) = (ETHERNET, short(bytes, 12));
+    for _ in 0..TAGS {
+        if !wire::tag::is_tag(ethertype) {
+            break;
+        }
+        (ethertype, head) = (short(bytes, head + 2), head + 4);
+    }
+    let untagged = head == ETHERNET;
+    match ethertype {
+        ethertype::IPV4 => {
+            let whole = untagged && byte(bytes, head + 6) & 0x40 != 0;
+            Inside { tos: byte(bytes, head + 1), ttl: byte(bytes, head + 8), whole, head, ethertype }
+        }
+        ethertype::IPV6 => {
+            let tos = (short(bytes, head) >> 4) as u8;
+            Inside { tos, ttl: byte(bytes, head + 7), whole: untagged, head, ethertype }
+        }
+        _ => Inside { head, ethertype, ..Inside::default() },
+    }
+}
+
+/// Whether routers must not cut a frame's packet: as it is set, or as what is inside says (`VXLAN_DF_*`, `GENEVE_DF_*`).
+#[inline]
+pub(crate) fn is_whole(df: u8, inside: &Inside) -> bool {
+    match df {
+        SET => true,
+        INHERIT => inside.whole,
+        _ => false,
+    }
+}
+
+/// The type of service of the packet outside (`INET_ECN_encapsulate`): congestion is told by those on its way.
+#[inline]
+pub(crate) fn outer_tos(tos: u8, inside: u8) -> u8 {
+    tos & !ECN | if inside & ECN == CONGESTED { ECT_0 } else { inside & ECN }
+}
+
+/// What congestion outside means inside (`INET_ECN_decapsulate`): the frame is changed, or (false) it must be dropped,
+/// for it says that nobody would understand.
+///
+/// Linux takes what follows the Ethernet header for the packet even if that is a tag, and reads and writes the tag.
+#[inline]
+pub(crate) fn tell_congestion(outside: u8, frame: &mut [u8]) -> bool {
+    if outside & ECN == 0 {
+        return true;
+    }
+    let Inside { ethertype, .. } = look(frame);
+    let tos = match ethertype {
+        ethertype::IPV4 => byte(frame, ETHERNET + 1),
+        _ => (short(frame, ETHERNET) >> 4) as u8,
+    };
+    let inside = Inside { tos, head: ETHERNET, ethertype, ..Inside::default() };
+    if !matches!(ethertype, ethertype::IPV4 | ethertype::IPV6) {
+        return true;
+    }
+    match (outside & ECN, inside.tos & ECN) {
+        (CONGESTED, 0) => return false,
+        (CONGESTED, ECT_0 | ECT_1) => mark(frame, &inside, CONGESTED),
+        (ECT_1, ECT_0) => mark(frame, &inside, ECT_1),
+        _ => {}
+    }
+    true
+}
+
+/// Puts a mark on the packet in a frame.
+fn mark(frame: &mut [u8], inside: &Inside, mark: u8) {
+    let Some(packet) = frame.get_mut(inside.head..).filter(|packet| packet.len() >= 20) else { return };
+    if inside.ethertype == ethertype::IPV6 {
+        packet[1] = packet[1] & !(ECN << 4) | mark << 4;
+        return;
+    }
+    let old = short(packet, 0);
+    packet[1] = packet[1] & !ECN | mark;
+    let sum = wire::checksum::updated(short(packet, 10), old, short(packet, 0));
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+}
+
+/// A hash of a frame's flow.
+#[inline]
+fn flow(bytes: &[u8], inside: &Inside) -> u32 {
+    let word = |at: usize| {
+        let eight = bytes.get(at..at + 8).and_then(|bytes| bytes.first_chunk()).copied();
+        eight.map_or(0, u64::from_le_bytes)
+    };
+    let mix = |hash: u64, more: u64| (hash ^ more).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    let head = inside.head;
+    let hash = match inside.ethertype {
+        ethertype::IPV4 => {
+            let ports = byte(bytes, head) == 0x45 && short(bytes, head + 6) & 0x3fff == 0;
+            let protocol = byte(bytes, head + 9);
+            let ports = if ports && matches!(protocol, 6 | 17) { word(head + 20) & 0xffff_ffff } else { 0 };
+            mix(mix(u64::from(protocol), word(head + 12)), ports)
+        }
+        ethertype::IPV6 => {
+            let protocol = byte(bytes, head + 6);
+            let ports = if matches!(protocol, 6 | 17) { word(head + 40) & 0xffff_ffff } else { 0 };
+            let addresses = (0..4).fold(u64::from(protocol), |hash, at| mix(hash, word(head + 8 + 8 * at)));
+            mix(addresses, ports)
+        }
+        _ => mix(mix(1, word(0)), word(6)),
+    };
+    (hash >> 32) as u32
+}
+
+/// The port that a frame's packet comes from, of a range (`udp_flow_src_port`).
+#[inline]
+pub(crate) fn source_port(bytes: &[u8], inside: &Inside, (least, most): (u16, u16)) -> u16 {
+    let hash = u64::from(flow(bytes, inside));
+    least + ((hash * u64::from(most.saturating_sub(least))) >> 32) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(tos: u8) -> Vec<u8> {
+        let mut frame = vec![0; 60];
+        frame[12] = 8;
+        frame[14..16].copy_from_slice(&[0x45, tos]);
+        frame[20..23].copy_from_slice(&[0x40, 0, 9]);
+        wire::ipv4::fill_checksum(&mut frame[14..34]);
+        frame
+    }
+
+    #[test]
+    fn congestion_is_told() {
+        for (outside, inside, told) in [
+            (0, 0, Some(0)),
+            (1, 0, Some(0)),
+            (3, 0, None),
+            (3, 1, Some(3)),
+            (3, 2, Some(3)),
+            (1, 2, Some(1)),
+            (2, 1, Some(1)),
+            (0, 3, Some(3)),
+        ] {
+            let mut bytes = frame(inside);
+            let passes = tell_congestion(outside, &mut bytes);
+            assert_eq!(passes.then_some(bytes[15]), told, "{outside} {inside}");
+            assert!(wire::checksum::is_right(&bytes[14..34]));
+        }
+        assert_eq!([outer_tos(0xff, 0), outer_tos(0xb8, 3), outer_tos(0, 1)], [0xfc, 0xba, 1]);
+    }
+
+    #[test]
+    fn every_cut_is_looked_into() {
+        let whole = frame(5);
+        assert_eq!(look(&whole), Inside { tos: 5, ttl: 9, whole: true, head: 14, ethertype: 0x800 });
+        let mut tagged = whole.clone();
+        tagged.splice(12..12, [0x81, 0, 0, 5]);
+        assert_eq!(look(&tagged), Inside { tos: 5, ttl: 9, whole: false, head: 18, ethertype: 0x800 });
+        for length in 0..60 {
+            let inside = look(&whole[..length]);
+            let port = source_port(&whole[..length], &inside, (5000, 5010));
+            assert!((5000..5010).contains(&port));
+            tell_congestion(3, &mut whole[..length].to_vec());
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! The way of a tunnel's packets in: datagrams of UDP to a port at which devices listen (`udp_queue_rcv_skb` and
+//! `encap_rcv`).
+//!
+//! They come here from the host stack once it has found that a packet is for the host. What it found is remembered
+//! for packets with the same addresses, as a way out is (`send`), and those come here at once.
+
+use super::{Port, PortKey, Terms};
+use crate::device::DeviceId;
+use crate::frame::FrameId;
+use crate::host::{consume, ipv4, ipv6};
+use crate::run::Drop;
+use crate::world::World;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use wire::{Ipv4View, Ipv6View, Sum, UdpView, checksum, ethertype, protocol};
+
+const ETHERNET: usize = wire::ethernet::LENGTH;
+/// Addresses of packets that are remembered to be for the host.
+const REMEMBERED: usize = 64;
+
+/// A datagram that came for devices; the frame begins with the Ethernet header outside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Came {
+    /// The link that it came in through.
+    pub below: DeviceId,
+    pub source: IpAddr,
+    /// The type of service outside.
+    pub tos: u8,
+    /// Where it came to, and on what terms.
+    pub key: PortKey,
+    pub terms: Terms,
+    /// Where in the frame its payload begins.
+    pub at: usize,
+    /// It bears no checksum.
+    pub unsummed: bool,
+}
+
+/// What is remembered of packets: in which epoch, the link, their addresses and type of service.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Local {
+    epoch: u64,
+    below: DeviceId,
+    source: IpAddr,
+    destination: IpAddr,
+    tos: u8,
+}
+
+/// The addresses of packets that were for the host.
+#[derive(Default)]
+pub(super) struct Locals {
+    slots: Vec<Option<Local>>,
+}
+
+impl Locals {
+    fn place(source: IpAddr) -> usize {
+        let low = match source {
+            IpAddr::V4(source) => u32::from(source),
+            IpAddr::V6(source) => source.to_bits() as u32,
+        };
+        (low ^ low >> 8) as usize % REMEMBERED
+    }
+
+    fn knows(&self, local: &Local) -> bool {
+        self.slots.get(Self::place(local.source)).is_some_and(|slot| slot.as_ref() == Some(local))
+    }
+
+    fn remember(&mut self, local: Local) {
+        if self.slots.is_empty() {
+            self.slots.resize(REMEMBERED, None);
+        }
+        if let Some(slot) = self.slots.get_mut(Self::place(local.source)) {
+            *slot = Some(local);
+        }
+    }
+}
+
+/// Whether devices listen in the namespace of a device at all.
+#[inline]
+fn listens(world: &World, id: DeviceId) -> bool {
+    world.space(world[id].netns).is_ok_and(|space| !space.stack.tunnels.ports.is_empty())
+}
+
+/// Takes a frame of IPv4, straight from the link, if it is as others that were for devices of the host.
+#[inline]
+pub(crate) fn take_known4(world: &mut World, id: DeviceId, frame: FrameId) -> bool {
+    if !listens(world, id) {
+        return false;
+    }
+    let Some(packet) = world.run.pool.bytes(frame).get(ETHERNET..) else { return false };
+    let (Some(20..), Some(protocol::UDP)) = (Some(packet.len()), packet.get(9).copied()) else {
+        return false;
+    };
+    let word = |at: usize| Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3]);
+    let local = Local {
+        epoch: world.run.epoch,
+        below: id,
+        source: IpAddr::V4(word(12)),
+        destination: IpAddr::V4(word(16)),
+        tos: packet[1],
+    };
+    knows(world, &local) && ipv4::check(world, id, frame).is_none() && take4(world, id, frame, true)
+}
+
+fn knows(world: &World, local: &Local) -> bool {
+    let netns = world[local.below].netns;
+    world.space(netns).is_ok_and(|space| space.stack.tunnels.locals.knows(local))
+}
+
+/// Takes a packet of IPv4 that is for this host, if it is a datagram for devices. `remember` is for those that went to
+/// the host alone.
+pub(crate) fn take4(world: &mut World, id: DeviceId, frame: FrameId, remember: bool) -> bool {
+    if !listens(world, id) {
+        return false;
+    }
+    let Some(packet) = world.run.pool.bytes(frame).get(ETHERNET..) else { return false };
+    let Ok(view) = Ipv4View::new(packet) else { return false };
+    if view.protocol() != protocol::UDP || view.is_fragment() {
+        return false;
+    }
+    let Ok(datagram) = UdpView::new(view.payload()) else { return false };
+    let key = (false, datagram.destination_port());
+    let Some(terms) = terms(world, id, key) else { return false };
+    let (source, destination) = (view.source(), view.destination());
+    let pseudo = checksum::pseudo_v4(source, destination, protocol::UDP, datagram.length());
+    let (source, destination) = (IpAddr::V4(source), IpAddr::V4(destination));
+    let (tos, at) = (view.tos(), ETHERNET + view.header_length() + wire::udp::LENGTH);
+    let came = Came { below: id, source, tos, key, terms, at, unsummed: datagram.checksum() == 0 };
+    let (right, end) = (datagram.checksum_is_right(pseudo), came.at + datagram.payload().len());
+    take(world, &came, destination, (right, end), remember, frame)
+}
+
+/// The same for IPv6.
+#[inline]
+pub(crate) fn take_known6(world: &mut World, id: DeviceId, frame: FrameId) -> bool {
+    if !listens(world, id) {
+        return false;
+    }
+    let Some(packet) = world.run.pool.bytes(frame).get(ETHERNET..) else { return false };
+    let Some(head) = packet.first_chunk::<40>().filter(|head| head[6] == protocol::UDP) else { return false };
+    let address = |at: usize| {
+        let bytes = head[at..].first_chunk::<16>().copied().unwrap_or_default();
+        IpAddr::V6(Ipv6Addr::from(bytes))
+    };
+    let (epoch, tos) = (world.run.epoch, head[0] << 4 | head[1] >> 4);
+    let local = Local { epoch, below: id, source: address(8), destination: address(24), tos };
+    knows(world, &local) && ipv6::check(world, id, frame).is_none() && take6(world, id, frame, true)
+}
+
+/// The same as [`take4`] for IPv6.
+pub(crate) fn take6(world: &mut World, id: DeviceId, frame: FrameId, remember: bool) -> bool {
+    if !listens(world, id) {
+        return false;
+    }
+    let Some(packet) = world.run.pool.bytes(frame).get(ETHERNET..) else { return false };
+    let Ok(view) = Ipv6View::new(packet) else { return false };
+    let Ok(carried) = view.carried() else { return false };
+    if carried.protocol != protocol::UDP || carried.fragment.is_some() {
+        return false;
+    }
+    let Ok(datagram) = UdpView::new(carried.payload) else { return false };
+    let key = (true, datagram.destination_port());
+    let Some(terms) = terms(world, id, key) else { return false };
+    let (source, destination) = (view.source(), view.destination());
+    let pseudo: Sum = checksum::pseudo_v6(source, destination, protocol::UDP, datagram.length());
+    let (source, destination) = (IpAddr::V6(source), IpAddr::V6(destination));
+    let (tos, at) = (view.traffic_class(), ETHERNET + carried.at + wire::udp::LENGTH);
+    let came = Came { below: id, source, tos, key, terms, at, unsummed: datagram.checksum() == 0 };
+    let (right, end) = (datagram.checksum_is_right(pseudo), came.at + datagram.payload().len());
+    take(world, &came, destination, (right, end), remember, frame)
+}
+
+/// Takes a packet that was put together from fragments, or came back from the host itself.
+pub(crate) fn take_whole(world: &mut World, id: DeviceId, packet: &[u8]) -> bool {
+    if !listens(world, id) {
+        return false;
+    }
+    let v4 = packet.first().is_some_and(|first| first >> 4 == 4);
+    let Some(frame) = world.run.pool.blank(ETHERNET + packet.len()) else { return false };
+    if let Some(bytes) = world.run.pool.bytes_mut(frame) {
+        let kind = if v4 { ethertype::IPV4 } else { ethertype::IPV6 };
+        bytes[..ETHERNET - 2].fill(0);
+        bytes[ETHERNET - 2..ETHERNET].copy_from_slice(&kind.to_be_bytes());
+        bytes[ETHERNET..].copy_from_slice(packet);
+    }
+    let taken = if v4 { take4(world, id, frame, false) } else { take6(world, id, frame, false) };
+    if !taken {
+        consume(world, id, frame, Drop::Consumed);
+    }
+    taken
+}
+
+/// On what terms devices listen at a port for what comes in through a device.
+#[inline]
+fn terms(world: &World, id: DeviceId, key: PortKey) -> Option<Terms> {
+    let device = &world[id];
+    let ports: &[Port] = world.space(device.netns).ok()?.stack.tunnels.ports.get(&key)?;
+    let port = ports.iter().find(|port| port.terms.bound == 0 || port.terms.bound == device.ifindex)?;
+    Some(port.terms)
+}
+
+/// Hands a datagram to the type that listens, its sum (whether it is right) and its end (in the frame) known.
+#[inline]
+fn take(
+    world: &mut World,
+    came: &Came,
+    destination: IpAddr,
+    (right, end): (bool, usize),
+    remember: bool,
+    frame: FrameId,
+) -> bool {
+    let Some(receive) = came.terms.kind.datagram else { return false };
+    if !right {
+        consume(world, came.below, frame, Drop::BadChecksum);
+        return true;
+    }
+    if remember {
+        let (epoch, below) = (world.run.epoch, came.below);
+        let local = Local { epoch, below, source: came.source, destination, tos: came.tos };
+        let netns = world[below].netns;
+        if let Ok(space) = world.space_mut(netns) {
+            if !space.stack.tunnels.locals.knows(&local) {
+                space.stack.tunnels.locals.remember(local);
+            }
+        }
+    }
+    world.run.pool.truncate(frame, end);
+    receive(world, came, frame);
+    true
+}
