@@ -146,7 +146,7 @@ fn transcribe(scenario: &Scenario, requests: bool) -> Result<String> {
             Line::Command(command) => {
                 let (mut printed, status) = run_command(command)?;
                 if let Some(monitors) = &mut monitors {
-                    printed = monitors.sent(command)?.join("\n");
+                    printed = monitors.sent()?.join("\n");
                 }
                 lines.push(format!("# {command}"));
                 let printed = printed.trim_end_matches('\n');
