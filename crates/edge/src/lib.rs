@@ -20,4 +20,6 @@ pub mod packet;
 pub mod port;
 #[cfg(target_os = "linux")]
 pub mod private;
+#[cfg(target_os = "linux")]
+pub mod stock;
 pub mod system;

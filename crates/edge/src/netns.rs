@@ -21,7 +21,7 @@ use nix::sys::stat::Mode;
 use rtnl::errno::Errno;
 use std::cell::Cell;
 use std::fs;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
@@ -65,6 +65,25 @@ pub fn add(name: &str) -> Result<(), Errno> {
         unshare(CloneFlags::CLONE_NEWNET).map_err(errno)?;
         take_name(&path, Path::new(OWN))
     })
+}
+
+/// Gives a new name to a namespace that is open.
+///
+/// # Errors
+/// EEXIST if the name is taken; what the system says.
+pub fn add_opened(name: &str, namespace: &OwnedFd) -> Result<(), Errno> {
+    let path = path_of(name)?;
+    let source = PathBuf::from(format!("/proc/self/fd/{}", namespace.as_raw_fd()));
+    make_directory()?;
+    do_apart(|| {
+        expect_none(&path)?;
+        take_name(&path, &source)
+    })
+}
+
+/// Whether a name is taken. It may come and go meanwhile; only [`add`] decides.
+pub fn is_taken(name: &str) -> bool {
+    path_of(name).and_then(|path| expect_none(&path)) == Err(Errno::EEXIST)
 }
 
 /// Gives a new name to the namespace of a process.
@@ -309,7 +328,10 @@ mod tests {
     #[test]
     fn entering_and_leaving() {
         apart(|| {
-            add("blue").unwrap();
+            let made = crate::stock::Stock::begin(1).unwrap().take().unwrap();
+            add_opened("blue", &made).unwrap();
+            assert_eq!(add_opened("blue", &made), Err(Errno::EEXIST));
+            assert!(is_taken("blue") && !is_taken("red"));
             let home = current().unwrap();
             enter(&open("blue").unwrap()).unwrap();
             assert_eq!(identify(None).unwrap(), ["blue"]);

@@ -4,7 +4,7 @@
 //! a program written in C; other failures of a standard stream are ignored because nobody is left to be told.
 
 use rtnl::errno::Errno;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,6 +24,22 @@ pub fn read_file(path: &str) -> Result<Vec<u8>, Errno> {
     }
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes).map_err(|e| errno(&e))?;
+    Ok(bytes)
+}
+
+/// Waits for some bytes of standard input; none at its end.
+///
+/// # Errors
+/// What the system says.
+pub fn read_input() -> Result<Vec<u8>, Errno> {
+    let mut input = io::stdin().lock();
+    let bytes = loop {
+        match input.fill_buf() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            other => break other.map_err(|e| errno(&e))?.to_vec(),
+        }
+    };
+    input.consume(bytes.len());
     Ok(bytes)
 }
 

@@ -28,6 +28,10 @@ pub trait Host {
     /// EEXIST if the name is taken.
     fn netns_add(&mut self, name: &str) -> Result<(), Errno>;
 
+    /// Is told that so many namespaces will probably be made in the current one, each by [`Host::netns_add`]. Nothing
+    /// may come of it that anybody could notice.
+    fn netns_expect(&mut self, _count: usize) {}
+
     /// Gives a name to the namespace that a process is in.
     ///
     /// # Errors
@@ -96,6 +100,11 @@ pub trait Host {
     /// # Errors
     /// What the system says.
     fn read_file(&mut self, path: &str) -> Result<Vec<u8>, Errno>;
+
+    /// Waits for some bytes of standard input: none at its end. A world that has it whole gives nothing here.
+    fn read_input(&mut self) -> Option<Result<Vec<u8>, Errno>> {
+        None
+    }
 
     /// The multicast addresses that links of the current namespace listen to, in the kernel's order: of `AF_PACKET`,
     /// `AF_INET` or `AF_INET6`.

@@ -160,11 +160,12 @@ pub(crate) fn extension(ctx: &Context<'_>) -> u32 {
     RTEXT_FILTER_VF | skip
 }
 
-/// Asks for one link by the name that was typed. The tool gives up altogether if the kernel knows no such name.
+/// Asks for one link by the name that was typed, counters and all, as the tool does. It gives up altogether if the kernel
+/// knows no such name.
 fn one_by_name(ctx: &mut Context<'_>, name: &str, filter: &Filter) -> Result<(), Stop> {
     let mut body = Builder::new();
     Ifinfo { family: AF_PACKET, ..Ifinfo::default() }.encode(&mut body);
-    body.u32(IFLA_EXT_MASK, extension(ctx));
+    body.u32(IFLA_EXT_MASK, RTEXT_FILTER_VF);
     let attribute = if crate::session::is_ifname(name) { IFLA_IFNAME } else { IFLA_ALT_IFNAME };
     body.string(attribute, &name.as_bytes()[..name.len().min(ALTNAME_MAX)]);
     match ctx.client(|client| client.ask(RTM_GETLINK, 0, &body.bytes)) {

@@ -7,6 +7,7 @@ use crate::missing::{missing, on_this_system};
 use crate::own_tools::{OwnTools, runs_here};
 use edge::execute::{Failure, Program};
 use edge::netlink::{Netlink, Watch};
+use edge::stock::Stock;
 use edge::{execute, multicast, netlink, netns, private, system};
 use iproute::context::{AF_INET, AF_INET6, AF_PACKET};
 use iproute::host::{Entered, Host, Membership, NameChange};
@@ -18,6 +19,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 /// The status of a command whose program could not be given its view of the file system.
 const NO_VIEW: i32 = 255;
+
+/// So many namespaces are worth a thread that makes them ahead.
+const FEW: usize = 4;
 
 /// Moves this process into user, network and mount namespaces of its own.
 ///
@@ -51,6 +55,8 @@ pub struct LinuxHost {
     opened: BTreeMap<u32, OwnedFd>,
     watches: Vec<Watch>,
     names: Option<netns::NameWatch>,
+    /// Namespaces that are made ahead, and how many others were entered where they begin.
+    stock: Option<(Stock, usize)>,
 }
 
 impl LinuxHost {
@@ -98,7 +104,18 @@ impl Host for LinuxHost {
     }
 
     fn netns_add(&mut self, name: &str) -> Result<(), Errno> {
-        netns::add(name)
+        let here = self.visits.len();
+        let stock = self.stock.as_ref().filter(|(_, depth)| *depth == here && !netns::is_taken(name));
+        match stock.and_then(|(stock, _)| stock.take()) {
+            Some(namespace) => netns::add_opened(name, &namespace),
+            None => netns::add(name),
+        }
+    }
+
+    fn netns_expect(&mut self, count: usize) {
+        // A thread costs more than a few namespaces made ahead would gain. If there is none to be had nothing is lost.
+        let stock = if count < FEW { None } else { Stock::begin(count).ok() };
+        self.stock = stock.map(|stock| (stock, self.visits.len()));
     }
 
     fn netns_attach(&mut self, name: &str, pid: u32) -> Result<(), Errno> {
@@ -166,6 +183,10 @@ impl Host for LinuxHost {
 
     fn read_file(&mut self, path: &str) -> Result<Vec<u8>, Errno> {
         system::read_file(path)
+    }
+
+    fn read_input(&mut self) -> Option<Result<Vec<u8>, Errno>> {
+        Some(system::read_input())
     }
 
     fn memberships(&mut self, family: u8) -> Result<Vec<Membership>, Errno> {
