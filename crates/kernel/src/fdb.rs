@@ -392,9 +392,14 @@ impl Fdb {
     }
 
     /// Removes the entries for which `gone` says so; gives them.
-    pub fn remove_where(&mut self, mut gone: impl FnMut(&Entry) -> bool) -> Vec<Entry> {
-        let removed: Vec<Entry> = self.entries().into_iter().filter(|entry| gone(entry)).collect();
-        if !removed.is_empty() {
+    pub fn remove_where(&mut self, gone: impl FnMut(&Entry) -> bool) -> Vec<Entry> {
+        let removed = self.entries_where(gone);
+        // Few are taken out one by one; for many the table is built anew once.
+        if removed.len() * 8 < self.hot.len() {
+            for found in &removed {
+                self.remove(key(&found.mac, found.vid));
+            }
+        } else {
             let numbers: std::collections::BTreeSet<u64> = removed.iter().map(|entry| entry.number).collect();
             self.rebuild(self.bits, |entry, _| !numbers.contains(&entry.number));
         }
@@ -432,10 +437,16 @@ impl Fdb {
 
     /// All entries, in the order in which they came.
     pub fn entries(&self) -> Vec<Entry> {
+        self.entries_where(|_| true)
+    }
+
+    /// The entries for which `wanted` says so, in the order in which they came.
+    pub fn entries_where(&self, mut wanted: impl FnMut(&Entry) -> bool) -> Vec<Entry> {
         let pairs = self.hot.iter().zip(&self.cold).filter(|(hot, _)| hot.key != EMPTY && self.is_live(hot));
-        let mut all: Vec<Entry> = pairs.map(|(hot, cold)| entry(hot, cold)).collect();
-        all.sort_unstable_by_key(|entry| entry.number);
-        all
+        let mut found: Vec<Entry> =
+            pairs.map(|(hot, cold)| entry(hot, cold)).filter(|entry| wanted(entry)).collect();
+        found.sort_unstable_by_key(|entry| entry.number);
+        found
     }
 
     /// Shows every entry to `look`, in no order that means anything.

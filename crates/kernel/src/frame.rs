@@ -378,18 +378,23 @@ impl Pool {
     }
 
     /// The bytes, to change: in a buffer that no other frame shares. None if the pool is exhausted.
+    #[inline]
     pub fn bytes_mut(&mut self, frame: FrameId) -> Option<&mut [u8]> {
         self.unshare(frame)?;
         Some(self.own_bytes(frame))
     }
 
     /// Copies the bytes into a buffer of its own, if another frame shares them.
+    #[inline]
     fn unshare(&mut self, frame: FrameId) -> Option<()> {
+        let (buffers, at) = self.buffers(self.metas[frame.0 as usize].buffer);
+        if buffers.shares[at] == 1 { Some(()) } else { self.copy_out(frame) }
+    }
+
+    #[cold]
+    fn copy_out(&mut self, frame: FrameId) -> Option<()> {
         let meta = self.metas[frame.0 as usize];
-        let (buffers, at) = self.buffers(meta.buffer);
-        if buffers.shares[at] == 1 {
-            return Some(());
-        }
+        let at = self.buffers(meta.buffer).1;
         let length = meta.length as usize;
         let buffer = self.take_buffer(length)?;
         let from = at * self.buffers(meta.buffer).0.stride + meta.start as usize;
@@ -461,14 +466,17 @@ impl Pool {
         true
     }
 
+    #[inline]
     fn lift_present_tag(&mut self, frame: FrameId, protocol: u16) -> bool {
-        if self.length(frame) < 18 {
+        // The sizes are constants, so that the addresses move in registers.
+        let Some(head) = self.bytes_mut(frame).and_then(|bytes| bytes.first_chunk_mut::<18>()) else {
             return false;
-        }
-        let Some(bytes) = self.bytes_mut(frame) else { return false };
-        let tci = u16::from_be_bytes([bytes[14], bytes[15]]);
-        let plain = !names_tag([bytes[16], bytes[17]]);
-        bytes.copy_within(0..12, 4);
+        };
+        let tci = u16::from_be_bytes([head[14], head[15]]);
+        let plain = !names_tag([head[16], head[17]]);
+        let mut addresses = [0; 12];
+        addresses.copy_from_slice(&head[..12]);
+        head[4..16].copy_from_slice(&addresses);
         let meta = self.meta_mut(frame);
         meta.start += 4;
         meta.length -= 4;

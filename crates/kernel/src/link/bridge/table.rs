@@ -152,7 +152,7 @@ pub(super) fn change_of_port(world: &mut World, id: DeviceId) {
     let vids: Vec<u16> = std::iter::once(0).chain(port.vlans.list.keys().copied()).collect();
     let own =
         |found: &Entry| found.port == number && found.flags & (entry::LOCAL | entry::BY_USER) == entry::LOCAL;
-    for found in of(world, bridge).fdb.entries().into_iter().rev().filter(own) {
+    for found in of(world, bridge).fdb.entries_where(own).into_iter().rev() {
         delete_local(world, bridge, number, &found);
     }
     for vid in vids {
@@ -187,8 +187,7 @@ pub(super) fn flush_all(world: &mut World, bridge: DeviceId) {
 
 /// Forgets a port with everything that was at it.
 pub(super) fn forget_port(world: &mut World, bridge: DeviceId, number: u16) {
-    let at_port: Vec<Entry> =
-        of(world, bridge).fdb.entries().into_iter().filter(|found| found.port == number).collect();
+    let at_port: Vec<Entry> = of(world, bridge).fdb.entries_where(|found| found.port == number);
     let (local, rest): (Vec<&Entry>, Vec<&Entry>) =
         at_port.iter().rev().partition(|found| found.flags & entry::LOCAL != 0);
     for found in local {
