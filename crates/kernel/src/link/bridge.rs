@@ -5,12 +5,13 @@
 //! carrier while one of them forwards, their least MTU, and the lowest of their addresses, unless a user set those.
 //! What runs where: `frames` forwarding, `hurry` its
 //! shortest way, `table` the addresses, `stp` and `bpdu` the spanning tree, `vlans` which tags
-//! belong where, `multicast` and `snooping` the groups, `promiscuity` what ports receive; what requests change is in
+//! belong where, `multicast` and `snooping` the groups, `promiscuity` what ports receive, `proxy` what is
+//! answered in the place of others; what requests change is in
 //! `settings`, `port_settings`, `stp_settings`, `entries`, `vlan_requests`, `vlan_options` and `mdb`, and what is told
 //! in `fill`; `timers` names the timers.
 //!
 //! Left out: tunnels of VLANs (`vlan_tunnel`), rings (MRP), continuity checks (CFM), spanning trees of VLANs (MST),
-//! answering ARP in the place of others (`proxy_arp`, `neigh_suppress`), counters of VLANs.
+//! counters of VLANs.
 
 use super::{Event, NewLink, Speed, Type};
 use crate::device::{AddressOrigin, Device, DeviceId, Mac, Registration, is_valid_ether_addr};
@@ -36,6 +37,7 @@ mod multicast;
 pub mod port;
 mod port_settings;
 mod promiscuity;
+mod proxy;
 mod routers;
 mod settings;
 mod snooping;
@@ -100,6 +102,8 @@ pub struct Bridge {
     arrivals: Vec<DeviceId>,
     /// Ports that learn, or to which what is unknown is sent.
     auto_ports: usize,
+    /// The flags of all ports that have the bridge answer for others.
+    proxies: u32,
     /// A user set the MTU.
     mtu_set: bool,
     fdb: Fdb,
@@ -183,6 +187,7 @@ impl Default for Bridge {
             ports: BTreeMap::new(),
             arrivals: Vec::new(),
             auto_ports: 0,
+            proxies: 0,
             mtu_set: false,
             fdb: Fdb::default(),
             tree: Rare::default(),

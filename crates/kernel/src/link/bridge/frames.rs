@@ -30,6 +30,10 @@ pub(super) struct Ingress {
     pub(super) address: Mac,
     pub(super) promiscuous: bool,
     pub(super) learns: bool,
+    /// The flags with which any port has the bridge answer for others; none of a frame that was looked at.
+    pub(super) proxies: u32,
+    /// What is flooded does not go to ports with one of these flags.
+    pub(super) withheld: u32,
     /// Ticks of the table's clock: hundredths of a second.
     pub(super) tick: u32,
 }
@@ -64,6 +68,8 @@ pub(super) fn receive(world: &mut World, port: DeviceId, batch: &mut Batch) {
         address: world[bridge].address,
         promiscuous: world[bridge].flags & IFF_PROMISC != 0,
         learns: own.has(flag::LEARNING) && state.ageing_time > 0,
+        proxies: state.proxies,
+        withheld: flag::PROXYARP,
         tick: tick(world),
     };
     batch.measure(&world.run.pool);
@@ -197,13 +203,14 @@ fn finish(world: &mut World, ingress: &Ingress, frame: FrameId, target: Mac, sou
     if ingress.state == BR_STATE_LEARNING {
         return world.discard(ingress.port, frame, Drop::BridgePortState);
     }
-    if target[0] & 1 == 0 {
-        return forward_known(world, ingress, frame, key(&target, vid));
+    if target[0] & 1 != 0 && target != BROADCAST {
+        return multicast::forward(world, ingress, frame, &target, vid);
     }
+    let ingress = &proxy::look(world, ingress, frame, vid);
     if target == BROADCAST {
         flood(world, ingress, frame, Cast::Broadcast, true);
     } else {
-        multicast::forward(world, ingress, frame, &target, vid);
+        forward_known(world, ingress, frame, key(&target, vid));
     }
 }
 
@@ -295,7 +302,7 @@ pub(super) fn flood(world: &mut World, ingress: &Ingress, frame: FrameId, cast: 
         let flags = port::of_port(world, out).map_or(0, |port| port.flags);
         // What the bridge itself sends to a group goes everywhere.
         let exempt = ingress.port.is_none() && cast != Cast::Unicast;
-        if flags & wanted == 0 && !exempt || flags & flag::PROXYARP != 0 {
+        if flags & wanted == 0 && !exempt || flags & ingress.withheld != 0 {
             continue;
         }
         if may_leave(world, ingress, out, frame).is_ok() {
@@ -361,6 +368,8 @@ pub(super) fn transmit(world: &mut World, bridge: DeviceId, batch: &mut Batch) {
         address: world[bridge].address,
         promiscuous: false,
         learns: false,
+        proxies: state.proxies,
+        withheld: flag::PROXYARP,
         tick: tick(world),
     };
     let mut frames = [FrameId(0); BATCH];
@@ -377,10 +386,11 @@ pub(super) fn transmit(world: &mut World, bridge: DeviceId, batch: &mut Batch) {
             world.discard(Some(bridge), *frame, Drop::BridgeVlanIngress);
             continue;
         };
+        let ingress = &proxy::look(world, &ingress, *frame, vid);
         match target {
-            BROADCAST => flood(world, &ingress, *frame, Cast::Broadcast, false),
-            group if group[0] & 1 != 0 => multicast::forward(world, &ingress, *frame, &group, vid),
-            one => forward_known(world, &ingress, *frame, key(&one, vid)),
+            BROADCAST => flood(world, ingress, *frame, Cast::Broadcast, false),
+            group if group[0] & 1 != 0 => multicast::forward(world, ingress, *frame, &group, vid),
+            one => forward_known(world, ingress, *frame, key(&one, vid)),
         }
     }
 }

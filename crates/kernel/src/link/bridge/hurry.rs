@@ -20,8 +20,10 @@ type Accept = fn(&mut World, &Ingress, FrameId) -> bool;
 
 /// Takes the frames that a port received; what its own stack goes on with stays in the batch.
 pub(super) fn forward(world: &mut World, ingress: &Ingress, batch: &mut Batch, accept: Accept) {
-    let plain =
-        ingress.state == BR_STATE_FORWARDING && ingress.flags & flag::LOCKED == 0 && !ingress.promiscuous;
+    let plain = ingress.state == BR_STATE_FORWARDING
+        && ingress.flags & flag::LOCKED == 0
+        && !ingress.promiscuous
+        && ingress.proxies == 0;
     if !plain {
         world.count_hops(batch);
         return batch.retain(|frame| accept(world, ingress, frame));

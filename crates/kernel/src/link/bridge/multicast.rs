@@ -13,7 +13,7 @@ use super::port::{Port, flag, of_port, of_port_mut};
 use super::routers::leads_to_router;
 use super::stp::TICK;
 use super::timers::{self, of_port as port_timer};
-use super::{mdb, of, of_mut, ports, snooping};
+use super::{mdb, of, of_mut, ports, proxy, snooping};
 use crate::device::{DeviceId, Mac};
 use crate::few::Few;
 use crate::frame::FrameId;
@@ -170,11 +170,13 @@ pub(super) fn membership_end(world: &World, bridge: DeviceId) -> u64 {
 pub(super) fn forward(world: &mut World, ingress: &Ingress, frame: FrameId, group: &Mac, vid: u16) {
     let bridge = ingress.bridge;
     if !of(world, bridge).multicast.snooping {
+        let ingress = &proxy::look(world, ingress, frame, vid);
         return flood_all(world, ingress, frame);
     }
     let Ok(seen) = snooping::look(world, ingress, frame, vid) else {
         return world.discard(ingress.port, frame, Drop::BadHeader);
     };
+    let ingress = &proxy::look(world, ingress, frame, vid);
     let protocol = world.run.pool.ethertype(frame);
     let address = seen.address.unwrap_or(Address::Link(*group));
     let id = GroupId { address, source: None, vid };

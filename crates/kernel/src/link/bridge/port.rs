@@ -1,6 +1,6 @@
 //! Ports: how devices become one, what happens to them, how they leave (`net/bridge/br_if.c`, `br.c`).
 
-use super::{Bridge, multicast, of, of_mut, promiscuity, stp, table, vlans};
+use super::{Bridge, multicast, of, of_mut, promiscuity, proxy, stp, table, vlans};
 use crate::device::{AddressOrigin, DeviceId, Mac, is_valid_ether_addr};
 use crate::link::Event;
 use crate::world::World;
@@ -245,6 +245,7 @@ pub(super) fn release(world: &mut World, device: DeviceId) {
         }
     }
     promiscuity::count_auto_ports(world, bridge);
+    proxy::note_ports(world, bridge);
     vlans::end_port(world, device);
     table::forget_port(world, bridge, number);
     multicast::forget_port(world, device);

@@ -2,7 +2,7 @@
 //! off at once, then the rest row by row.
 
 use super::port::{flag, of_port, of_port_mut};
-use super::{promiscuity, routers, stp_settings, table};
+use super::{promiscuity, proxy, routers, stp_settings, table};
 use crate::device::DeviceId;
 use crate::world::World;
 use rtnl::attr::Attr;
@@ -74,6 +74,7 @@ pub(super) fn apply(
         }
     }
     promiscuity::count_auto_ports(world, bridge);
+    proxy::note_ports(world, bridge);
     for (number, set) in SETTINGS {
         if let Some(attr) = data.get(*number) {
             set(world, port, attr)?;
