@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::options::{Parsed, parse_for};
 use rtnl::attr::Builder;
 use rtnl::message::{Messages, Refusal};
-use rtnl::object::link::{IFLA_EXT_MASK, Ifinfo, RTEXT_FILTER_SKIP_STATS, RTEXT_FILTER_VF, RTM_GETLINK};
+use rtnl::object::link::{IFLA_EXT_MASK, Ifinfo, RTEXT_FILTER_VF, RTM_GETLINK};
 use rtnl::words::{Stop, Words, matches};
 
 mod fdb;
@@ -155,7 +155,7 @@ fn bridge_device(ctx: &mut Context<'_>, name: &str) -> Result<u32, Stop> {
 fn learn_links(ctx: &mut Context<'_>) -> Result<(), Stop> {
     let mut body = Builder::new();
     Ifinfo::default().encode(&mut body);
-    body.u32(IFLA_EXT_MASK, RTEXT_FILTER_VF | RTEXT_FILTER_SKIP_STATS);
+    body.u32(IFLA_EXT_MASK, RTEXT_FILTER_VF);
     for link in dump(ctx, RTM_GETLINK, &body)? {
         Messages(&link).for_each(|message| ctx.session.learn(&message));
     }
