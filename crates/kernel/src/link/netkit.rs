@@ -11,7 +11,7 @@ use super::{NewLink, Type, pair, validate_address};
 use crate::device::{Device, DeviceId, Mac, TSO_MAX_SIZE, segmentation};
 use crate::features::Features;
 use crate::frame::PacketKind;
-use crate::run::{Batch, Drop, Step};
+use crate::run::{Batch, Drop};
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -171,12 +171,5 @@ fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
         meta.priority = 0;
         meta.kind = PacketKind::Auto;
     }
-    let packets = batch.len() as u64;
-    let sent = &mut world[id].counters;
-    sent.tx_packets += packets;
-    sent.tx_bytes += bytes;
-    let received = &mut world[peer].counters;
-    received.rx_packets += packets;
-    received.rx_bytes += bytes;
-    world.forward_all(peer, Step::Receive, batch);
+    pair::hand_over(world, id, peer, bytes, batch);
 }

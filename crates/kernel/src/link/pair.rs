@@ -5,6 +5,7 @@ use super::{NewLink, Type};
 use crate::device::{DeviceId, Name, Registration};
 use crate::netns::NetnsId;
 use crate::rtnl::create;
+use crate::run::{Batch, Step};
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
@@ -125,4 +126,17 @@ pub(super) fn stop(world: &mut World, id: DeviceId) {
     if let Some(peer) = peer(world, id) {
         world.carrier_off(peer);
     }
+}
+
+/// Gives frames of so many bytes to the other end, and counts them at both.
+#[inline]
+pub(super) fn hand_over(world: &mut World, id: DeviceId, peer: DeviceId, bytes: u64, batch: &mut Batch) {
+    let packets = batch.len() as u64;
+    let sent = &mut world[id].counters;
+    sent.tx_packets += packets;
+    sent.tx_bytes += bytes;
+    let received = &mut world[peer].counters;
+    received.rx_packets += packets;
+    received.rx_bytes += bytes;
+    world.forward_all(peer, Step::Receive, batch);
 }

@@ -4,7 +4,7 @@ use super::{NewLink, Type, pair, validate_address};
 use crate::device::{Device, DeviceId, TSO_MAX_SIZE, segmentation};
 use crate::features::Features;
 use crate::frame::PacketKind;
-use crate::run::{Batch, Drop, Step, mark};
+use crate::run::{Batch, Drop, mark};
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::kind::veth::VETH_INFO_PEER;
@@ -76,14 +76,7 @@ fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
     if longest > limit {
         bytes = drop_oversized(world, id, peer, limit, batch);
     }
-    let packets = batch.len() as u64;
-    let sent = &mut world[id].counters;
-    sent.tx_packets += packets;
-    sent.tx_bytes += bytes;
-    let received = &mut world[peer].counters;
-    received.rx_packets += packets;
-    received.rx_bytes += bytes;
-    world.forward_all(peer, Step::Receive, batch);
+    pair::hand_over(world, id, peer, bytes, batch);
 }
 
 /// Nothing that was beside a frame but its tag comes out at the other end.

@@ -4,7 +4,7 @@ use super::{NewLink, Type, pair, vcan};
 use crate::device::DeviceId;
 use crate::frame::PacketKind;
 use crate::host::can;
-use crate::run::{Batch, Drop, Step};
+use crate::run::{Batch, Drop};
 use crate::world::World;
 use rtnl::kind::vxcan::VXCAN_INFO_PEER;
 use rtnl::message::Refusal;
@@ -26,9 +26,8 @@ pub static TYPE: Type = Type {
 /// Gives frames to the other end (`vxcan_xmit`); one that is down takes none, and nobody counts them.
 fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
     let bytes = can::drop_invalid(world, id, batch);
-    let packets = batch.len() as u64;
     let Some(peer) = pair::peer(world, id) else {
-        world[id].counters.tx_dropped += packets;
+        world[id].counters.tx_dropped += batch.len() as u64;
         return world.discard_all(Some(id), batch, Drop::NoPeer);
     };
     if !world[peer].is_up() {
@@ -37,13 +36,7 @@ fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
     for frame in batch.frames() {
         world.run.pool.meta_mut(*frame).kind = PacketKind::Auto;
     }
-    let sent = &mut world[id].counters;
-    sent.tx_packets += packets;
-    sent.tx_bytes += bytes;
-    let received = &mut world[peer].counters;
-    received.rx_packets += packets;
-    received.rx_bytes += bytes;
-    world.forward_all(peer, Step::Receive, batch);
+    pair::hand_over(world, id, peer, bytes, batch);
 }
 
 fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {

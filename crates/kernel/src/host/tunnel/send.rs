@@ -157,9 +157,31 @@ pub(crate) fn find(world: &mut World, journey: &Journey) -> Result<Way, Errno> {
     Ok(way)
 }
 
+/// Sends a frame that carries so many bytes over a way, and counts it at the tunnel.
+#[inline]
+pub(crate) fn send_counted(
+    world: &mut World,
+    tunnel: DeviceId,
+    way: &Way,
+    outer: &Outer,
+    (frame, length): (FrameId, usize),
+) {
+    let sent = send(world, way, outer, frame);
+    let counters = &mut world[tunnel].counters;
+    match sent {
+        // A frame with nothing in it counts as one that got lost.
+        true if length > 0 => {
+            counters.tx_packets += 1;
+            counters.tx_bytes += length as u64;
+        }
+        _ if way.destination.is_ipv4() || sent => counters.tx_dropped += 1,
+        _ => counters.errors.tx_errors += 1,
+    }
+}
+
 /// Sends a frame over a way; gives false if the link below dropped it and said so. The frame is gone in any case.
 #[inline]
-pub(crate) fn send(world: &mut World, way: &Way, outer: &Outer, frame: FrameId) -> bool {
+fn send(world: &mut World, way: &Way, outer: &Outer, frame: FrameId) -> bool {
     let mut head = [0; MOST];
     let Some(head) = write(world, way, outer, frame, &mut head) else {
         world.discard(Some(way.device), frame, Drop::TooBig);

@@ -86,17 +86,7 @@ fn send_frame(
     if config.bare {
         world.run.pool.pull(frame, ETHERNET);
     }
-    let sent = send::send(world, &way, &outer, frame);
-    let counters = &mut world[id].counters;
-    match sent {
-        // A frame with nothing in it counts as one that got lost.
-        true if length > 0 => {
-            counters.tx_packets += 1;
-            counters.tx_bytes += length as u64;
-        }
-        _ if way.destination.is_ipv4() || sent => counters.tx_dropped += 1,
-        _ => counters.errors.tx_errors += 1,
-    }
+    send::send_counted(world, id, &way, &outer, (frame, length));
     Ok(())
 }
 
