@@ -38,6 +38,11 @@ impl Name {
         Name(name)
     }
 
+    /// The name as a number, in the same order; trees find that sooner than bytes.
+    pub(crate) fn number(&self) -> u128 {
+        u128::from_be_bytes(self.0)
+    }
+
     /// The bytes without the zeroes.
     pub fn bytes(&self) -> &[u8] {
         let end = self.0.iter().position(|&b| b == 0).unwrap_or(NAME_MAX);
@@ -329,9 +334,9 @@ pub struct Device {
     /// The counters.
     pub counters: Counters,
     /// IPv4's part; none while the MTU is below 68.
-    pub(crate) inet: Option<Box<Inet>>,
+    pub(crate) inet: Option<Inet>,
     /// IPv6's part; none while the MTU is below 1280.
-    pub(crate) inet6: Option<Box<Inet6>>,
+    pub(crate) inet6: Option<Inet6>,
     /// What is rarely there.
     pub extras: Option<Box<Extras>>,
     /// The device it is a port of.

@@ -101,6 +101,13 @@ pub(crate) struct Inet6 {
     pub solicitations: i32,
 }
 
+impl Inet6 {
+    /// Whether the link was never ready and nobody has added anything; once it is down it has no routes or timers.
+    fn is_untouched(&self) -> bool {
+        !self.ready && self.addresses.is_empty() && self.reports.is_none() && self.groups.is_as_at_first()
+    }
+}
+
 /// Whether an address means nothing without its link.
 pub(crate) fn is_link_local(address: Ipv6Addr) -> bool {
     address.segments()[0] & 0xffc0 == 0xfe80
@@ -158,7 +165,7 @@ fn init(world: &mut World, id: DeviceId) {
     let forwards = conf.is(v6::FORWARDING) && device.flags & IFF_MULTICAST != 0;
     let (addresses, groups) = (Vec::new(), Joined::default());
     let inet6 = Inet6 { conf, addresses, groups, reports: None, ready: false, solicitations: 0 };
-    world[id].inet6 = Some(Box::new(inet6));
+    world[id].inet6 = Some(inet6);
     netconf::announce_device(world, id, AF_INET6);
     joined::begin6(world, id);
     if forwards {
@@ -168,7 +175,7 @@ fn init(world: &mut World, id: DeviceId) {
 
 /// The part of a device, to change.
 pub(crate) fn part(world: &mut World, id: DeviceId) -> Option<&mut Inet6> {
-    world.get_mut(id)?.inet6.as_deref_mut()
+    world.get_mut(id)?.inet6.as_mut()
 }
 
 pub(crate) fn conf(world: &World, id: DeviceId, place: usize) -> i32 {
@@ -380,12 +387,37 @@ pub(crate) fn find_mut(world: &mut World, id: DeviceId, address: Ipv6Addr) -> Op
 
 /// A link went down: with it go its addresses and routes (`addrconf_ifdown`); for good, if it loses IPv6.
 fn down(world: &mut World, id: DeviceId, for_good: bool) {
-    if world[id].inet6.is_none() {
-        return;
+    let device = &world[id];
+    let Some(inet6) = &device.inet6 else { return };
+    let (netns, untouched) = (device.netns, !device.is_up() && inet6.is_untouched());
+    if !untouched {
+        fib6::link_down(world, id);
     }
-    let netns = world[id].netns;
-    fib6::link_down(world, id);
     neighbour::flush_device(world, id, false, Some(true));
+    if !untouched {
+        addresses_down(world, id, for_good);
+        world.cancel_host_timer(netns, HostTimer::Routers(id));
+        if part(world, id).is_some_and(|inet6| std::mem::replace(&mut inet6.ready, false)) {
+            joined::link_down6(world, id);
+        }
+    }
+    if for_good {
+        // A device that leaves its namespace listens to nothing already.
+        if !untouched || !world[id].multicast.in_order().is_empty() {
+            joined::leave_all6(world, id);
+        }
+        if !untouched {
+            world.cancel_host_timer(netns, HostTimer::Groups6(id));
+            world.cancel_host_timer(netns, HostTimer::Lifetimes6(id));
+        }
+        netconf::announce_gone(world, id, AF_INET6);
+        world[id].inet6 = None;
+    }
+}
+
+/// The addresses of a link that went down go, but those that are to be kept.
+fn addresses_down(world: &mut World, id: DeviceId, for_good: bool) {
+    let netns = world[id].netns;
     let all = world.space(netns).map_or(0, |space| space.stack.all6.get(v6::KEEP_ADDR_ON_DOWN));
     let own = conf(world, id, v6::KEEP_ADDR_ON_DOWN);
     let keeps = !for_good && is_enabled(world, id) && (all > 0 || own > 0) && all >= 0 && own >= 0;
@@ -404,17 +436,6 @@ fn down(world: &mut World, id: DeviceId, for_good: bool) {
         } else {
             remove(world, id, address.address);
         }
-    }
-    world.cancel_host_timer(netns, HostTimer::Routers(id));
-    if part(world, id).is_some_and(|inet6| std::mem::replace(&mut inet6.ready, false)) {
-        joined::link_down6(world, id);
-    }
-    if for_good {
-        joined::leave_all6(world, id);
-        world.cancel_host_timer(netns, HostTimer::Groups6(id));
-        world.cancel_host_timer(netns, HostTimer::Lifetimes6(id));
-        netconf::announce_gone(world, id, AF_INET6);
-        world[id].inet6 = None;
     }
 }
 

@@ -20,7 +20,7 @@ const PLACE: &[u8] = b"%d";
 /// The names of a namespace.
 #[derive(Default)]
 pub(crate) struct Names {
-    by_name: BTreeMap<Name, DeviceId>,
+    by_name: BTreeMap<u128, DeviceId>,
     by_altname: BTreeMap<Box<[u8]>, DeviceId>,
     /// The numbers of the templates in use, each with at least one that is taken.
     templates: BTreeMap<Name, Least>,
@@ -83,19 +83,19 @@ impl Names {
     /// The device of that name or alternative name.
     pub(crate) fn find(&self, name: &[u8]) -> Option<DeviceId> {
         let short = name.len() <= NAME_MAX;
-        let found = if short { self.by_name.get(&Name::new(name)) } else { None };
+        let found = if short { self.by_name.get(&Name::new(name).number()) } else { None };
         found.or_else(|| self.by_altname.get(name)).copied()
     }
 
     /// A device has a name from now on; it must be free.
     pub(crate) fn enter(&mut self, device: DeviceId, name: Name) {
-        self.by_name.insert(name, device);
+        self.by_name.insert(name.number(), device);
         self.note_taken(name.bytes());
     }
 
     /// A device has a name no longer.
     pub(crate) fn leave(&mut self, name: Name) {
-        self.by_name.remove(&name);
+        self.by_name.remove(&name.number());
         self.note_left(name.bytes());
     }
 

@@ -8,6 +8,7 @@
 use crate::device::{DeviceId, Name};
 use crate::least::Least;
 use crate::names::Names;
+use crate::pages::Pages;
 use crate::work::Steps;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +58,7 @@ impl Entry {
 /// A namespace.
 #[derive(Default)]
 pub struct Netns {
-    by_index: BTreeMap<u32, DeviceId>,
+    by_index: Pages,
     pub(crate) names: Names,
     listing: BTreeMap<u64, DeviceId>,
     /// The members of groups other than the default one, in order of arrival.
@@ -85,7 +86,7 @@ pub struct Netns {
 impl Netns {
     /// The device of that index.
     pub fn by_index(&self, ifindex: u32) -> Option<DeviceId> {
-        self.by_index.get(&ifindex).copied()
+        self.by_index.get(ifindex)
     }
 
     /// The device of that name or alternative name.
@@ -159,7 +160,7 @@ impl Netns {
 
     /// The least index that is free; it is not drawn.
     pub(crate) fn free_index(&mut self) -> u32 {
-        let is_taken = |index| index == 0 || self.by_index.contains_key(&index);
+        let is_taken = |index| index == 0 || self.by_index.get(index).is_some();
         self.free_indexes.get_or_insert_default().find(is_taken)
     }
 
@@ -167,7 +168,7 @@ impl Netns {
     pub(crate) fn new_index(&mut self) -> u32 {
         loop {
             self.last_index = if self.last_index >= i32::MAX as u32 { 1 } else { self.last_index + 1 };
-            if !self.by_index.contains_key(&self.last_index) {
+            if self.by_index.get(self.last_index).is_none() {
                 return self.last_index;
             }
         }
@@ -186,7 +187,7 @@ impl Netns {
     /// Takes a device out.
     pub(crate) fn leave(&mut self, entry: &Entry) {
         self.sequence += 1;
-        self.by_index.remove(&entry.ifindex);
+        self.by_index.remove(entry.ifindex);
         self.listing.remove(&entry.list_key());
         self.names.leave(entry.name);
         self.note_group(entry.device, entry.arrival, entry.group, false);

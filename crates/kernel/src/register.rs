@@ -153,6 +153,9 @@ impl World {
 
     /// Cuts whatever links to others are left.
     fn sever(&mut self, id: DeviceId) {
+        if self[id].stack.own().is_none() {
+            return;
+        }
         let uppers: Vec<_> = self[id].stack.uppers.keys().copied().collect();
         let lowers = self[id].stack.lowers.clone();
         for upper in uppers {

@@ -1,6 +1,6 @@
 //! Everything that the kernel knows: devices, namespaces, clients, and what is waiting to be done.
 //!
-//! Devices live in slots and are named by slot and generation; a handle of a device that is gone finds nothing.
+//! Devices live in slots (`slots`) and are named by slot and generation; a handle of a device that is gone finds nothing.
 //! Indexing (`world[device]`) is for handles that are known to live, within one request.
 
 use crate::client::Clients;
@@ -12,6 +12,7 @@ use crate::host::tcp::Endpoints;
 use crate::link::Type;
 use crate::netns::{Netns, NetnsId};
 use crate::run::Run;
+use crate::slots::Slots;
 use crate::timer::Timers;
 use crate::work::Steps;
 use rtnl::errno::Errno;
@@ -28,15 +29,9 @@ pub const NAMESPACES: usize = 1 << 20;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub struct Instant(pub u64);
 
-struct Slot {
-    generation: u32,
-    device: Option<Box<Device>>,
-}
-
 /// The state of the kernel.
 pub struct World {
-    slots: Vec<Slot>,
-    free: Vec<u32>,
+    devices: Slots,
     spaces: Vec<Option<Box<Netns>>>,
     random: u64,
     /// What makes this kernel differ from others where Linux draws a number when it boots.
@@ -61,8 +56,7 @@ pub struct World {
 impl World {
     pub(crate) fn new(seed: u64) -> World {
         World {
-            slots: Vec::new(),
-            free: Vec::new(),
+            devices: Slots::default(),
             spaces: Vec::new(),
             random: seed,
             seed,
@@ -101,15 +95,14 @@ impl World {
     #[inline]
     pub fn get(&self, id: DeviceId) -> Option<&Device> {
         self.looks.step();
-        self.slots.get(id.slot as usize).filter(|slot| slot.generation == id.generation)?.device.as_deref()
+        self.devices.get(id)
     }
 
     /// The same, to change.
     #[inline]
     pub fn get_mut(&mut self, id: DeviceId) -> Option<&mut Device> {
         self.looks.step();
-        let slot = self.slots.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)?;
-        slot.device.as_deref_mut()
+        self.devices.get_mut(id)
     }
 
     /// A device that nobody sees yet, as its type sets it up.
@@ -123,19 +116,9 @@ impl World {
         name: Name,
     ) -> Result<DeviceId, Refusal> {
         self.space(netns)?;
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None if self.slots.len() >= DEVICES => return Err(Errno::ENOBUFS.into()),
-            None => {
-                self.slots.push(Slot { generation: 0, device: None });
-                (self.slots.len() - 1) as u32
-            }
-        };
-        let place = &mut self.slots[slot as usize];
-        let id = DeviceId { slot, generation: place.generation };
-        let mut device = Box::new(Device::new(id, kind, netns, name));
-        (kind.setup)(&mut device);
-        place.device = Some(device);
+        let make = |id| Device::new(id, kind, netns, name);
+        let id = self.devices.place(DEVICES, make).ok_or(Errno::ENOBUFS)?;
+        (kind.setup)(&mut self[id]);
         Ok(id)
     }
 
@@ -145,10 +128,7 @@ impl World {
             return;
         }
         self.cancel_timers(id);
-        let slot = &mut self.slots[id.slot as usize];
-        slot.device = None;
-        slot.generation = slot.generation.wrapping_add(1);
-        self.free.push(id.slot);
+        self.devices.release(id);
     }
 
     /// What a device counted, and what its type counts for it (`dev_get_stats`).

@@ -239,35 +239,81 @@ struct Shared {
     set: u64,
 }
 
+impl Shared {
+    /// What a table says that is at first, and neighbours' settings behind it.
+    const fn first(table: &[Setting], all: bool) -> Shared {
+        let mut values = [0; ROWS];
+        let mut place = 0;
+        while place < table.len() {
+            values[place] = if all { table[place].all } else { table[place].default };
+            place += 1;
+        }
+        place = 0;
+        while place < NEIGHBOUR.len() {
+            values[NEIGHBOURS + place] = NEIGHBOUR[place].default;
+            place += 1;
+        }
+        Shared { values, set: 0 }
+    }
+}
+
+/// What sets of values begin as; as long as nothing is changed, they take no memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum First {
+    /// `net.ipv4.conf.default`.
+    Default4,
+    /// `net.ipv6.conf.default`.
+    Default6,
+    /// `net.ipv4.conf.all`.
+    All4,
+    /// `net.ipv6.conf.all`.
+    All6,
+    /// A namespace's own.
+    Netns,
+}
+
+/// The same, by number.
+static FIRST: [Shared; 5] = [
+    Shared::first(IPV4, false),
+    Shared::first(IPV6, false),
+    Shared::first(IPV4, true),
+    Shared::first(IPV6, true),
+    Shared::first(NETNS, false),
+];
+
 /// The values of one family, of a device and its neighbours or of a namespace. A device shares those of the default
 /// until they differ in more than one place.
 #[derive(Clone, Debug)]
 pub(crate) struct Values {
-    shared: Arc<Shared>,
+    /// None as long as they are what they were at first.
+    shared: Option<Arc<Shared>>,
     /// The one value of a device that somebody has set, and its place.
     own: i32,
     place: u8,
+    first: First,
     /// No new default is taken over any more.
     settled: bool,
 }
 
 impl Values {
-    fn new(table: &[Setting], value: impl Fn(&Setting) -> i32) -> Values {
-        let mut shared = Shared { values: [0; ROWS], set: 0 };
-        shared.values.iter_mut().zip(table).for_each(|(slot, row)| *slot = value(row));
-        let neighbours = &mut shared.values[NEIGHBOURS..];
-        neighbours.iter_mut().zip(NEIGHBOUR).for_each(|(slot, row)| *slot = row.default);
-        Values { shared: Arc::new(shared), own: 0, place: NOWHERE, settled: false }
+    /// What they are at first.
+    pub(crate) const fn new(first: First) -> Values {
+        Values { shared: None, own: 0, place: NOWHERE, first, settled: false }
     }
 
-    /// What `default` is at first.
-    pub(crate) fn defaults(table: &[Setting]) -> Values {
-        Values::new(table, |row| row.default)
+    #[inline]
+    fn shared(&self) -> &Shared {
+        self.shared.as_deref().unwrap_or(&FIRST[self.first as usize])
     }
 
-    /// What `all` is at first.
-    pub(crate) fn all(table: &[Setting]) -> Values {
-        Values::new(table, |row| row.all)
+    fn shared_mut(&mut self) -> &mut Shared {
+        let first = &FIRST[self.first as usize];
+        Arc::make_mut(self.shared.get_or_insert_with(|| Arc::new(first.clone())))
+    }
+
+    /// Whether both share one set.
+    fn shares_with(&self, other: &Values) -> bool {
+        std::ptr::eq(self.shared(), other.shared())
     }
 
     /// A device's own: a copy of these, a loopback's in its own way.
@@ -286,7 +332,7 @@ impl Values {
         if place == usize::from(self.place) {
             return self.own;
         }
-        self.shared.values.get(place).copied().unwrap_or(0)
+        self.shared().values.get(place).copied().unwrap_or(0)
     }
 
     /// One of the neighbours' settings ([`neigh`]).
@@ -307,16 +353,14 @@ impl Values {
             (self.own, self.place) = (value, place as u8);
         } else {
             self.put(place, value);
-            Arc::make_mut(&mut self.shared).set |= 1 << place;
+            self.shared_mut().set |= 1 << place;
         }
     }
 
     /// Changes a value without anybody having set it: that of a namespace, which no default reaches.
     pub(crate) fn put(&mut self, place: usize, value: i32) {
-        if self.shared.values.get(place) != Some(&value) {
-            if let Some(slot) = Arc::make_mut(&mut self.shared).values.get_mut(place) {
-                *slot = value;
-            }
+        if self.shared().values.get(place).is_some_and(|known| *known != value) {
+            self.shared_mut().values[place] = value;
         }
     }
 
@@ -325,16 +369,16 @@ impl Values {
         if self.settled {
             return;
         }
-        if Arc::ptr_eq(&self.shared, &before.shared) {
+        if self.shares_with(before) {
             self.shared = after.shared.clone();
-        } else if self.shared.set & (1 << place) == 0 {
+        } else if self.shared().set & (1 << place) == 0 {
             self.put(place, after.get(place));
         }
     }
 
     /// Sets a value that the default has been set to as well.
     pub(crate) fn set_with_default(&mut self, place: usize, before: &Values, after: &Values) {
-        if place != usize::from(self.place) && Arc::ptr_eq(&self.shared, &before.shared) {
+        if place != usize::from(self.place) && self.shares_with(before) {
             self.shared = after.shared.clone();
         } else {
             self.set(place, after.get(place));
@@ -392,13 +436,13 @@ mod tests {
 
     #[test]
     fn devices_share_what_is_the_same() {
-        let mut default = Values::defaults(IPV4);
+        let mut default = Values::new(First::Default4);
         let [mut plain, mut odd, mut odder] = [(); 3].map(|()| default.of_device(IPV4, false));
         odd.set(v4::RP_FILTER, 2);
         odder.set(v4::RP_FILTER, 2);
         odder.set(v4::ARP_IGNORE, 1);
-        assert!(Arc::ptr_eq(&default.shared, &odd.shared));
-        assert!(!Arc::ptr_eq(&default.shared, &odder.shared));
+        assert!(default.shares_with(&odd));
+        assert!(!default.shares_with(&odder));
         assert_eq!((odder.get(v4::RP_FILTER), odder.get(v4::ARP_IGNORE)), (2, 1));
         for (place, value) in [(v4::RP_FILTER, 1), (v4::ARP_IGNORE, 8), (v4::ARP_NOTIFY, 1)] {
             let before = default.clone();
@@ -409,7 +453,7 @@ mod tests {
         }
         let seen = |own: &Values| [v4::RP_FILTER, v4::ARP_IGNORE, v4::ARP_NOTIFY].map(|place| own.get(place));
         assert_eq!([&plain, &odd, &odder].map(seen), [[1, 8, 1], [2, 8, 1], [2, 1, 1]]);
-        assert!(Arc::ptr_eq(&default.shared, &plain.shared) && Arc::ptr_eq(&default.shared, &odd.shared));
+        assert!(default.shares_with(&plain) && default.shares_with(&odd));
         plain.settle();
         let before = default.clone();
         default.put(v4::RP_FILTER, 0);

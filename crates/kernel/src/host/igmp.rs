@@ -125,13 +125,13 @@ pub(crate) fn report(world: &mut World, id: DeviceId) {
 
 /// Says at once what a device is in: switches are to send it elsewhere (`ip_mc_rejoin_groups`).
 pub(crate) fn report_again(world: &mut World, id: DeviceId) {
-    for group in groups(world, id).into_iter().filter(|group| *group != ALL_HOSTS) {
+    for group in groups(world, id).filter(|group| *group != ALL_HOSTS) {
         say_one(world, id, group);
     }
 }
 
 fn say(world: &mut World, id: DeviceId, saying: &Saying<Ipv4Addr>) {
-    let all = groups(world, id).into_iter().filter(|group| *group != ALL_HOSTS);
+    let all = groups(world, id).filter(|group| *group != ALL_HOSTS);
     let records: Vec<(u8, Ipv4Addr)> = match saying {
         Saying::Changes { left, joined } => {
             let left = left.iter().map(|group| (record::TO_INCLUDE, *group));
@@ -236,7 +236,7 @@ fn asked(world: &mut World, id: DeviceId, code: u8, group: Ipv4Addr, v3: Option<
         }
     };
     let asked = |known: &Ipv4Addr| *known != ALL_HOSTS && (group.is_unspecified() || *known == group);
-    let own: Vec<Ipv4Addr> = groups(world, id).into_iter().filter(asked).collect();
+    let own: Vec<Ipv4Addr> = groups(world, id).filter(asked).collect();
     change(world, id, |reports| {
         own.iter().for_each(|group| reports.ask(*group, now + FIRST + response / 2));
     });

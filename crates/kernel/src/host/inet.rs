@@ -119,7 +119,7 @@ fn init(world: &mut World, id: DeviceId) {
     let (addresses, groups) = (Vec::new(), Joined::default());
     let inet = Inet { conf, addresses, groups, reports: None, noarp: false };
     let device = &mut world[id];
-    device.inet = Some(Box::new(inet));
+    device.inet = Some(inet);
     note_noarp(device);
     netconf::announce_device(world, id, AF_INET);
     if world[id].is_up() {
@@ -225,6 +225,10 @@ fn rename(world: &mut World, id: DeviceId) {
 }
 
 fn destroy(world: &mut World, id: DeviceId) {
+    // A link that was never up has neither addresses nor groups nor timers.
+    let untouched = world[id].inet.as_ref().is_none_or(|inet| {
+        inet.addresses.is_empty() && inet.reports.is_none() && inet.groups.is_as_at_first()
+    });
     while let Some(last) = addresses(world, id).first().map(|first| (first.local, first.length)) {
         remove_at(world, id, 0, true);
         if addresses(world, id).first().map(|first| (first.local, first.length)) == Some(last) {
@@ -233,10 +237,12 @@ fn destroy(world: &mut World, id: DeviceId) {
     }
     fib4_sync::disable(world, id, true);
     neighbour::flush_device(world, id, false, Some(false));
-    joined::leave_all(world, id);
-    let netns = world[id].netns;
-    world.cancel_host_timer(netns, HostTimer::Groups4(id));
-    world.cancel_host_timer(netns, HostTimer::Lifetimes(id));
+    if !untouched {
+        joined::leave_all(world, id);
+        let netns = world[id].netns;
+        world.cancel_host_timer(netns, HostTimer::Groups4(id));
+        world.cancel_host_timer(netns, HostTimer::Lifetimes(id));
+    }
     netconf::announce_gone(world, id, AF_INET);
     world[id].inet = None;
 }

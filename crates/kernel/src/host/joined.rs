@@ -104,6 +104,11 @@ impl<A: Group> Joined<A> {
         }
     }
 
+    /// Whether nothing was joined or left yet.
+    pub(crate) fn is_as_at_first(&self) -> bool {
+        matches!(self.0, Cow::Borrowed(groups) if std::ptr::eq(groups, A::USUAL[0]))
+    }
+
     /// No group is left.
     fn clear(&mut self) {
         self.0 = Cow::Borrowed(&[]);
@@ -114,27 +119,28 @@ impl<A: Group> Joined<A> {
         self.0.iter().any(|(known, _)| known == group)
     }
 
-    /// The groups, the latest first.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = A> + '_ {
-        self.0.iter().map(|(group, _)| *group)
-    }
-
     /// The same, with how often each was joined.
     pub(crate) fn users(&self) -> impl Iterator<Item = (A, u32)> + '_ {
         self.0.iter().map(|(group, users)| (*group, users & !LISTENS))
     }
 }
 
+/// The groups of a device as they are now, whatever happens to them meanwhile; what is usual is not copied.
+fn copied<A: Group>(joined: Option<&Joined<A>>) -> impl Iterator<Item = A> + use<A> {
+    let groups = joined.map_or(Cow::Borrowed(&[][..]), |joined| joined.0.clone());
+    (0..groups.len()).map(move |at| groups[at].0)
+}
+
 /// The groups of IPv4 of a device.
-pub(crate) fn groups(world: &World, id: DeviceId) -> Vec<Ipv4Addr> {
+pub(crate) fn groups(world: &World, id: DeviceId) -> impl Iterator<Item = Ipv4Addr> + use<> {
     let inet = world.get(id).and_then(|device| device.inet.as_ref());
-    inet.map_or(Vec::new(), |inet| inet.groups.iter().collect())
+    copied(inet.map(|inet| &inet.groups))
 }
 
 /// Those of IPv6.
-pub(crate) fn groups6(world: &World, id: DeviceId) -> Vec<Ipv6Addr> {
+pub(crate) fn groups6(world: &World, id: DeviceId) -> impl Iterator<Item = Ipv6Addr> + use<> {
     let inet6 = world.get(id).and_then(|device| device.inet6.as_ref());
-    inet6.map_or(Vec::new(), |inet6| inet6.groups.iter().collect())
+    copied(inet6.map(|inet6| &inet6.groups))
 }
 
 /// Lets the device listen to a group's address, or no longer.
@@ -326,7 +332,10 @@ pub(crate) fn autoleave(world: &mut World, id: DeviceId, group: IpAddr) {
 /// Forgets what was joined so on a device that loses a family.
 fn forget_autojoined(world: &mut World, id: DeviceId, v4: bool) {
     if let Ok(space) = world.space_mut(world[id].netns) {
-        space.stack.autojoined.retain(|(group, device)| *device != id || group.is_ipv4() != v4);
+        let own = &mut space.stack.autojoined;
+        if !own.is_empty() {
+            own.retain(|(group, device)| *device != id || group.is_ipv4() != v4);
+        }
     }
 }
 

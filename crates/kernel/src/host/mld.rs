@@ -120,7 +120,7 @@ pub(crate) fn fall_silent(world: &mut World, id: DeviceId) {
 /// The first address of a link was found to be free: all that was said from nowhere is said from there
 /// (`ipv6_mc_dad_complete`).
 pub(crate) fn address_found(world: &mut World, id: DeviceId) {
-    if is_older(world, id) || !groups6(world, id).into_iter().any(is_told) {
+    if is_older(world, id) || !groups6(world, id).any(is_told) {
         return;
     }
     let now = world.now.0;
@@ -147,13 +147,13 @@ pub(crate) fn report_again(world: &mut World, id: DeviceId) {
     if !is_older(world, id) {
         return say(world, id, &Saying::All);
     }
-    for group in groups6(world, id).into_iter().filter(|group| is_told(*group)) {
+    for group in groups6(world, id).filter(|group| is_told(*group)) {
         say(world, id, &Saying::One(group));
     }
 }
 
 fn say(world: &mut World, id: DeviceId, saying: &Saying<Ipv6Addr>) {
-    let all = groups6(world, id).into_iter().filter(|group| is_told(*group));
+    let all = groups6(world, id).filter(|group| is_told(*group));
     let records: Vec<(u8, Ipv6Addr)> = match saying {
         Saying::Changes { left, joined } => {
             let left = left.iter().map(|group| (record::TO_INCLUDE, *group));
@@ -263,6 +263,6 @@ fn asked(world: &mut World, id: DeviceId, code: u16, group: Ipv6Addr, v2: Option
         }
     }
     let is_asked = |known: &Ipv6Addr| is_told(*known) && (group.is_unspecified() || *known == group);
-    let own: Vec<Ipv6Addr> = groups6(world, id).into_iter().filter(is_asked).collect();
+    let own: Vec<Ipv6Addr> = groups6(world, id).filter(is_asked).collect();
     change(world, id, |reports| own.iter().for_each(|group| reports.ask(*group, latest)));
 }

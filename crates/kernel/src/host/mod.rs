@@ -56,7 +56,7 @@ use crate::link::Event;
 use crate::netns::NetnsId;
 use crate::run::{Batch, Deed, Drop, Step};
 use crate::world::World;
-use conf::Values;
+use conf::{First, Values};
 use rtnl::object::link::{ARPHRD_LOOPBACK, IFF_LOOPBACK};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -126,11 +126,11 @@ pub(crate) struct Stack {
 impl Default for Stack {
     fn default() -> Stack {
         Stack {
-            all4: Values::all(conf::IPV4),
-            default4: Values::defaults(conf::IPV4),
-            all6: Values::all(conf::IPV6),
-            default6: Values::defaults(conf::IPV6),
-            conf: Values::defaults(conf::NETNS),
+            all4: Values::new(First::All4),
+            default4: Values::new(First::Default4),
+            all6: Values::new(First::All6),
+            default6: Values::new(First::Default6),
+            conf: Values::new(First::Netns),
             fib4: fib4::Fib::default(),
             rules4: rule::Rules::inet(),
             domain_rule: false,

@@ -150,7 +150,8 @@ pub(crate) fn create(world: &mut World, key: Key, exempt: bool) -> Result<(), Er
 /// (`neigh_forced_gc`).
 fn make_room(world: &mut World, netns: NetnsId, v4: bool) -> Result<(), Errno> {
     let entries = &world.space(netns)?.stack.neighbours.entries;
-    if entries.keys().filter(|key| key.1.is_ipv4() == v4).count() < MOST {
+    let is_full = entries.len() >= MOST && entries.keys().filter(|key| key.1.is_ipv4() == v4).count() >= MOST;
+    if !is_full {
         return Ok(());
     }
     let is_idle = |key: &Key, neighbour: &Neighbour| {

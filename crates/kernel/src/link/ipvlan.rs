@@ -306,11 +306,8 @@ pub(super) fn event(world: &mut World, id: DeviceId, event: Event) -> Result<(),
     if let Some(below) = lower(world, id) {
         address_event(world, id, below, event)?;
     }
-    let Some(port) = port(world, id) else { return Ok(()) };
-    let members: Vec<DeviceId> = match event {
-        Event::IpAddressWanted(_) | Event::IpAddress(..) => return Ok(()),
-        _ => port.members.values().copied().collect(),
-    };
+    let Some(port) = port(world, id).filter(|_| event.concerns_uppers()) else { return Ok(()) };
+    let members: Vec<DeviceId> = port.members.values().copied().collect();
     match event {
         // That the device went down they do not hear in Linux 6.1.
         Event::Up | Event::Change => {

@@ -564,7 +564,7 @@ pub(super) fn set_rx_mode(world: &mut World, id: DeviceId) {
 // What happens below.
 
 fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal> {
-    let Some(port) = port(world, below) else { return Ok(()) };
+    let Some(port) = port(world, below).filter(|_| event.concerns_uppers()) else { return Ok(()) };
     let passthru = port.passthru;
     let members: Vec<DeviceId> = port.members.values().copied().collect();
     match event {

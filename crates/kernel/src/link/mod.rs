@@ -112,6 +112,15 @@ pub enum Event {
     Unregister,
 }
 
+impl Event {
+    /// Whether it can mean something for what stands on the device. What cannot is told without a walk over them.
+    pub(crate) fn concerns_uppers(self) -> bool {
+        let own = matches!(self, Event::PreUp | Event::GoingDown | Event::Register | Event::ChangeName);
+        let settings = matches!(self, Event::PreChangeMtu(_) | Event::Domain);
+        !own && !settings && !matches!(self, Event::IpAddressWanted(_) | Event::IpAddress(..))
+    }
+}
+
 /// The speed of a type's devices, as `ethtool` tells it.
 #[derive(Clone, Copy, Debug)]
 pub enum Speed {

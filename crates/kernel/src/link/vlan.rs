@@ -390,6 +390,9 @@ fn set_rx_mode(world: &mut World, id: DeviceId) {
 
 fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal> {
     let Some(group) = world.get(below).and_then(|device| device.attached::<Group>()) else { return Ok(()) };
+    if !event.concerns_uppers() {
+        return Ok(());
+    }
     let vlans: Vec<DeviceId> = group.0.values().copied().collect();
     match event {
         Event::Change => vlans.iter().for_each(|id| transfer_state(world, below, *id)),

@@ -419,7 +419,7 @@ fn clear(world: &mut World, id: DeviceId) {
 
 /// A link goes: the vxlans that send through it go with it.
 fn event(world: &mut World, below: DeviceId, event: Event) -> Result {
-    if event != Event::Unregister {
+    if event != Event::Unregister || world[below].stack.uppers.is_empty() {
         return Ok(());
     }
     let (netns, ifindex) = (world[below].netns, world[below].ifindex);
