@@ -14,6 +14,8 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) cases: u64,
     pub(crate) other: Other,
+    /// How many real kernels run beside one another.
+    pub(crate) kernels: usize,
     /// Where the real kernel's answers to differing cases are put.
     pub(crate) keep: Option<PathBuf>,
 }
@@ -31,7 +33,7 @@ pub(crate) fn run(plan: &Plan) -> Result<bool> {
     let cases = generate(plan, &kinds);
     println!("seed {}, {} frame cases on the real kernel …", plan.seed, plan.cases);
     let (names, asked): (Vec<String>, Vec<FrameCase>) = cases.into_iter().unzip();
-    let wants = record_frames(&asked)?;
+    let wants = record_frames(&asked, plan.kernels)?;
     let cases = names.into_iter().zip(asked).zip(wants);
     let cases: Vec<Case> = cases.map(|((name, asked), want)| Case { name, asked, want }).collect();
 
@@ -47,7 +49,7 @@ pub(crate) fn run(plan: &Plan) -> Result<bool> {
         }
     }
     let broken = cases.iter().filter(|case| case.want.is_none()).count();
-    let volatile = confirm(&mut differing)?;
+    let volatile = confirm(&mut differing, plan.kernels)?;
     for (case, how) in &differing {
         print!("{how}");
         keep(plan.keep.as_deref(), case)?;
@@ -106,9 +108,9 @@ fn file_name(seed: u64) -> String {
 
 /// Runs what differs a second time on the real kernel, in reverse order. Where it does not agree with itself the case
 /// proves nothing. Answers how many those were.
-fn confirm(differing: &mut Vec<(&Case, String)>) -> Result<usize> {
+fn confirm(differing: &mut Vec<(&Case, String)>, kernels: usize) -> Result<usize> {
     let again: Vec<FrameCase> = differing.iter().rev().map(|(case, _)| case.asked.clone()).collect();
-    let mut second = record_frames(&again)?;
+    let mut second = record_frames(&again, kernels)?;
     let before = differing.len();
     differing.retain(|(case, _)| {
         let stable = match (&case.want, second.pop()) {

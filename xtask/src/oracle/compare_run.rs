@@ -15,6 +15,8 @@ pub(crate) struct Plan {
     pub(crate) scenarios: u64,
     pub(crate) mix: Mix,
     pub(crate) other: Other,
+    /// How many real kernels run beside one another.
+    pub(crate) kernels: usize,
     /// Where the real transcripts of differing scenarios are put.
     pub(crate) keep: Option<PathBuf>,
 }
@@ -32,7 +34,7 @@ pub(crate) fn run(plan: &Plan) -> Result<bool> {
     let seeds = (0..plan.scenarios).map(|i| plan.seed.wrapping_add(i));
     let (names, scenarios): (Vec<String>, Vec<Scenario>) =
         seeds.map(|seed| (file_name(seed), Scenario::parse(&scenario(seed, &plan.mix)))).unzip();
-    let wants = record(&scenarios)?;
+    let wants = record(&scenarios, plan.kernels)?;
     let cases = names.into_iter().zip(scenarios).zip(wants);
     let cases: Vec<Case> = cases.map(|((name, scenario), want)| Case { name, scenario, want }).collect();
 
@@ -48,7 +50,7 @@ pub(crate) fn run(plan: &Plan) -> Result<bool> {
         }
     }
     let broken = cases.iter().filter(|c| c.want.is_none()).count();
-    let volatile = confirm(&mut differing)?;
+    let volatile = confirm(&mut differing, plan.kernels)?;
     for (case, found) in &differing {
         println!("{}: {} of {} commands differ", case.name, found.len(), case.scenario.commands());
         print!("{}", show(found, 3, 6));
@@ -69,9 +71,9 @@ pub(crate) fn file_name(seed: u64) -> String {
 
 /// Runs what differs a second time on the real kernel, in reverse order. Where it does not agree with
 /// itself the scenario shows something volatile and proves nothing. Answers how many those were.
-fn confirm(differing: &mut Vec<(&Case, Vec<Difference>)>) -> Result<usize> {
+fn confirm(differing: &mut Vec<(&Case, Vec<Difference>)>, kernels: usize) -> Result<usize> {
     let again: Vec<Scenario> = differing.iter().rev().map(|(case, _)| case.scenario.clone()).collect();
-    let mut second = record(&again)?;
+    let mut second = record(&again, kernels)?;
     let before = differing.len();
     differing.retain(|(case, _)| {
         let (Some(first), Some(Some(second))) = (&case.want, second.pop()) else {

@@ -29,7 +29,7 @@ struct Search<'a> {
 /// The answer is the real kernel's transcript and the difference in words.
 pub(crate) fn minimise(start: Scenario, other: &Other, boots: usize) -> Result<Option<(String, String)>> {
     let mut judge = |candidates: &[Scenario]| -> Result<Vec<Option<Said>>> {
-        let wants = record(candidates)?;
+        let wants = record(candidates, 1)?;
         let pairs = candidates.iter().zip(wants).map(|(candidate, want)| match want {
             Some(want) => Ok(Some((want, other.transcript("minimise.txt", candidate)?))),
             None => Ok(None),

@@ -38,11 +38,11 @@ use std::process::ExitCode;
 
 /// What can be typed.
 pub(crate) const USAGE: &str = "\
-usage: cargo xtask oracle run [--scenarios N] [--seed S] [MIX] [--netloom PROGRAM] [--keep DIR]
-       cargo xtask oracle frames [--cases N] [--seed S] [--netloom PROGRAM] [--keep DIR]
+usage: cargo xtask oracle run [--scenarios N] [--seed S] [MIX] [--netloom PROGRAM] [--kernels N] [--keep DIR]
+       cargo xtask oracle frames [--cases N] [--seed S] [--netloom PROGRAM] [--kernels N] [--keep DIR]
        cargo xtask oracle ip [FILE|DIR...] [--requests] [--netloom PROGRAM] [--kernels N] [--keep DIR]
        cargo xtask oracle peer [--talk] [SCENE...]
-       cargo xtask oracle record OUTDIR FILE...
+       cargo xtask oracle record [--kernels N] OUTDIR FILE...
        cargo xtask oracle generate OUTDIR FIRST_SEED LAST_SEED [MIX | --frames]
        cargo xtask oracle minimise FILE [--netloom PROGRAM] [--boots N] [--keep DIR]
 
@@ -58,6 +58,7 @@ minimise  shrinks a scenario or transcript on which the two differ
 MIX is [--types dummy,vlan,macvlan,macvtap,veth,bridge,ifb] [--plain] [--odd PERCENT]
   --plain        only ordinary commands, the whole state at the end
   --odd PERCENT  how many commands are errors and rarely used words (30)
+--kernels N runs N real kernels beside one another; what takes its time in there is mostly waiting.
 
 Exit status: 0 all equal, 1 something differs, 2 wrong usage, 3 no comparison could be made.
 A real Linux needs the Debian packages user-mode-linux, kmod and iproute2, and no privileges.";
@@ -121,6 +122,7 @@ fn run(args: &Args) -> Result<ExitCode> {
     let plan = Plan {
         seed: args.number("seed", fresh_seed())?,
         scenarios: args.number("scenarios", 20)?,
+        kernels: args.number("kernels", 1)?,
         mix: mix(args)?,
         other: other(args)?,
         keep: args.value("keep").map(Into::into),
@@ -133,6 +135,7 @@ fn frames(args: &Args) -> Result<ExitCode> {
     let plan = compare_frames::Plan {
         seed: args.number("seed", fresh_seed())?,
         cases: args.number("cases", 20)?,
+        kernels: args.number("kernels", 1)?,
         other: other(args)?,
         keep: args.value("keep").map(Into::into),
     };
@@ -160,12 +163,13 @@ fn record_files(args: &Args) -> Result<ExitCode> {
         return Err(Failure::usage("record OUTDIR FILE..."));
     };
     let out = Path::new(out);
+    let kernels = args.number("kernels", 1)?;
     let (cases, scenarios): (Vec<&String>, Vec<&String>) =
         files.iter().partition(|file| file.ends_with(".json"));
     let read = |file: &&String| read_scenario(Path::new(file));
-    let transcripts = record::record(&scenarios.iter().map(read).collect::<Result<Vec<_>>>()?)?;
+    let transcripts = record::record(&scenarios.iter().map(read).collect::<Result<Vec<_>>>()?, kernels)?;
     let read = |file: &&String| FrameCase::parse(&read_text(Path::new(file))?);
-    let answers = record::record_frames(&cases.iter().map(read).collect::<Result<Vec<_>>>()?)?;
+    let answers = record::record_frames(&cases.iter().map(read).collect::<Result<Vec<_>>>()?, kernels)?;
     let mut written = scenarios.into_iter().zip(transcripts).collect::<Vec<_>>();
     for (file, answer) in cases.into_iter().zip(answers) {
         written.push((file, answer.map(|answer| answer.to_text()).transpose()?));

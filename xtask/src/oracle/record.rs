@@ -13,27 +13,51 @@ use std::time::Duration;
 
 /// More in one boot would make one failure cost too much.
 const PER_BOOT: usize = 100;
-/// Fewer where several kernels run beside one another.
+/// Fewer where several kernels run beside one another, so that all have work to the end.
 const PER_BOOT_BESIDE: usize = 30;
 
-/// The transcript of each scenario, in order; `None` where a scenario's process died in there.
-pub(crate) fn record(scenarios: &[Scenario]) -> Result<Vec<Option<String>>> {
+/// The transcript of each scenario, in order; `None` where a scenario's process died in there. So many kernels run
+/// beside one another.
+pub(crate) fn record(scenarios: &[Scenario], kernels: usize) -> Result<Vec<Option<String>>> {
     let texts: Vec<String> = scenarios.iter().map(Scenario::to_text).collect();
-    record_all(&texts, "")
+    record_all(&texts, "", kernels)
 }
 
 /// Each frame case with its answer, in order; `None` where a case's process died in there.
-pub(crate) fn record_frames(cases: &[FrameCase]) -> Result<Vec<Option<FrameCase>>> {
+pub(crate) fn record_frames(cases: &[FrameCase], kernels: usize) -> Result<Vec<Option<FrameCase>>> {
     let texts: Vec<String> = cases.iter().map(FrameCase::to_text).collect::<Result<_>>()?;
-    let answers = record_all(&texts, ".json")?;
+    let answers = record_all(&texts, ".json", kernels)?;
     answers.into_iter().map(|text| text.map(|text| FrameCase::parse(&text)).transpose()).collect()
 }
 
 /// The answer to each text; they lie in files whose names end so.
-fn record_all(texts: &[String], ending: &str) -> Result<Vec<Option<String>>> {
-    let mut answers = Vec::with_capacity(texts.len());
-    for batch in texts.chunks(PER_BOOT) {
-        answers.extend(record_batch(batch, &vec![ending; batch.len()], None)?);
+fn record_all(texts: &[String], ending: &str, kernels: usize) -> Result<Vec<Option<String>>> {
+    let most = if kernels > 1 { PER_BOOT_BESIDE } else { PER_BOOT };
+    let batches: Vec<_> = texts.chunks(texts.len().div_ceil(kernels.max(1)).clamp(1, most)).collect();
+    beside(&batches, kernels, |batch| record_batch(batch, &vec![ending; batch.len()], None))
+}
+
+/// The answers to all batches, in order, so many of them at a time.
+fn beside<T: Sync>(
+    batches: &[&[T]],
+    kernels: usize,
+    record: impl Fn(&[T]) -> Result<Vec<Option<String>>> + Sync,
+) -> Result<Vec<Option<String>>> {
+    let total: usize = batches.iter().map(|batch| batch.len()).sum();
+    let record = &record;
+    let mut answers = Vec::with_capacity(total);
+    for some in batches.chunks(kernels.max(1)) {
+        let answered = std::thread::scope(|scope| {
+            let threads: Vec<_> = some.iter().map(|batch| scope.spawn(|| record(batch))).collect();
+            let died = |_| Err(Failure::work("a thread that waits for a kernel died"));
+            threads.into_iter().map(|thread| thread.join().unwrap_or_else(died)).collect::<Vec<_>>()
+        });
+        for batch in answered {
+            answers.extend(batch?);
+        }
+        if batches.len() > kernels {
+            println!("  {} of {total} have run", answers.len());
+        }
     }
     Ok(answers)
 }
@@ -75,18 +99,7 @@ pub(crate) fn record_with(scenarios: &[(&Scenario, Tools)], with: &With<'_>) -> 
         record_batch(&texts, &endings, Some(with.netloom))
     };
     let batches: Vec<_> = scenarios.chunks(PER_BOOT_BESIDE).collect();
-    let mut answers = Vec::with_capacity(scenarios.len());
-    for some in batches.chunks(with.kernels.max(1)) {
-        let answered = std::thread::scope(|scope| {
-            let threads: Vec<_> = some.iter().map(|batch| scope.spawn(|| record(batch))).collect();
-            let died = |_| Err(Failure::work("a thread that waits for a kernel died"));
-            threads.into_iter().map(|thread| thread.join().unwrap_or_else(died)).collect::<Vec<_>>()
-        });
-        for batch in answered {
-            answers.extend(batch?);
-        }
-    }
-    Ok(answers)
+    beside(&batches, with.kernels, record)
 }
 
 /// Boots until each of the batch has an answer. `netloom` is the program that ours are links to, if it is needed.

@@ -103,11 +103,25 @@ impl Case {
         self.run(format!("ip link set {name} netns {place}"));
         self.run(format!("ip -n {place} link set {name} up"));
         self.run(format!("ip -n {place} link set lo up"));
+        if self.kinds.contains("vrf") && self.rng.chance(15) {
+            self.domain(place, name);
+        }
         let ip = self.address();
         self.run(format!("ip -n {place} addr add {}/24 dev {name}", shown(ip)));
         self.know_the_outside(&format!("ip -n {place}"), name, &[0, 1]);
         self.links.push((place.to_string(), name.to_string()));
         self.hosts.push(Host { ip, mac, tags, router: false });
+    }
+
+    /// The host is in a routing domain of its own.
+    fn domain(&mut self, place: &str, name: &str) {
+        let (number, mac) = self.fresh();
+        let master = format!("vrf{number}");
+        let table = 100 + number;
+        self.run(format!("ip -n {place} link add {master} address {} type vrf table {table}", written(mac)));
+        self.run(format!("ip -n {place} link set {master} up"));
+        self.run(format!("ip -n {place} link set {name} master {master}"));
+        self.links.push((place.to_string(), master));
     }
 
     fn address(&mut self) -> [u8; 4] {

@@ -29,7 +29,7 @@ const VIDS: [u16; 2] = [11, 12];
 /// Longer than a second, in which what is left to chance is over.
 const PAUSE: &str = "sleep 1.5";
 /// The kinds that cases may be made of beside those that every case needs.
-pub(crate) const OPTIONAL: [&str; 5] = ["bond", "ipvlan", "macvtap", "vxlan", "geneve"];
+pub(crate) const OPTIONAL: [&str; 6] = ["bond", "ipvlan", "macvtap", "vxlan", "geneve", "vrf"];
 
 /// A VLAN tag: its type and identifier.
 type Tag = (u16, u16);
