@@ -384,6 +384,22 @@ fn fail(world: &mut World, netns: NetnsId, key: Key) {
     }
 }
 
+/// What is believed of a claim: the address, the state, and whether it is a router; none if nothing is.
+fn believed(known: &Neighbour, mac: Mac, state: u16, claim: &Claim) -> Option<(Mac, u16, Option<bool>)> {
+    let old = known.state;
+    match old & VALID != 0 {
+        true if mac == known.mac => {
+            let state = if state == NUD_STALE && !claim.admin { old } else { state };
+            Some((mac, state, claim.router))
+        }
+        // Another address than the known one casts doubt on that at most.
+        true if !claim.overrides => {
+            (claim.weakly && old & CONNECTED != 0).then_some((known.mac, NUD_STALE, None))
+        }
+        _ => Some((mac, state, claim.router)),
+    }
+}
+
 /// Somebody says something of a neighbour that is in the table (`__neigh_update`).
 ///
 /// # Errors
@@ -401,7 +417,6 @@ pub(crate) fn update(
     let reachable = parameter(world, key, neigh::BASE_REACHABLE_TIME_MS) * MILLISECOND;
     let neighbour = get_mut(world, netns, key).ok_or(Errno::ENOENT)?;
     let old = neighbour.state;
-    let mut state = state;
     if !claim.admin && old & (NUD_NOARP | NUD_PERMANENT) != 0 {
         return Err(Errno::EPERM.into());
     }
@@ -425,20 +440,7 @@ pub(crate) fn update(
     if state & CONNECTED != 0 {
         neighbour.confirmed = now;
     }
-    let changed = old & VALID == 0 || mac != neighbour.mac;
-    let (mut mac, mut router) = (mac, claim.router);
-    if old & VALID != 0 {
-        if changed && !claim.overrides {
-            router = None;
-            if !(claim.weakly && old & CONNECTED != 0) {
-                return Ok(());
-            }
-            mac = neighbour.mac;
-            state = NUD_STALE;
-        } else if !changed && state == NUD_STALE && !claim.admin {
-            state = old;
-        }
-    }
+    let Some((mac, state, router)) = believed(neighbour, mac, state, &claim) else { return Ok(()) };
     if state != old || mac != neighbour.mac {
         neighbour.updated = now;
         told = true;
