@@ -6,11 +6,11 @@
 use super::conf::v4;
 use super::joined::{ALL_HOSTS, groups};
 use super::reports::{FIRST, ROBUSTNESS, Reports, Saying};
-use super::{HostTimer, inet, send_frame};
+use super::{HostTimer, inet, neighbour, send_frame};
 use crate::device::{DeviceId, Mac};
 use crate::world::World;
 use rtnl::object::route::RT_SCOPE_LINK;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use wire::igmp::{Igmp, Record, Records};
 use wire::mld::record;
 use wire::{checksum, ethertype, protocol};
@@ -185,6 +185,7 @@ fn send(world: &mut World, id: DeviceId, to: Ipv4Addr, message: &Igmp<'_>) {
 
 fn send_from(world: &mut World, id: DeviceId, source: Ipv4Addr, to: Ipv4Addr, message: &Igmp<'_>) {
     let bytes = frame(world[id].address, source, to, message);
+    neighbour::mention(world, (id, IpAddr::V4(to)));
     send_frame(world, id, &bytes);
 }
 

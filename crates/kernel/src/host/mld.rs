@@ -7,11 +7,11 @@
 use super::conf::v6;
 use super::joined::groups6;
 use super::reports::{FIRST, ROBUSTNESS, Reports, Saying};
-use super::{HostTimer, send_frame};
+use super::{HostTimer, neighbour, send_frame};
 use crate::device::DeviceId;
 use crate::inet6::{self, part};
 use crate::world::World;
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use wire::mld::{Mld, QueryV2, Record, Records, record};
 use wire::{Icmpv6, Ipv6, ethertype, protocol};
 
@@ -211,6 +211,7 @@ fn send(world: &mut World, id: DeviceId, to: Ipv6Addr, message: &Mld<'_>) {
     wire::Ethernet { destination, source: own, ethertype: ethertype::IPV6 }.emit(&mut frame);
     header.emit(&mut frame[wire::ethernet::LENGTH..]);
     frame.extend_from_slice(&payload);
+    neighbour::mention(world, (id, IpAddr::V6(to)));
     send_frame(world, id, &frame);
 }
 

@@ -293,7 +293,9 @@ pub(crate) fn output(world: &mut World, id: DeviceId, to: IpAddr, frame: FrameId
         return None;
     };
     if device.flags & IFF_LOOPBACK != 0 {
-        head(world, id, device.address, frame);
+        let own = device.address;
+        neighbour::mention(world, (id, to));
+        head(world, id, own, frame);
         return Some(id);
     }
     match neighbour::resolve(world, (id, to), frame) {

@@ -29,6 +29,10 @@ use std::net::{IpAddr, Ipv4Addr};
 const QUEUE: usize = 101;
 /// Neighbours of one family in one namespace at most (`gc_thresh3`).
 const MOST: usize = 1024;
+/// From so many on, those that are in no use go now and then (`gc_thresh2`).
+const MANY: usize = 512;
+/// How many microseconds an entry is left alone after a change, and the table after room was made.
+const FRESH: u64 = 5 * SECOND;
 const MILLISECOND: u64 = 1000;
 const SECOND: u64 = 1_000_000;
 
@@ -49,7 +53,8 @@ pub(crate) struct Neighbour {
     pub kind: u8,
     pub protocol: u8,
     pub probes: u32,
-    pub confirmed: Instant,
+    /// Microseconds of virtual time; may lie before the kernel began.
+    pub confirmed: i64,
     pub used: Instant,
     pub updated: Instant,
     queue: VecDeque<FrameId>,
@@ -62,6 +67,9 @@ pub(crate) type Key = (DeviceId, IpAddr);
 #[derive(Default)]
 pub(crate) struct Neighbours {
     pub entries: BTreeMap<Key, Neighbour>,
+    /// How many of them there are of each family, IPv4 first, and when room was last made.
+    counts: [usize; 2],
+    emptied: [Instant; 2],
     /// Addresses answered for, on one link or (none) on all: flags and protocol.
     pub proxies: BTreeMap<(IpAddr, Option<DeviceId>), (u8, u8)>,
 }
@@ -109,15 +117,26 @@ fn parameter(world: &World, key: Key, place: usize) -> u64 {
     parameters(world, key).map_or(0, |values| values.neighbour(place).max(0) as u64)
 }
 
-/// Makes an entry (`neigh_create`): what needs no resolution has its address at once.
+/// The name under which a neighbour is kept: those that IPv4 has at a link without questions share one
+/// (`arp_constructor`).
+pub(crate) fn shared_key(world: &World, (id, address): Key) -> Key {
+    let shares = world.get(id).is_some_and(|device| device.flags & (IFF_LOOPBACK | IFF_POINTOPOINT) != 0);
+    (id, if shares && address.is_ipv4() { IpAddr::V4(Ipv4Addr::UNSPECIFIED) } else { address })
+}
+
+/// Makes an entry (`neigh_create`), if there is none: what needs no resolution has its address at once.
 ///
 /// # Errors
 /// EINVAL if the device has not this family, ENOBUFS if the table is full.
 pub(crate) fn create(world: &mut World, key: Key, exempt: bool) -> Result<(), Errno> {
     let device = world.get(key.0).ok_or(Errno::ENODEV)?;
     let netns = device.netns;
-    parameters(world, key).ok_or(Errno::EINVAL)?;
+    let reachable = parameters(world, key).ok_or(Errno::EINVAL)?.neighbour(neigh::BASE_REACHABLE_TIME_MS);
     world.run.epoch += 1;
+    let key = shared_key(world, key);
+    if get(world, netns, key).is_some() {
+        return Ok(());
+    }
     if !exempt {
         make_room(world, netns, key.1.is_ipv4())?;
     }
@@ -136,33 +155,65 @@ pub(crate) fn create(world: &mut World, key: Key, exempt: bool) -> Result<(), Er
         _ if flags & IFF_POINTOPOINT != 0 => (NUD_NOARP, broadcast),
         _ => (NUD_NONE, [0; 6]),
     };
-    // A neighbour that was never confirmed is as if it had been long ago.
     let now = world.now;
-    let (used, updated, confirmed) = (now, now, Instant(0));
+    let (used, updated, confirmed) = (now, now, long_ago(now, reachable.max(0) as u64 * MILLISECOND));
     let queue = VecDeque::new();
     let neighbour =
         Neighbour { state, mac, flags: 0, kind, protocol: 0, probes: 0, confirmed, used, updated, queue };
-    world.space_mut(netns)?.stack.neighbours.entries.insert(key, neighbour);
+    let neighbours = &mut world.space_mut(netns)?.stack.neighbours;
+    neighbours.entries.insert(key, neighbour);
+    neighbours.counts[family(&key.1)] += 1;
     Ok(())
 }
 
-/// Makes room for one more: what nobody asked to keep and is in no use goes, the longest unused first
-/// (`neigh_forced_gc`).
+/// The place of an address's family among counts.
+fn family(address: &IpAddr) -> usize {
+    usize::from(address.is_ipv6())
+}
+
+/// A moment at which a confirmation counts no more; it may lie before the kernel began.
+fn long_ago(now: Instant, reachable: u64) -> i64 {
+    (now.0 as i64).saturating_sub(2 * reachable as i64)
+}
+
+/// Makes room for one more: when there are many, what is in no use goes until half are left, the oldest first
+/// (`neigh_alloc`, `neigh_forced_gc`).
 fn make_room(world: &mut World, netns: NetnsId, v4: bool) -> Result<(), Errno> {
-    let entries = &world.space(netns)?.stack.neighbours.entries;
-    let is_full = entries.len() >= MOST && entries.keys().filter(|key| key.1.is_ipv4() == v4).count() >= MOST;
-    if !is_full {
+    let now = world.now;
+    let neighbours = &mut world.space_mut(netns)?.stack.neighbours;
+    let at = usize::from(!v4);
+    let is_exempt = |n: &Neighbour| n.state & NUD_PERMANENT != 0 || n.flags & NTF_EXT_LEARNED != 0;
+    let recently = now.0 <= neighbours.emptied[at].0 + FRESH;
+    if neighbours.counts[at] < MANY || neighbours.counts[at] < MOST && recently {
         return Ok(());
     }
-    let is_idle = |key: &Key, neighbour: &Neighbour| {
-        key.1.is_ipv4() == v4
-            && neighbour.state & (NUD_PERMANENT | NUD_INCOMPLETE | NUD_DELAY | NUD_PROBE) == 0
-            && neighbour.flags & NTF_EXT_LEARNED == 0
-    };
-    let oldest = entries.iter().filter(|(key, n)| is_idle(key, n)).min_by_key(|(_, n)| n.used);
-    let key = oldest.map(|(key, _)| *key).ok_or(Errno::ENOBUFS)?;
-    remove(world, key);
+    neighbours.emptied[at] = now;
+    let mut own: Vec<(Key, &Neighbour)> = neighbours.entries.iter().map(|(key, n)| (*key, n)).collect();
+    own.retain(|(key, n)| family(&key.1) == at && !is_exempt(n));
+    let count = own.len();
+    own.retain(|(key, n)| {
+        let idle = n.state & (NUD_FAILED | NUD_NOARP) != 0 || key.1.is_multicast();
+        n.queue.is_empty() && (idle || n.updated.0 + FRESH < now.0)
+    });
+    own.sort_by_key(|(_, n)| n.updated);
+    let going: Vec<Key> = own.into_iter().take(count.saturating_sub(MANY)).map(|(key, _)| key).collect();
+    if going.is_empty() && count >= MOST {
+        return Err(Errno::ENOBUFS);
+    }
+    going.into_iter().for_each(|key| remove(world, key));
     Ok(())
+}
+
+/// A packet goes to a neighbour whose link-layer address is known without it; there is an entry all the same.
+pub(crate) fn mention(world: &mut World, key: Key) {
+    let key = shared_key(world, key);
+    let Some(netns) = world.get(key.0).map(|device| device.netns) else { return };
+    let now = world.now;
+    if get(world, netns, key).is_some() || create(world, key, false).is_ok() {
+        if let Some(neighbour) = get_mut(world, netns, key) {
+            neighbour.used = now;
+        }
+    }
 }
 
 /// Takes an entry out and tells of it; what waits for it is lost.
@@ -172,6 +223,7 @@ pub(crate) fn remove(world: &mut World, key: Key) {
     world.run.epoch += 1;
     let Ok(space) = world.space_mut(netns) else { return };
     let Some(neighbour) = space.stack.neighbours.entries.remove(&key) else { return };
+    space.stack.neighbours.counts[family(&key.1)] -= 1;
     for frame in &neighbour.queue {
         world.discard(Some(key.0), *frame, Drop::NeighbourFailed);
     }
@@ -326,7 +378,7 @@ pub(crate) fn timer(world: &mut World, netns: NetnsId, key: Key) {
     let multicast = parameter(world, key, neigh::MCAST_SOLICIT);
     let again = parameter(world, key, neigh::MCAST_RESOLICIT);
     let Some(neighbour) = get_mut(world, netns, key) else { return };
-    let until = |since: Instant, span: u64| since.0.saturating_add(span).checked_sub(now.0);
+    let until = |since: i64, span: u64| u64::try_from(since + span as i64 - now.0 as i64).ok();
     let step = |neighbour: &mut Neighbour, state, next, told| {
         neighbour.state = state;
         neighbour.updated = now;
@@ -335,7 +387,7 @@ pub(crate) fn timer(world: &mut World, netns: NetnsId, key: Key) {
     let (next, mut told) = match neighbour.state {
         NUD_REACHABLE => match until(neighbour.confirmed, reachable).filter(|left| *left > 0) {
             Some(left) => (left, false),
-            None if until(neighbour.used, delay).is_some() => step(neighbour, NUD_DELAY, delay, false),
+            None if until(neighbour.used.0 as i64, delay).is_some() => step(neighbour, NUD_DELAY, delay, false),
             None => step(neighbour, NUD_STALE, 0, true),
         },
         NUD_DELAY if until(neighbour.confirmed, delay).is_some() => {
@@ -438,7 +490,7 @@ pub(crate) fn update(
         None => return Err(Refusal::said(Errno::EINVAL, "No link layer address given")),
     };
     if state & CONNECTED != 0 {
-        neighbour.confirmed = now;
+        neighbour.confirmed = now.0 as i64;
     }
     let Some((mac, state, router)) = believed(neighbour, mac, state, &claim) else { return Ok(()) };
     if state != old || mac != neighbour.mac {
@@ -446,7 +498,7 @@ pub(crate) fn update(
         told = true;
     }
     if mac != neighbour.mac && state & CONNECTED == 0 {
-        neighbour.confirmed = Instant(now.0.saturating_sub(2 * reachable));
+        neighbour.confirmed = long_ago(now, reachable);
     }
     neighbour.mac = mac;
     neighbour.state = state;

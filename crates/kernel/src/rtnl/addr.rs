@@ -186,9 +186,12 @@ fn fill(world: &World, id: DeviceId, address: &Address, out: &mut Builder, heade
         out.u32(IFA_RT_PRIORITY, address.priority);
     }
     let (now, updated) = (world.now, address.updated);
+    // One that stays for good is shown as preferred for good, even if it is deprecated.
+    let permanent = address.flags & IFA_F_PERMANENT != 0;
+    let shown = |lifetime| if permanent { FOREVER } else { left(now, updated, lifetime) };
     Cacheinfo {
-        preferred: left(now, updated, address.preferred),
-        valid: left(now, updated, address.valid),
+        preferred: shown(address.preferred),
+        valid: shown(address.valid),
         created: stamp(address.created),
         updated: stamp(updated),
     }

@@ -63,6 +63,9 @@ pub(crate) fn new(
     if info.prefixlen > 128 || flags & IFA_F_MANAGETEMPADDR != 0 && info.prefixlen != 64 {
         return Err(Errno::EINVAL.into());
     }
+    if !inet6::is_enabled(world, id) && !fib6::is_loopback(world, id) {
+        return Err(Errno::EACCES.into());
+    }
     let flags = lifetime_flags(flags, preferred, valid);
     let mut fresh = inet6::make(
         world.now,

@@ -6,7 +6,7 @@ use crate::device::{DeviceId, Mac};
 use crate::host::neighbour::{self, Claim, Key, Neighbour, VALID};
 use crate::host::{AF_INET, AF_INET6};
 use crate::netns::NetnsId;
-use crate::world::{Instant, World};
+use crate::world::World;
 use rtnl::attr::{Attr, Builder};
 use rtnl::errno::Errno;
 use rtnl::message::{Header, Message, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, Refusal};
@@ -45,11 +45,6 @@ fn read<'a>(world: &World, asker: Asker, message: &Message<'a>) -> Result<Reques
         0 => None,
         ifindex => Some(world.by_index(asker.netns, ifindex).ok_or(Errno::ENODEV)?),
     };
-    if let (Some(id), Some(mac)) = (device, tb.get(NDA_LLADDR)) {
-        if mac.payload.len() < usize::from(world[id].address_length) {
-            return Err(said("Invalid link address"));
-        }
-    }
     if info.family != AF_INET && info.family != AF_INET6 {
         return Err(Errno::EAFNOSUPPORT.into());
     }
@@ -60,6 +55,11 @@ fn read<'a>(world: &World, asker: Asker, message: &Message<'a>) -> Result<Reques
 /// Adds or changes a neighbour (`neigh_add`).
 pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<(), Refusal> {
     let Request { info, tb, device, address } = read(world, asker, message)?;
+    if let (Some(id), Some(mac)) = (device, tb.get(NDA_LLADDR)) {
+        if mac.payload.len() < usize::from(world[id].address_length) {
+            return Err(said("Invalid link address"));
+        }
+    }
     let protocol = tb.u8(NDA_PROTOCOL).unwrap_or(0);
     if info.flags & NTF_PROXY != 0 {
         let proxies = &mut world.space_mut(asker.netns)?.stack.neighbours.proxies;
@@ -73,7 +73,10 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
         return Ok(());
     }
     let id = device.ok_or(said("Device not specified"))?;
-    let key = (id, address);
+    if address.is_ipv6() && !crate::inet6::is_enabled(world, id) {
+        return Err(said("IPv6 is disabled on this device"));
+    }
+    let mut key = (id, address);
     let external = info.flags & NTF_EXT_LEARNED != 0;
     let mut claim = Claim {
         overrides: true,
@@ -88,6 +91,7 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
             return Err(Errno::ENOENT.into());
         }
         neighbour::create(world, key, info.state & NUD_PERMANENT != 0 || external)?;
+        key = neighbour::shared_key(world, key);
     } else {
         if message.has(NLM_F_EXCL) {
             return Err(Errno::EEXIST.into());
@@ -207,12 +211,12 @@ fn fill(world: &World, key: Key, entry: &Neighbour, out: &mut Builder, header: H
         let length = usize::from(device.address_length).min(entry.mac.len());
         out.put(NDA_LLADDR, &entry.mac[..length]);
     }
-    let ago = |at: Instant| (world.now.0.saturating_sub(at.0) / 10_000) as u32;
+    let ago = |at: i64| ((world.now.0 as i64).saturating_sub(at).max(0) / 10_000) as u32;
     out.u32(NDA_PROBES, entry.probes);
     Cacheinfo {
         confirmed: ago(entry.confirmed),
-        used: ago(entry.used),
-        updated: ago(entry.updated),
+        used: ago(entry.used.0 as i64),
+        updated: ago(entry.updated.0 as i64),
         references: 0,
     }
     .encode(out);

@@ -129,12 +129,16 @@ fn read_hops(attr: &Attr<'_>) -> Result<Vec<Hop>, Refusal> {
 /// Checks what is asked and makes the route of it (`ip6_route_info_create`).
 fn create(world: &World, netns: NetnsId, config: &Config) -> Result<Route, Refusal> {
     let kind = if config.kind == RTN_UNSPEC { RTN_UNICAST } else { config.kind };
-    if kind > RTN_THROW {
+    if kind > RTN_XRESOLVE {
         return Err(said("Invalid route type"));
     }
     let mut nexthops = Vec::new();
     for hop in &config.hops {
-        nexthops.push(check_hop(world, netns, config, kind, hop)?);
+        let nexthop = check_hop(world, netns, config, kind, hop)?;
+        if config.multipath && nexthop.gateway.is_none() {
+            return Err(said("Device only routes can not be added for IPv6 using the multipath API"));
+        }
+        nexthops.push(nexthop);
     }
     if let Some(source) = config.prefsrc {
         if inet6::find_device(world, netns, source, None).is_none() {
@@ -181,9 +185,7 @@ fn check_hop(
         let down = if device.carrier || kind == RTN_LOCAL { 0 } else { RTNH_F_LINKDOWN };
         Nexthop { device: id, ifindex: device.ifindex, gateway, flags: hop.flags | down, weight: hop.weight }
     };
-    let refuses = fib6::refusal(kind).is_some();
-    let loops = named.is_some_and(|id| fib6::is_loopback(world, id)) && kind != RTN_LOCAL;
-    if refuses || loops && !fib6::prefix(config.key).0.is_loopback() {
+    if fib6::refusal(kind).is_some() {
         let lo = route4::loopback(world, netns).ok_or(Errno::ENODEV)?;
         return Ok(Nexthop { flags: 0, ..made(lo, None) });
     }
@@ -197,7 +199,10 @@ fn check_hop(
     if !world[id].is_up() {
         return Err(Refusal::said(Errno::ENETDOWN, "Nexthop device is not up"));
     }
-    Ok(made(id, hop.gateway))
+    let loops = fib6::is_loopback(world, id) && kind != RTN_LOCAL;
+    let flags = if loops && !fib6::prefix(config.key).0.is_loopback() { 0 } else { u32::MAX };
+    let nexthop = made(id, hop.gateway);
+    Ok(Nexthop { flags: nexthop.flags & flags, ..nexthop })
 }
 
 /// The link to a gateway (`ip6_validate_gw`).

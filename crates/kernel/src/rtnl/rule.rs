@@ -3,7 +3,7 @@
 use super::Asker;
 use super::pieces::Pieces;
 use crate::device::Name;
-use crate::host::rule::{RULES, Rule, Rules, mask};
+use crate::host::rule::{RULES, Rule, Rules};
 use crate::host::{AF_INET, AF_INET6};
 use crate::netns::NetnsId;
 use crate::world::World;
@@ -48,7 +48,7 @@ fn prefix(
     let most = if family == AF_INET { 32 } else { 128 };
     let attr = tb.get(number).filter(|attr| length <= most && attr.payload.len() == usize::from(most) / 8);
     let attr = attr.ok_or(said(sentence))?;
-    Ok((bits(&attr, family) & mask(length), length))
+    Ok((bits(&attr, family), length))
 }
 
 fn ports(tb: &Tb<'_>, number: u16, sentence: &'static str) -> Result<(u16, u16), Refusal> {
@@ -58,8 +58,8 @@ fn ports(tb: &Tb<'_>, number: u16, sentence: &'static str) -> Result<(u16, u16),
     if range.0 == 0 || range.1 < range.0 || range.1 == u16::MAX { Err(said(sentence)) } else { Ok(range) }
 }
 
-/// Reads a rule from a request (`fib_nl2rule`); its priority is 0 if none is given.
-fn read(info: &FibRule, tb: &Tb<'_>) -> Result<Rule, Refusal> {
+/// Reads a rule from a request (`fib_nl2rule`); its priority, if none is given, is the one in front of those present.
+fn read(info: &FibRule, tb: &Tb<'_>, present: &Rules) -> Result<Rule, Refusal> {
     let family = info.family;
     let source = prefix(tb, FRA_SRC, info.src_len, family, "Invalid source address")?;
     let destination = prefix(tb, FRA_DST, info.dst_len, family, "Invalid destination address")?;
@@ -67,11 +67,15 @@ fn read(info: &FibRule, tb: &Tb<'_>) -> Result<Rule, Refusal> {
     let mark = tb.u32(FRA_FWMARK).unwrap_or(0);
     let all = if mark != 0 { u32::MAX } else { 0 };
     let users = tb.get(FRA_UID_RANGE).map(|attr| attr.u32_pair());
+    let priority = tb.u32(FRA_PRIORITY).unwrap_or_else(|| present.default_priority());
+    check_goto(info, tb, priority)?;
     if users.is_some_and(|(first, last)| first > last) {
         return Err(said("Invalid uid range"));
     }
+    // Only IPv4 has realms of rules.
+    let flow = tb.u32(FRA_FLOW).filter(|_| family == AF_INET).unwrap_or(0);
     Ok(Rule {
-        priority: tb.u32(FRA_PRIORITY).unwrap_or(0),
+        priority,
         action: info.action,
         table: info.table(tb.u32(FRA_TABLE)),
         source,
@@ -84,7 +88,7 @@ fn read(info: &FibRule, tb: &Tb<'_>) -> Result<Rule, Refusal> {
         invert: info.flags & FIB_RULE_INVERT != 0,
         permanent: false,
         goto: tb.u32(FRA_GOTO).unwrap_or(0),
-        flow: tb.u32(FRA_FLOW).unwrap_or(0),
+        flow,
         suppress_length: tb.i32(FRA_SUPPRESS_PREFIXLEN).unwrap_or(-1),
         suppress_group: tb.i32(FRA_SUPPRESS_IFGROUP).unwrap_or(-1),
         protocol: tb.u8(FRA_PROTOCOL).unwrap_or(0),
@@ -97,33 +101,28 @@ fn read(info: &FibRule, tb: &Tb<'_>) -> Result<Rule, Refusal> {
     })
 }
 
+/// A rule goes on at a later one only.
+fn check_goto(info: &FibRule, tb: &Tb<'_>, priority: u32) -> Result<(), Refusal> {
+    match (info.action == FR_ACT_GOTO, tb.u32(FRA_GOTO)) {
+        (true, None | Some(0)) | (false, Some(_)) => Err(said("Invalid goto action")),
+        (true, Some(goto)) if goto <= priority => Err(said("Backward goto not supported")),
+        _ => Ok(()),
+    }
+}
+
 fn parse<'a>(message: &Message<'a>) -> Result<(FibRule, Tb<'a>), Refusal> {
     let info = FibRule::decode(message).ok_or(said("Invalid msg length"))?;
-    let table = match info.family {
-        AF_INET => &FRA_INET,
-        AF_INET6 => &FRA_INET6,
-        _ => return Err(Refusal::said(Errno::EAFNOSUPPORT, "Rule family not supported")),
-    };
-    Ok((info, table.parse(message.attrs(FibRule::SIZE))?))
+    if info.family != AF_INET && info.family != AF_INET6 {
+        return Err(Refusal::said(Errno::EAFNOSUPPORT, "Rule family not supported"));
+    }
+    Ok((info, FRA.parse(message.attrs(FibRule::SIZE))?))
 }
 
 /// Adds a rule.
 pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<(), Refusal> {
     let (info, tb) = parse(message)?;
-    let mut rule = read(&info, &tb)?;
     let present = rules(world, asker.netns, info.family)?;
-    if !tb.has(FRA_PRIORITY) {
-        rule.priority = present.default_priority();
-    }
-    match (rule.action, tb.has(FRA_GOTO)) {
-        (FR_ACT_GOTO, false) | (FR_ACT_TO_TBL.., true) if rule.action != FR_ACT_GOTO || rule.goto == 0 => {
-            return Err(said("Invalid goto action"));
-        }
-        (FR_ACT_GOTO, _) if rule.goto <= rule.priority => {
-            return Err(said("Backward goto not supported"));
-        }
-        _ => {}
-    }
+    let mut rule = read(&info, &tb, present)?;
     if rule.l3mdev && rule.table != 0 {
         return Err(said("l3mdev and table are mutually exclusive"));
     }
@@ -135,13 +134,14 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
         if info.family == AF_INET6 {
             return Err(said("Invalid table"));
         }
-        let fib = &world.space(asker.netns)?.stack.fib4;
+        let fib = &mut world.space_mut(asker.netns)?.stack.fib4;
         rule.table = (1..255).find(|id| fib.table(*id).is_none()).ok_or(Errno::ENOBUFS)?;
+        fib.make_table(rule.table);
     }
     if info.family == AF_INET && info.tos & !0xfc != 0 {
         return Err(said("Invalid dsfield (tos): ECN bits must be 0"));
     }
-    if present.list.len() >= RULES {
+    if rules(world, asker.netns, info.family)?.list.len() >= RULES {
         return Err(Errno::ENOBUFS.into());
     }
     // commit
@@ -156,7 +156,7 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
 /// Deletes the first rule that fits what is given (`rule_find`).
 pub(crate) fn delete(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<(), Refusal> {
     let (info, tb) = parse(message)?;
-    let wanted = read(&info, &tb)?;
+    let wanted = read(&info, &tb, rules(world, asker.netns, info.family)?)?;
     let fits = |rule: &Rule| {
         let prefix = |own: (u128, u8), asked: (u128, u8)| asked.1 == 0 || own == asked;
         (wanted.action == 0 || rule.action == wanted.action)
@@ -178,6 +178,7 @@ pub(crate) fn delete(world: &mut World, asker: Asker, message: &Message<'_>) -> 
             && prefix(rule.source, wanted.source)
             && prefix(rule.destination, wanted.destination)
             && (wanted.tos == 0 || rule.tos == wanted.tos)
+            && (wanted.flow == 0 || rule.flow == wanted.flow)
     };
     let rules = rules_mut(world, asker.netns, info.family)?;
     let at = rules.list.iter().position(fits).ok_or(Errno::ENOENT)?;

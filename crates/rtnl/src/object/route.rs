@@ -133,6 +133,8 @@ pub const RTN_PROHIBIT: u8 = 8;
 pub const RTN_THROW: u8 = 9;
 /// Translated.
 pub const RTN_NAT: u8 = 10;
+/// Ask another program; nothing does.
+pub const RTN_XRESOLVE: u8 = 11;
 
 /// Everywhere.
 pub const RT_SCOPE_UNIVERSE: u8 = 0;

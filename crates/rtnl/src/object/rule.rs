@@ -82,38 +82,34 @@ pub const FIB_RULE_IIF_DETACHED: u32 = 8;
 /// The link to which the socket is bound does not exist.
 pub const FIB_RULE_OIF_DETACHED: u32 = 16;
 
-const fn attributes(address: Wire) -> [Row; 20] {
-    [
-        Row::new(FRA_DST, "FRA_DST", address),
-        Row::new(FRA_SRC, "FRA_SRC", address),
-        Row::new(FRA_IIFNAME, "FRA_IIFNAME", Wire::Text(15)),
-        Row::new(FRA_GOTO, "FRA_GOTO", Wire::U32),
-        Row::new(FRA_PRIORITY, "FRA_PRIORITY", Wire::U32),
-        Row::new(FRA_FWMARK, "FRA_FWMARK", Wire::U32),
-        Row::new(FRA_FLOW, "FRA_FLOW", Wire::U32),
-        Row::new(FRA_TUN_ID, "FRA_TUN_ID", Wire::U64),
-        Row::new(FRA_SUPPRESS_IFGROUP, "FRA_SUPPRESS_IFGROUP", Wire::U32),
-        Row::new(FRA_SUPPRESS_PREFIXLEN, "FRA_SUPPRESS_PREFIXLEN", Wire::U32),
-        Row::new(FRA_TABLE, "FRA_TABLE", Wire::U32),
-        Row::new(FRA_FWMASK, "FRA_FWMASK", Wire::U32),
-        Row::new(FRA_OIFNAME, "FRA_OIFNAME", Wire::Text(15)),
-        Row::new(FRA_L3MDEV, "FRA_L3MDEV", Wire::U8),
-        Row::new(FRA_UID_RANGE, "FRA_UID_RANGE", Wire::AtLeast(8)),
-        Row::new(FRA_PROTOCOL, "FRA_PROTOCOL", Wire::U8),
-        Row::new(FRA_IP_PROTO, "FRA_IP_PROTO", Wire::U8),
-        Row::new(FRA_SPORT_RANGE, "FRA_SPORT_RANGE", Wire::AtLeast(4)),
-        Row::new(FRA_DPORT_RANGE, "FRA_DPORT_RANGE", Wire::AtLeast(4)),
-        Row::new(18, "FRA_PAD", Wire::Bytes(u16::MAX)).reply(),
-    ]
-}
+/// How long an address may be is looked at only where its prefix has a length.
+const ADDRESS: Wire = Wire::Bytes(u16::MAX);
 
-static INET_ROWS: [Row; 20] = attributes(Wire::AtLeast(4));
-static INET6_ROWS: [Row; 20] = attributes(Wire::AtLeast(16));
+static ROWS: [Row; 20] = [
+    Row::new(FRA_DST, "FRA_DST", ADDRESS),
+    Row::new(FRA_SRC, "FRA_SRC", ADDRESS),
+    Row::new(FRA_IIFNAME, "FRA_IIFNAME", Wire::Text(15)),
+    Row::new(FRA_GOTO, "FRA_GOTO", Wire::U32),
+    Row::new(FRA_PRIORITY, "FRA_PRIORITY", Wire::U32),
+    Row::new(FRA_FWMARK, "FRA_FWMARK", Wire::U32),
+    Row::new(FRA_FLOW, "FRA_FLOW", Wire::U32),
+    Row::new(FRA_TUN_ID, "FRA_TUN_ID", Wire::U64),
+    Row::new(FRA_SUPPRESS_IFGROUP, "FRA_SUPPRESS_IFGROUP", Wire::U32),
+    Row::new(FRA_SUPPRESS_PREFIXLEN, "FRA_SUPPRESS_PREFIXLEN", Wire::U32),
+    Row::new(FRA_TABLE, "FRA_TABLE", Wire::U32),
+    Row::new(FRA_FWMASK, "FRA_FWMASK", Wire::U32),
+    Row::new(FRA_OIFNAME, "FRA_OIFNAME", Wire::Text(15)),
+    Row::new(FRA_L3MDEV, "FRA_L3MDEV", Wire::U8),
+    Row::new(FRA_UID_RANGE, "FRA_UID_RANGE", Wire::AtLeast(8)),
+    Row::new(FRA_PROTOCOL, "FRA_PROTOCOL", Wire::U8),
+    Row::new(FRA_IP_PROTO, "FRA_IP_PROTO", Wire::U8),
+    Row::new(FRA_SPORT_RANGE, "FRA_SPORT_RANGE", Wire::AtLeast(4)),
+    Row::new(FRA_DPORT_RANGE, "FRA_DPORT_RANGE", Wire::AtLeast(4)),
+    Row::new(18, "FRA_PAD", Wire::Bytes(u16::MAX)).reply(),
+];
 
-/// The attributes of an IPv4 rule.
-pub static FRA_INET: Table = Table::new("FRA", &INET_ROWS);
-/// The attributes of an IPv6 rule.
-pub static FRA_INET6: Table = Table::new("FRA", &INET6_ROWS);
+/// The attributes of a rule of either family.
+pub static FRA: Table = Table::new("FRA", &ROWS);
 
 /// `struct fib_rule_hdr`: 12 bytes in front of a rule's attributes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
