@@ -316,7 +316,7 @@ pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> R
         return Err(Errno::ENOBUFS.into());
     }
     // commit
-    if !loopback && !domain::is_master(world, id) {
+    if world[id].is_up() && !loopback && !domain::is_master(world, id) {
         add_multicast_route(world, id);
     }
     // That of the loopback is nobody else's.

@@ -374,3 +374,14 @@ pub(crate) fn address_type_in(
         _ => RTN_UNICAST,
     }
 }
+
+/// Whether there is a table: the main one comes with the host's own (`fib_new_table`).
+pub(crate) fn has_table(fib: &Fib, table: u32) -> bool {
+    fib.table(table).is_some() || table == RT_TABLE_MAIN && fib.table(RT_TABLE_LOCAL).is_some()
+}
+
+/// Whether a route of a table may prefer a source: it must be the host's own (`fib_valid_prefsrc`).
+pub(crate) fn is_own_source(world: &World, netns: NetnsId, source: Ipv4Addr, table: u32) -> bool {
+    let tables = [if table == RT_TABLE_MAIN { RT_TABLE_LOCAL } else { table }, RT_TABLE_LOCAL];
+    tables.into_iter().any(|table| address_type_in(world, netns, source, table, None) == RTN_LOCAL)
+}

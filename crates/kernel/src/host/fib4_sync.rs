@@ -126,6 +126,10 @@ fn add(world: &mut World, id: DeviceId, wanted: &Wanted) {
         flags: linkdown,
     };
     let table = wanted.table(world, id);
+    let is_itself = wanted.prefix == prefix(wanted.prefsrc, 32) && !wanted.prefsrc.is_unspecified();
+    if !(wanted.kind == RTN_LOCAL && is_itself || fib4::is_own_source(world, netns, wanted.prefsrc, table)) {
+        return;
+    }
     let Ok(space) = world.space_mut(netns) else { return };
     let fib = &mut space.stack.fib4;
     if fib.count() >= fib4::ROUTES || fib.twin(table, wanted.prefix, &route).is_some() {

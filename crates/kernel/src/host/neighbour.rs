@@ -40,7 +40,8 @@ const SECOND: u64 = 1_000_000;
 pub(crate) const VALID: u16 = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE | NUD_PROBE | NUD_STALE | NUD_DELAY;
 /// In these it is known to be right.
 pub(crate) const CONNECTED: u16 = NUD_PERMANENT | NUD_NOARP | NUD_REACHABLE;
-const IN_TIMER: u16 = NUD_INCOMPLETE | NUD_REACHABLE | NUD_DELAY | NUD_PROBE;
+/// In these a timer runs, which refers to the entry.
+pub(crate) const IN_TIMER: u16 = NUD_INCOMPLETE | NUD_REACHABLE | NUD_DELAY | NUD_PROBE;
 
 /// A neighbour.
 #[derive(Clone, Debug)]

@@ -217,7 +217,7 @@ fn fill(world: &World, key: Key, entry: &Neighbour, out: &mut Builder, header: H
         confirmed: ago(entry.confirmed),
         used: ago(entry.used.0 as i64),
         updated: ago(entry.updated.0 as i64),
-        references: 0,
+        references: u32::from(state & neighbour::IN_TIMER != 0),
     }
     .encode(out);
     if entry.protocol != 0 {

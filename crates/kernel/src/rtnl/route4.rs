@@ -187,10 +187,7 @@ fn create(world: &World, netns: NetnsId, config: &Config) -> Result<Route, Refus
     }
     if let Some(source) = config.prefsrc {
         let same = config.kind == RTN_LOCAL && config.length > 0 && source == config.destination;
-        let tables =
-            [if config.table == RT_TABLE_MAIN { RT_TABLE_LOCAL } else { config.table }, RT_TABLE_LOCAL];
-        let is_local = |table| fib4::address_type_in(world, netns, source, table, None) == RTN_LOCAL;
-        if !same && !tables.into_iter().any(is_local) {
+        if !same && !fib4::is_own_source(world, netns, source, config.table) {
             return Err(said("Invalid prefsrc address"));
         }
     }
@@ -365,6 +362,9 @@ pub(crate) fn delete(
     let named = config.hops.first().filter(|hop| !config.multipath && hop.ifindex != 0);
     let named = named.map(|hop| world.by_index(netns, hop.ifindex).ok_or(Errno::ESRCH)).transpose()?;
     let fib = &mut world.space_mut(netns)?.stack.fib4;
+    if !fib4::has_table(fib, config.table) {
+        return Err(Refusal::said(Errno::ESRCH, "FIB table does not exist"));
+    }
     let fits = |route: &Route| {
         route.tos == config.tos
             && (config.kind == RTN_UNSPEC || route.kind == config.kind)

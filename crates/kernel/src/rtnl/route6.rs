@@ -127,11 +127,13 @@ fn read_hops(attr: &Attr<'_>) -> Result<Vec<Hop>, Refusal> {
 }
 
 /// Checks what is asked and makes the route of it (`ip6_route_info_create`).
-fn create(world: &World, netns: NetnsId, config: &Config) -> Result<Route, Refusal> {
+fn create(world: &mut World, netns: NetnsId, config: &Config) -> Result<Route, Refusal> {
     let kind = if config.kind == RTN_UNSPEC { RTN_UNICAST } else { config.kind };
     if kind > RTN_XRESOLVE {
         return Err(said("Invalid route type"));
     }
+    // The table stays, whatever becomes of the route.
+    world.space_mut(netns)?.stack.fib6.make_table(config.table);
     let mut nexthops = Vec::new();
     for hop in &config.hops {
         let nexthop = check_hop(world, netns, config, kind, hop)?;
@@ -272,7 +274,10 @@ pub(crate) fn new(
             return Ok(());
         }
         if !message.has(NLM_F_CREATE) {
-            return Err(Errno::ENOENT.into());
+            return Err(match fib.of_prefix(table, config.key).next() {
+                Some(_) => Errno::ENOENT.into(),
+                None => Refusal::said(Errno::ENOENT, "Can not replace route - no match found"),
+            });
         }
     } else if equal(fib, None).is_some() {
         if message.has(NLM_F_EXCL) {
