@@ -306,6 +306,8 @@ pub(crate) fn new(
 ) -> Result<(), Refusal> {
     let netns = asker.netns;
     let config = read(message, info)?;
+    // The table stays, whatever becomes of the route.
+    world.space_mut(netns)?.stack.fib4.make_table(config.table);
     let prefix = check_prefix(&config)?;
     let route = create(world, netns, &config)?;
     let fib = &mut world.space_mut(netns)?.stack.fib4;

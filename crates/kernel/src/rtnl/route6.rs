@@ -509,7 +509,7 @@ pub(crate) fn announce_gone(world: &mut World, netns: NetnsId, table: u32, key: 
 pub(crate) fn list(world: &World, asker: Asker, filter: &Filter, pieces: &mut Pieces) -> Result<(), Refusal> {
     let fib = &world.space(asker.netns)?.stack.fib6;
     if filter.table.is_some_and(|table| fib.table(table).is_none()) {
-        return Err(Refusal::said(Errno::ENOENT, "FIB table does not exist"));
+        return Err(Refusal::said(Errno::ENOENT, "ipv6: FIB table does not exist"));
     }
     let through = world.by_index(asker.netns, filter.oif);
     for (id, place, route) in fib.listing(filter.table, through) {
