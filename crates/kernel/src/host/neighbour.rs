@@ -16,6 +16,7 @@ use crate::device::{DeviceId, Mac};
 use crate::frame::FrameId;
 use crate::netns::NetnsId;
 use crate::run::Drop;
+use crate::rare::{Rare, Usual};
 use crate::world::{Instant, World};
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
@@ -58,7 +59,12 @@ pub(crate) struct Neighbour {
     pub confirmed: i64,
     pub used: Instant,
     pub updated: Instant,
-    queue: VecDeque<FrameId>,
+    /// Packets that wait for its address.
+    queue: Rare<VecDeque<FrameId>>,
+}
+
+impl Usual for VecDeque<FrameId> {
+    const USUAL: &'static VecDeque<FrameId> = &VecDeque::new();
 }
 
 /// The name of a neighbour.
@@ -158,7 +164,7 @@ pub(crate) fn create(world: &mut World, key: Key, exempt: bool) -> Result<(), Er
     };
     let now = world.now;
     let (used, updated, confirmed) = (now, now, long_ago(now, reachable.max(0) as u64 * MILLISECOND));
-    let queue = VecDeque::new();
+    let queue = Rare::NEW;
     let neighbour =
         Neighbour { state, mac, flags: 0, kind, protocol: 0, probes: 0, confirmed, used, updated, queue };
     let neighbours = &mut world.space_mut(netns)?.stack.neighbours;
@@ -225,7 +231,7 @@ pub(crate) fn remove(world: &mut World, key: Key) {
     let Ok(space) = world.space_mut(netns) else { return };
     let Some(neighbour) = space.stack.neighbours.entries.remove(&key) else { return };
     space.stack.neighbours.counts[family(&key.1)] -= 1;
-    for frame in &neighbour.queue {
+    for frame in neighbour.queue.iter() {
         world.discard(Some(key.0), *frame, Drop::NeighbourFailed);
     }
     crate::rtnl::neigh::announce(world, netns, key, &neighbour, RTM_DELNEIGH);
@@ -429,7 +435,7 @@ fn fail(world: &mut World, netns: NetnsId, key: Key) {
     neighbour.state = NUD_FAILED;
     neighbour.updated = now;
     let waiting = std::mem::take(&mut neighbour.queue);
-    for frame in waiting {
+    for frame in waiting.iter().copied() {
         match key.1 {
             IpAddr::V4(_) => ipv4::link_failed(world, key.0, frame),
             IpAddr::V6(_) => ipv6::link_failed(world, key.0, frame),
@@ -529,7 +535,7 @@ fn entered(world: &mut World, netns: NetnsId, key: Key, old: u16, state: u16, de
         return;
     }
     let waiting = get_mut(world, netns, key).map(|n| std::mem::take(&mut n.queue)).unwrap_or_default();
-    for frame in waiting {
+    for frame in waiting.iter().copied() {
         super::send_to_neighbour(world, key, frame);
     }
 }
