@@ -174,6 +174,8 @@ pub(crate) struct Flow {
     pub iif: u32,
     pub mark: u32,
     pub tos: u8,
+    /// Whose it is; rules may look at that.
+    pub uid: u32,
     /// Routes of a narrower scope only.
     pub scope: u8,
     /// Links without carrier count as well.
@@ -192,6 +194,7 @@ impl Flow {
             iif: 1,
             mark: 0,
             tos: 0,
+            uid: 0,
             scope: RT_SCOPE_UNIVERSE,
             any_carrier: false,
             any_source: false,
@@ -207,6 +210,7 @@ impl Flow {
             oif: self.oif,
             mark: self.mark,
             tos: self.tos,
+            uid: self.uid,
             ..Key::default()
         }
     }

@@ -387,10 +387,10 @@ pub(crate) fn find_device(world: &World, netns: NetnsId, address: Ipv4Addr) -> O
 
 /// The address that the host uses towards another through a device (`inet_select_addr`); zero if it has none.
 pub(crate) fn select(world: &World, id: DeviceId, towards: Ipv4Addr, scope: u8) -> Ipv4Addr {
-    let least = if is_set(world, id, v4::ROUTE_LOCALNET) { RT_SCOPE_HOST } else { RT_SCOPE_LINK };
+    let most = if is_set(world, id, v4::ROUTE_LOCALNET) { RT_SCOPE_LINK } else { RT_SCOPE_HOST };
     let mut first = None;
     for address in addresses(world, id) {
-        if address.is_secondary() || address.scope.min(least) > scope {
+        if address.is_secondary() || address.scope.min(most) > scope {
             continue;
         }
         if towards.is_unspecified() || address.covers(towards) {

@@ -15,8 +15,8 @@ use super::{HostTimer, arp, ipv4, ipv6, ndisc};
 use crate::device::{DeviceId, Mac};
 use crate::frame::FrameId;
 use crate::netns::NetnsId;
-use crate::run::Drop;
 use crate::rare::{Rare, Usual};
+use crate::run::Drop;
 use crate::world::{Instant, World};
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
@@ -394,7 +394,9 @@ pub(crate) fn timer(world: &mut World, netns: NetnsId, key: Key) {
     let (next, mut told) = match neighbour.state {
         NUD_REACHABLE => match until(neighbour.confirmed, reachable).filter(|left| *left > 0) {
             Some(left) => (left, false),
-            None if until(neighbour.used.0 as i64, delay).is_some() => step(neighbour, NUD_DELAY, delay, false),
+            None if until(neighbour.used.0 as i64, delay).is_some() => {
+                step(neighbour, NUD_DELAY, delay, false)
+            }
             None => step(neighbour, NUD_STALE, 0, true),
         },
         NUD_DELAY if until(neighbour.confirmed, delay).is_some() => {

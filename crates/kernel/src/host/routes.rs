@@ -67,11 +67,13 @@ pub(crate) struct Table<R: Route> {
     routes: BTreeMap<PlaceOf<R>, Box<R>>,
     /// How many routes there are of each number of bits that do not count.
     lengths: Few<u8, u32>,
+    /// How many tables there were when it was made.
+    born: u32,
 }
 
 impl<R: Route> Default for Table<R> {
     fn default() -> Table<R> {
-        Table { routes: BTreeMap::new(), lengths: Few::NEW }
+        Table { routes: BTreeMap::new(), lengths: Few::NEW, born: 0 }
     }
 }
 
@@ -130,9 +132,19 @@ impl<R: Route> Routes<R> {
         self.tables.get(&id)
     }
 
-    /// Makes a table, if it is not there.
+    /// Makes a table, if it is not there; tables stay.
     pub(crate) fn make_table(&mut self, id: u32) {
-        self.tables.entry(id).or_default();
+        self.table_mut(id);
+    }
+
+    fn table_mut(&mut self, id: u32) -> &mut Table<R> {
+        let born = self.tables.len() as u32;
+        self.tables.entry(id).or_insert_with(|| Table { born, ..Table::default() })
+    }
+
+    /// A table's place among all in listings: by the low byte of the number, and then the latest first.
+    fn turn(&self, id: u32) -> (u32, std::cmp::Reverse<u32>) {
+        (id & 255, std::cmp::Reverse(self.tables.get(&id).map_or(0, |table| table.born)))
     }
 
     /// A route.
@@ -191,8 +203,7 @@ impl<R: Route> Routes<R> {
         own.map(|(_, table, place)| (*table, *place)).collect()
     }
 
-    /// The routes of one table or of all, through one device or any, as they are listed: tables in the order of the low
-    /// byte of their numbers.
+    /// The routes of one table or of all, through one device or any, as they are listed.
     pub(crate) fn listing(
         &self,
         table: Option<u32>,
@@ -200,13 +211,13 @@ impl<R: Route> Routes<R> {
     ) -> impl Iterator<Item = (u32, PlaceOf<R>, &R)> + '_ {
         let mut own = device.map_or(Vec::new(), |device| self.through(device));
         own.retain(|(id, _)| table.is_none_or(|table| *id == table));
-        own.sort_by_key(|(id, _)| id & 255);
+        own.sort_by_key(|(id, _)| self.turn(*id));
         let mut tables: Vec<(u32, &Table<R>)> = match (device, table) {
             (Some(_), _) => Vec::new(),
             (None, Some(id)) => self.table(id).map(|table| (id, table)).into_iter().collect(),
             (None, None) => self.tables.iter().map(|(id, table)| (*id, table)).collect(),
         };
-        tables.sort_by_key(|(id, _)| id & 255);
+        tables.sort_by_key(|(id, _)| self.turn(*id));
         let own = own.into_iter().filter_map(|(id, place)| Some((id, place, self.get(id, place)?)));
         own.chain(tables.into_iter().flat_map(|(id, table)| {
             table
@@ -233,7 +244,7 @@ impl<R: Route> Routes<R> {
     /// Puts a route in; gives its place. None if there is no room left at that end.
     pub(crate) fn insert(&mut self, table: u32, prefix: R::Prefix, end: End, route: R) -> Option<PlaceOf<R>> {
         let rank = route.rank();
-        let known = self.tables.entry(table).or_default();
+        let known = self.table_mut(table);
         let range = Place { prefix, rank, number: 0 }..=Place { prefix, rank, number: u32::MAX };
         let mut equal = known.routes.range(range).map(|(place, _)| place.number);
         let number = match end {
@@ -244,7 +255,7 @@ impl<R: Route> Routes<R> {
         *known.lengths.get_or_insert_with(R::ignored(prefix), || 0) += 1;
         self.count += 1;
         self.note(table, place, &route);
-        self.tables.entry(table).or_default().routes.insert(place, Box::new(route));
+        self.table_mut(table).routes.insert(place, Box::new(route));
         Some(place)
     }
 
@@ -272,7 +283,7 @@ impl<R: Route> Routes<R> {
         self.forget(table, place, &route);
         change(&mut route);
         self.note(table, place, &route);
-        self.tables.entry(table).or_default().routes.insert(place, route);
+        self.table_mut(table).routes.insert(place, route);
     }
 
     /// A route, to change what it does not tell of itself.

@@ -33,6 +33,8 @@ pub(crate) struct Key {
     pub oif: u32,
     pub mark: u32,
     pub tos: u8,
+    /// Whose it is: the number of a user.
+    pub uid: u32,
     pub protocol: u8,
     pub source_port: u16,
     pub destination_port: u16,
@@ -115,7 +117,7 @@ impl Rule {
             && is_link(&self.oif, key.oif)
             && (key.mark ^ self.mark) & self.mask == 0
             && (self.tunnel == 0)
-            && self.users.is_none_or(|(first, _)| first == 0)
+            && self.users.is_none_or(|(first, last)| (first..=last).contains(&key.uid))
             && (key.source ^ self.source.0) & mask(self.source.1) == 0
             && (key.destination ^ self.destination.0) & mask(self.destination.1) == 0
             && (self.tos == 0 || self.tos == key.tos)

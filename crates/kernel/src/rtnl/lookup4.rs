@@ -41,27 +41,29 @@ pub(crate) fn get(
     let (iif, oif) = (tb.u32(RTA_IIF).unwrap_or(0), tb.u32(RTA_OIF).unwrap_or(0));
     let mark = tb.u32(RTA_MARK).unwrap_or(0);
     let tos = info.tos & 0x1c;
+    // A packet that came in is nobody's; one of the host's own is its user's.
+    let uid = tb.u32(RTA_UID).or((iif == 0).then_some(0));
     let answer = if iif != 0 {
         let id = world.by_index(netns, iif).ok_or(Errno::ENODEV)?;
         from_outside(world, id, source, destination, tos, mark)?
     } else {
-        let flow = Flow { source, oif, mark, tos, ..Flow::to(destination) };
+        let flow = Flow { source, oif, mark, tos, uid: uid.unwrap_or(0), ..Flow::to(destination) };
         from_here(world, netns, &flow, source)?
     };
     let header = Header { kind: RTM_NEWROUTE, flags: 0, seq: message.header.seq, pid: asker.pid };
     let mut out = Builder::new();
+    // While nobody has changed the rules the host's own table is a part of the main one.
+    let custom = world.space(netns)?.stack.rules4.custom;
+    let shown = |table| if table == RT_TABLE_LOCAL && !custom { RT_TABLE_MAIN } else { table };
     if info.flags & RTM_F_FIB_MATCH != 0 {
         let found = answer.found.ok_or(Refusal::new(Errno::EHOSTUNREACH))?;
         let fib = &world.space(netns)?.stack.fib4;
         let route = fib.get(found.table, found.place).ok_or(Errno::EHOSTUNREACH)?;
-        route4::fill(world, found.table, found.prefix, route, &mut out, header);
+        route4::fill(world, shown(found.table), found.prefix, route, &mut out, header);
     } else {
-        // While nobody has changed the rules the host's own table is a part of the main one.
-        let custom = world.space(netns)?.stack.rules4.custom;
-        let table = answer.found.map_or(0, |found| found.table);
-        let table = if table == RT_TABLE_LOCAL && !custom { RT_TABLE_MAIN } else { table };
+        let table = answer.found.map_or(0, |found| shown(found.table));
         let table = if info.flags & RTM_F_LOOKUP_TABLE == 0 { RT_TABLE_MAIN } else { table };
-        fill(world, &answer, table, (destination, source, tos, mark), &mut out, header);
+        fill(world, &answer, table, (destination, source, mark, uid), &mut out, header);
     }
     super::reply(world, asker, out);
     Ok(())
@@ -125,7 +127,7 @@ fn fill(
     world: &World,
     answer: &Answer,
     table: u32,
-    (destination, source, tos, mark): (Ipv4Addr, Ipv4Addr, u8, u32),
+    (destination, source, mark, uid): (Ipv4Addr, Ipv4Addr, u32, Option<u32>),
     out: &mut Builder,
     header: Header,
 ) {
@@ -135,7 +137,8 @@ fn fill(
         family: AF_INET,
         dst_len: 32,
         src_len,
-        tos,
+        // Linux keeps that to itself.
+        tos: 0,
         table: if table < 256 { table as u8 } else { 252 },
         protocol: 0,
         scope: RT_SCOPE_UNIVERSE,
@@ -167,10 +170,11 @@ fn fill(
     if mark != 0 {
         out.u32(RTA_MARK, mark);
     }
-    // A packet that came in is nobody's; one of the host's own is its user's.
-    match answer.iif {
-        Some(iif) => out.u32(RTA_IIF, iif),
-        None => out.u32(RTA_UID, 0),
+    if let Some(uid) = uid {
+        out.u32(RTA_UID, uid);
+    }
+    if let Some(iif) = answer.iif {
+        out.u32(RTA_IIF, iif);
     }
     Cacheinfo::default().encode(out);
     out.finish(start);

@@ -163,7 +163,8 @@ pub(crate) fn dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Re
         let device = id.and_then(|id| world.get(id));
         let of_master = |device: &crate::device::Device| {
             let index = device.master.and_then(|master| world.get(master)).map(|master| master.ifindex);
-            master.is_none() || index == master
+            // None is asked for as -1.
+            if master == Some(u32::MAX) { index.is_none() } else { master.is_none() || index == master }
         };
         ifindex.is_none_or(|ifindex| device.is_some_and(|device| device.ifindex == ifindex))
             && (master.is_none() || device.is_some_and(of_master))

@@ -173,7 +173,8 @@ pub(crate) fn delete(world: &mut World, id: DeviceId, attrs: Attrs<'_>) -> Resul
         // The notice says new: what is left is told, not what is gone.
         announce(world, id);
     }
-    result
+    // Linux refuses this without a sentence.
+    result.map_err(|refusal| refusal.errno.into())
 }
 
 pub(super) fn announce(world: &mut World, id: DeviceId) {
