@@ -38,6 +38,8 @@ mod ping_options;
 mod ping_words;
 pub mod programs;
 #[cfg(test)]
+mod proxy_tests;
+#[cfg(test)]
 mod reports_tests;
 pub mod run;
 pub mod shell;
