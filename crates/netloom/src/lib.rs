@@ -25,6 +25,7 @@ pub mod masks;
 #[cfg(target_os = "linux")]
 mod missing;
 mod monitor;
+mod nc;
 pub mod nic;
 mod numbers;
 #[cfg(target_os = "linux")]
