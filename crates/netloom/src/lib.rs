@@ -25,6 +25,7 @@ pub mod masks;
 #[cfg(target_os = "linux")]
 mod missing;
 mod monitor;
+mod nc;
 pub mod nic;
 mod numbers;
 #[cfg(target_os = "linux")]
@@ -37,6 +38,8 @@ mod ping;
 mod ping_options;
 mod ping_words;
 pub mod programs;
+#[cfg(test)]
+mod proxy_tests;
 #[cfg(test)]
 mod reports_tests;
 pub mod run;

@@ -139,6 +139,9 @@ pub struct Machine<C: Console> {
     chance: u64,
     /// How many programs run inside one another.
     pub(crate) depth: usize,
+    pub(crate) nc: crate::nc::Running,
+    /// What the present command reads, where it was given with the command.
+    pub(crate) input: Option<String>,
     /// Whether the program's own standard input belongs to the commands.
     pub(crate) owns_input: bool,
     /// Microseconds that a command takes.
@@ -169,6 +172,8 @@ impl<C: Console> Machine<C> {
             watch: Watch::default(),
             can: crate::can::Dumps::default(),
             team: crate::team::Daemons::default(),
+            nc: crate::nc::Running::default(),
+            input: None,
             chance: seed,
             depth: 0,
             owns_input: false,
@@ -215,15 +220,21 @@ impl<C: Console> Machine<C> {
     /// Lets time pass, in microseconds; what is due happens.
     pub fn pass(&mut self, micros: u64) {
         let end = Instant(self.kernel().1.0.saturating_add(micros));
-        // Whoever watches frames hears of them now and then, or there would be too many to remember.
-        while self.watch.is_on() {
+        // Whoever watches frames hears of them now and then, or there would be too many to remember; and programs go on.
+        self.go_on_with_nc();
+        while self.watch.is_on() || self.nc.is_on() {
             let (kernel, now) = self.kernel();
-            let Some(next) = kernel.next_timeout().filter(|next| *next < end) else { break };
+            let timers = kernel.next_timeout().into_iter();
             drop(kernel);
-            self.advance(Instant(next.max(now).0.saturating_add(WATCHED)).min(end));
+            let next = timers.chain(self.nc.due()).min().filter(|next| *next < end);
+            let Some(next) = next else { break };
+            let slack = if self.nc.is_on() { 0 } else { WATCHED };
+            self.advance(Instant(next.max(now).0.saturating_add(slack)).min(end));
             self.gather_frames();
+            self.go_on_with_nc();
         }
         self.advance(end);
+        self.go_on_with_nc();
     }
 
     /// Lets the kernel's time come to that.
@@ -459,8 +470,13 @@ impl<C: Console> Host for Machine<C> {
     }
 
     fn read_file(&mut self, path: &str) -> Result<Vec<u8>, Errno> {
-        if path == "-" && !self.owns_input {
-            return Ok(Vec::new());
+        if path == "-" {
+            if let Some(input) = self.input.take() {
+                return Ok(input.into_bytes());
+            }
+            if !self.owns_input {
+                return Ok(Vec::new());
+            }
         }
         edge::system::read_file(path)
     }

@@ -28,7 +28,11 @@ impl World for LinuxShell {
         let words = match split(line)? {
             Line::Empty => return Ok(0),
             Line::Command(words) => words,
-            Line::Background(_) => {
+            Line::Fed { background: false, .. } => {
+                let (what, remedy) = ("what a command reads", "on Linux, run it in a shell");
+                return Err(NotUnderstood { construct: "<<<".into(), what, remedy });
+            }
+            Line::Background(_) | Line::Fed { .. } => {
                 let (what, remedy) = ("a background command", "on Linux, run it in another terminal");
                 return Err(NotUnderstood { construct: "&".into(), what, remedy });
             }

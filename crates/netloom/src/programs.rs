@@ -7,7 +7,7 @@ use crate::console::{Console, Terminal};
 use crate::machine::Machine;
 use crate::nic::Nic;
 use crate::shell::World;
-use crate::shell_words::{Line, NotUnderstood, split};
+use crate::shell_words::{Input, Line, NotUnderstood, split};
 use crate::sysctl;
 use iproute::host::Host;
 use rtnl::errno::Errno;
@@ -24,7 +24,7 @@ const SLEEP_MAX: f64 = 366.0 * 24.0 * 3600.0;
 /// The programs that are here, by name, for completion and to tell commands from other text.
 pub const PROGRAMS: &[&str] = &[
     "ip", "bridge", "ping", "ping6", "arping", "cansend", "cangen", "candump", "teamd", "teamdctl", "teamnl",
-    "sysctl", "sleep", "tcpdump", "echo", "true", "false",
+    "sysctl", "sleep", "tcpdump", "nc", "echo", "true", "false",
 ];
 
 /// Programs of the field that are not here yet.
@@ -43,7 +43,6 @@ const LATER: &[&str] = &[
     "iptables",
     "ip6tables",
     "modprobe",
-    "nc",
     "nft",
     "nmap",
     "nsenter",
@@ -99,12 +98,19 @@ impl<C: Console> Machine<C> {
             Line::Empty => return Ok(0),
             Line::Command(words) => self.run_words(&words),
             Line::Background(words) => self.run_background(words)?,
+            Line::Fed { words, input, background } => {
+                self.input = Some(text_of(input));
+                let status = if background { self.run_background(words) } else { Ok(self.run_words(&words)) };
+                self.input = None;
+                status?
+            }
         };
         self.run_teams();
         self.pass(self.pace);
         self.run_teams();
         self.tell_frames();
         self.tell_can();
+        self.tell_nc();
         self.call_monitors();
         Ok(status)
     }
@@ -125,12 +131,15 @@ impl<C: Console> Machine<C> {
         if let Some(status) = self.run_dump(&words).or_else(|| self.run_candump(&words)) {
             return Ok(status);
         }
+        if crate::nc::is_nc(&words) {
+            return Ok(self.nc_in_background(&words));
+        }
         let monitors = words.iter().any(|word| word.len() > 2 && "monitor".starts_with(word));
         let tool = tool(&words[0]).filter(|_| monitors);
         let refuse = |remedy| NotUnderstood { construct: "&".into(), what: "a background command", remedy };
         let Some(tool) = tool else {
             return Err(refuse(
-                "only `ip … monitor … &`, `tcpdump … &` and `candump … &` run in the background; leave the `&` out",
+                "only `ip … monitor … &`, `tcpdump … &`, `candump … &` and `nc … &` run in the background; leave the `&` out",
             ));
         };
         if !self.start_monitor(tool, words[1..].to_vec()) {
@@ -158,8 +167,12 @@ impl<C: Console> Machine<C> {
             "teamd" => crate::team::teamd(self, words),
             "teamdctl" => crate::team::teamdctl(self, words),
             "teamnl" => crate::team::teamnl(self, words),
+            "nc" => crate::nc::run(self, words),
             "sleep" => self.sleep(words),
-            "echo" => self.echo(words),
+            "echo" => {
+                self.out(&echo(words));
+                0
+            }
             "tcpdump" => {
                 self.err("netloom: nothing can happen while tcpdump waits; end the line with ` &` to watch later commands\n");
                 NOT_BUILT
@@ -179,19 +192,36 @@ impl<C: Console> Machine<C> {
     fn shell_line(&mut self, shell: &str, line: &str) -> i32 {
         let complaint = match split(line) {
             Ok(Line::Empty) => return 0,
-            Ok(Line::Command(words)) => match self.execute(&words) {
-                Ok(status) => return status,
-                Err(Errno::ENOENT) => {
-                    self.err(&not_found(&words));
-                    return NOT_FOUND;
-                }
-                Err(errno) => errno.to_string(),
-            },
-            Ok(Line::Background(_)) => "`&` is not understood here: leave it out".into(),
-            Err(what) => what.to_string(),
+            Ok(Line::Command(words)) => self.shell_command(&words, None),
+            Ok(Line::Fed { words, input, background: false }) => {
+                self.shell_command(&words, Some(text_of(input)))
+            }
+            Ok(Line::Background(_) | Line::Fed { .. }) => {
+                Err("`&` is not understood here: leave it out".into())
+            }
+            Err(what) => Err(what.to_string()),
+        };
+        let complaint = match complaint {
+            Ok(status) => return status,
+            Err(complaint) => complaint,
         };
         self.err(&format!("netloom: {shell}: {complaint}\n"));
         NOT_UNDERSTOOD
+    }
+
+    /// Runs a command of a shell inside, with what it reads if something else than the shell itself.
+    fn shell_command(&mut self, words: &[String], input: Option<String>) -> Result<i32, String> {
+        if input.is_some() {
+            self.input = input;
+        }
+        match self.execute(words) {
+            Ok(status) => Ok(status),
+            Err(Errno::ENOENT) => {
+                self.err(&not_found(words));
+                Ok(NOT_FOUND)
+            }
+            Err(errno) => Err(errno.to_string()),
+        }
     }
 
     fn sleep(&mut self, words: &[String]) -> i32 {
@@ -222,27 +252,6 @@ impl<C: Console> Machine<C> {
         self.pass((seconds * 1e6).ceil() as u64);
         0
     }
-
-    /// bash's `echo`, with `-n`, `-e` and `-E` in front.
-    fn echo(&mut self, words: &[String]) -> i32 {
-        let is_option =
-            |w: &&String| w.len() > 1 && w.starts_with('-') && w[1..].bytes().all(|b| b"neE".contains(&b));
-        let options: String = words.iter().take_while(is_option).flat_map(|word| word[1..].chars()).collect();
-        let words = &words[words.iter().take_while(is_option).count()..];
-        let escapes = options.chars().rev().find(|c| *c != 'n') == Some('e');
-        let mut text = words.join(" ");
-        let mut line_end = !options.contains('n');
-        if escapes {
-            let (plain, cut) = unescape(&text);
-            text = plain;
-            line_end &= !cut;
-        }
-        if line_end {
-            text.push('\n');
-        }
-        self.out(&text);
-        0
-    }
 }
 
 /// For the shell, which prints where the program prints.
@@ -270,6 +279,34 @@ impl World for Machine<Terminal> {
     fn is_closed(&self) -> bool {
         self.console.is_closed()
     }
+}
+
+/// What a command reads.
+fn text_of(input: Input) -> String {
+    match input {
+        Input::Line(text) => text + "\n",
+        Input::Echo(words) => echo(&words),
+    }
+}
+
+/// What bash's `echo` prints, with `-n`, `-e` and `-E` in front.
+fn echo(words: &[String]) -> String {
+    let is_option =
+        |w: &&String| w.len() > 1 && w.starts_with('-') && w[1..].bytes().all(|b| b"neE".contains(&b));
+    let options: String = words.iter().take_while(is_option).flat_map(|word| word[1..].chars()).collect();
+    let words = &words[words.iter().take_while(is_option).count()..];
+    let escapes = options.chars().rev().find(|c| *c != 'n') == Some('e');
+    let mut text = words.join(" ");
+    let mut line_end = !options.contains('n');
+    if escapes {
+        let (plain, cut) = unescape(&text);
+        text = plain;
+        line_end &= !cut;
+    }
+    if line_end {
+        text.push('\n');
+    }
+    text
 }
 
 /// Seconds from `1.5`, `2m`, `1e-3`; infinity is a number here, and too many of them.

@@ -1,8 +1,10 @@
 //! Lines as words, the way a shell splits them.
 //!
-//! Quotes, backslashes and comments mean what they mean in bash. Nothing is expanded: a line that asks for more of
-//! a shell than that (a pipe, a redirection, a variable …) is refused with the construct and the remedy, because a
-//! line that quietly meant something else would be worse. Patterns (`*`, `?`, `[`) and `~` stand for themselves.
+//! Quotes, backslashes and comments mean what they mean in bash. What a command reads may be given with it: as a word
+//! behind `<<<`, which is a line, or as what `echo` prints, by `echo … | COMMAND`. Nothing is expanded: a line that asks
+//! for more of a shell than that (another pipe, a redirection, a variable …) is refused with the construct and the
+//! remedy, because a line that quietly meant something else would be worse. Patterns (`*`, `?`, `[`) and `~` stand for
+//! themselves.
 
 use std::fmt;
 
@@ -15,6 +17,24 @@ pub enum Line {
     Command(Vec<String>),
     /// The same with ` &` at its end.
     Background(Vec<String>),
+    /// A command and what it reads.
+    Fed {
+        /// The command and its arguments.
+        words: Vec<String>,
+        /// What it reads.
+        input: Input,
+        /// Whether ` &` stands at its end.
+        background: bool,
+    },
+}
+
+/// What a command reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input {
+    /// A line.
+    Line(String),
+    /// What `echo` prints of these words.
+    Echo(Vec<String>),
 }
 
 /// Why a line was not understood.
@@ -40,20 +60,22 @@ const ONE_A_LINE: &str = "put each command on a line of its own";
 const WHOLE_OUTPUT: &str = "leave it out; what a command prints is in the transcript";
 const PLAIN_VALUE: &str = "write the value itself, or put it in single quotes";
 const NO_LOGIC: &str = "write out the commands, one a line";
+const ONLY_ECHO: &str = "only what `echo` prints is piped; what a command prints is in the transcript";
 
 /// The operators, longest first, with what they are and what to do instead.
 const OPERATORS: &[(&str, &str, &str)] = &[
     ("||", "a list of commands", ONE_A_LINE),
-    ("|&", "a pipe", WHOLE_OUTPUT),
-    ("|", "a pipe", WHOLE_OUTPUT),
+    ("|&", "a pipe", ONLY_ECHO),
+    ("|", "a pipe", ONLY_ECHO),
     ("&&", "a list of commands", ONE_A_LINE),
     ("&>", "a redirection", WHOLE_OUTPUT),
     (
         "&",
         "a background command",
-        "only `ip … monitor … &` and `tcpdump … &` run in the background; put the next command on its own line",
+        "only `ip … monitor … &`, `tcpdump … &`, `candump … &` and `nc … &` run in the background; put the next command on its own line",
     ),
     (";", "a list of commands", ONE_A_LINE),
+    ("<<<", "a word to read", "put the word behind it"),
     ("<<", "a here-document", "for `ip -b`, put the lines into a file and name it"),
     ("<", "a redirection", "for `ip -b`, name the file"),
     (">", "a redirection", WHOLE_OUTPUT),
@@ -76,13 +98,32 @@ const KEYWORDS: &[&str] = &[
 /// # Errors
 /// What in the line is not understood.
 pub fn split(line: &str) -> Result<Line, NotUnderstood> {
-    let mut splitter = Splitter { rest: line, word: None, words: Vec::new(), braces: Braces::default() };
+    let mut splitter = Splitter {
+        rest: line,
+        word: None,
+        words: Vec::new(),
+        braces: Braces::default(),
+        input: None,
+        reads: false,
+    };
     let background = splitter.run()?;
-    let words = splitter.words;
-    if words.is_empty() {
-        return if background { Err(operator("&")) } else { Ok(Line::Empty) };
+    let (words, input) = (splitter.words, splitter.input);
+    if splitter.reads {
+        return Err(operator("<<<"));
     }
-    Ok(if background { Line::Background(words) } else { Line::Command(words) })
+    if words.is_empty() {
+        return match (background, input) {
+            (true, _) => Err(operator("&")),
+            (false, Some(Input::Echo(_))) => Err(operator("|")),
+            (false, Some(Input::Line(_))) => Err(operator("<<<")),
+            (false, None) => Ok(Line::Empty),
+        };
+    }
+    Ok(match input {
+        Some(input) => Line::Fed { words, input, background },
+        None if background => Line::Background(words),
+        None => Line::Command(words),
+    })
 }
 
 fn operator(text: &str) -> NotUnderstood {
@@ -104,6 +145,9 @@ struct Splitter<'a> {
     word: Option<(String, bool)>,
     words: Vec<String>,
     braces: Braces,
+    input: Option<Input>,
+    /// Whether the next word is what is read.
+    reads: bool,
 }
 
 impl Splitter<'_> {
@@ -120,6 +164,18 @@ impl Splitter<'_> {
                     self.end_word()?;
                     return Ok(true);
                 }
+                '|' if self.is_piped_echo() => {
+                    self.end_word()?;
+                    self.words.remove(0);
+                    self.input = Some(Input::Echo(std::mem::take(&mut self.words)));
+                }
+                '<' if self.rest.starts_with("<<") => {
+                    self.end_word()?;
+                    self.rest = &self.rest[2..];
+                    if std::mem::replace(&mut self.reads, true) {
+                        return Err(operator("<<<"));
+                    }
+                }
                 '|' | '&' | ';' | '<' | '>' | '(' | ')' | '`' => return Err(self.operator_at(c)),
                 '$' if self.expands() => return Err(self.operator_at(c)),
                 c => {
@@ -130,6 +186,13 @@ impl Splitter<'_> {
         }
         self.end_word()?;
         Ok(false)
+    }
+
+    /// Whether the `|` just read pipes what `echo` prints, and nothing was given to `echo` to read.
+    fn is_piped_echo(&self) -> bool {
+        let first = self.words.first().or(self.word.as_ref().map(|(word, _)| word));
+        let plain = !self.rest.starts_with(['|', '&']) && self.input.is_none() && !self.reads;
+        plain && first.is_some_and(|word| word == "echo")
     }
 
     fn next(&mut self) -> Option<char> {
@@ -215,6 +278,10 @@ impl Splitter<'_> {
     fn end_word(&mut self) -> Result<(), NotUnderstood> {
         self.braces = Braces::default();
         let Some((word, quoted)) = self.word.take() else { return Ok(()) };
+        if std::mem::take(&mut self.reads) {
+            self.input = Some(Input::Line(word));
+            return Ok(());
+        }
         if self.words.is_empty() && !quoted {
             if KEYWORDS.contains(&word.as_str()) {
                 return Err(NotUnderstood { construct: word, what: "a shell keyword", remedy: NO_LOGIC });
@@ -280,10 +347,33 @@ mod tests {
     }
 
     #[test]
+    fn what_a_command_reads_is_given_with_it() {
+        let fed = |words: &str, input: Input, background: bool| {
+            let words = words.split(' ').map(String::from).collect();
+            Ok(Line::Fed { words, input, background })
+        };
+        let line = |text: &str| Input::Line(text.into());
+        let echo = |words: &[&str]| Input::Echo(words.iter().map(|word| (*word).into()).collect());
+        assert_eq!(split("nc -N h 1 <<< \"a  b\""), fed("nc -N h 1", line("a  b"), false));
+        assert_eq!(split("nc <<<x h 1&"), fed("nc h 1", line("x"), true));
+        assert_eq!(split("echo -n 'a|' b|nc h 1"), fed("nc h 1", echo(&["-n", "a|", "b"]), false));
+        assert_eq!(split("echo | nc h 1 &"), fed("nc h 1", echo(&[]), true));
+        assert_eq!(split("echo a | nc h 1 <<< b"), fed("nc h 1", line("b"), false));
+    }
+
+    #[test]
     fn names_what_it_does_not_understand() {
         for (line, construct) in [
             ("ip link | grep x", "|"),
             ("ip link || true", "||"),
+            ("echo a || true", "||"),
+            ("echo a |& nc", "|&"),
+            ("echo a | echo b | nc", "|"),
+            ("echo a <<< b | nc", "|"),
+            ("echo a |", "|"),
+            ("nc <<<", "<<<"),
+            ("nc <<< <<< a", "<<<"),
+            ("<<< a", "<<<"),
             ("ip link > x", ">"),
             ("ip -b - <<E", "<<"),
             ("ip link; ip link", ";"),

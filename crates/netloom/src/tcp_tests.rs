@@ -116,7 +116,7 @@ fn whole(topology: &str, seed: u64, to: &str, size: usize) -> (Vec<u8>, Instant)
     let mut machine = Machine::new(seed, String::new()).unwrap();
     run(&mut machine, topology);
     let b = netns(&machine, "b");
-    let listener = machine.kernel().0.tcp_listen(b, address(to)).unwrap();
+    let listener = machine.kernel().0.tcp_listen(b, address(to), 0).unwrap();
     let client = connect(&mut machine, "a", to).unwrap();
     let sent: Vec<u8> = (0..size).map(|n| (n ^ n >> 8 ^ n >> 16) as u8).collect();
     let came = transfer(&mut machine, client, listener, &sent);
@@ -169,7 +169,7 @@ fn listeners_have_one_port_each_and_a_limit() {
     let mut machine = Machine::new(0, String::new()).unwrap();
     run(&mut machine, CABLE);
     let b = netns(&machine, "b");
-    let listen = |machine: &mut Rig, at: &str| machine.kernel().0.tcp_listen(b, address(at));
+    let listen = |machine: &mut Rig, at: &str| machine.kernel().0.tcp_listen(b, address(at), 0);
     let all = listen(&mut machine, "0.0.0.0:80").unwrap();
     assert_eq!(listen(&mut machine, "10.0.0.2:80"), Err(Errno::EADDRINUSE));
     assert_eq!(listen(&mut machine, "10.0.0.3:81"), Err(Errno::EADDRNOTAVAIL));
@@ -192,7 +192,7 @@ fn listeners_have_one_port_each_and_a_limit() {
     // The namespace's end is the end of what talked in it.
     run(&mut machine, "ip netns del a\nip netns del b\nip netns add a");
     let a = netns(&machine, "a");
-    assert!(machine.kernel().0.tcp_listen(a, address("0.0.0.0:80")).is_ok());
+    assert!(machine.kernel().0.tcp_listen(a, address("0.0.0.0:80"), 0).is_ok());
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn segments_of_any_content_do_no_harm() {
     run(&mut machine, CABLE);
     run(&mut machine, "ip -n b link set e0 address 02:00:00:00:00:02");
     let (a, b) = (netns(&machine, "a"), netns(&machine, "b"));
-    machine.kernel().0.tcp_listen(b, address("10.0.0.2:80")).unwrap();
+    machine.kernel().0.tcp_listen(b, address("10.0.0.2:80"), 0).unwrap();
     let index = machine.kernel().0.ifindex(a, "e0").unwrap();
     let port = machine.kernel().0.attach_port(a, index, PortKind::Socket).unwrap();
     let mut dice = 1u64;

@@ -105,13 +105,14 @@ impl Kernel {
         self.world.can_received(socket)
     }
 
-    /// Listens for connections of TCP at an address; the unspecified one means all of its family.
+    /// Listens for connections of TCP at an address; the unspecified one means all of its family. `ifindex` is the link
+    /// that it is bound to, which may be the master of a routing domain; 0: none.
     ///
     /// # Errors
-    /// EADDRNOTAVAIL for an address that is not the host's, EADDRINUSE if somebody listens there, ENFILE if there are
-    /// too many endpoints, EINVAL for port 0.
-    pub fn tcp_listen(&mut self, netns: NetnsId, at: SocketAddr) -> Result<TcpId, Errno> {
-        self.world.tcp_listen(netns, at)
+    /// EADDRNOTAVAIL for an address that is not the host's (or not the domain's), EADDRINUSE if somebody listens there,
+    /// ENODEV if there is no such link, ENFILE if there are too many endpoints, EINVAL for port 0.
+    pub fn tcp_listen(&mut self, netns: NetnsId, at: SocketAddr, ifindex: u32) -> Result<TcpId, Errno> {
+        self.world.tcp_listen(netns, at, ifindex)
     }
 
     /// Takes the oldest connection that came to a listener, and tells who it is from.
@@ -119,8 +120,8 @@ impl Kernel {
         self.world.tcp_accept(listener)
     }
 
-    /// Begins a connection; [`tcp_state`](Self::tcp_state) tells what becomes of it. `ifindex` is the link that
-    /// link-local addresses are meant on; 0: none.
+    /// Begins a connection; [`tcp_state`](Self::tcp_state) tells what becomes of it. `ifindex` is the link that it is
+    /// bound to, which may be the master of a routing domain, and that link-local addresses are meant on; 0: none.
     ///
     /// # Errors
     /// What the route refuses with; EADDRINUSE if the port given is taken, EADDRNOTAVAIL if none is free, ENFILE if

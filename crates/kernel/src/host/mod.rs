@@ -46,6 +46,7 @@ pub(crate) mod rule;
 pub mod socket;
 pub(crate) mod source6;
 pub mod tcp;
+mod tcp_calls;
 pub(crate) mod tcp_machine;
 pub(crate) mod tunnel;
 pub(crate) mod udp;

@@ -7,19 +7,22 @@
 //!                            └─no─▶ reset
 //! ```
 //!
-//! The state machine of a connection is `tcp_machine`'s. Limits: [`ENDPOINTS`] endpoints in all, [`BACKLOG`]
+//! The state machine of a connection is `tcp_machine`'s; what programs ask is in `tcp_calls`. Limits: [`ENDPOINTS`] endpoints in all, [`BACKLOG`]
 //! connections that nobody accepted yet for each listener; a SYN beyond them is lost, as on Linux. A connection that
-//! its program closed lives on until the other side has heard so. **Left out**: urgent data, SYN cookies, Fast Open,
+//! its program closed lives on until the other side has heard so. A listener that is bound to a link hears what comes
+//! through it or, if the link is the master of a routing domain, through the domain; one that is bound to none hears
+//! nothing of a domain (`tcp_l3mdev_accept` as it is at first). **Left out**: urgent data, SYN cookies, Fast Open,
 //! sockets of IPv6 that speak IPv4.
 
+use super::domain::{self, Input};
 use super::fib4::Flow;
 use super::tcp_machine::{Machine, Stage};
-use super::{HostTimer, conf, fib4, fib6, ipv4, ipv6, route4};
+use super::{HostTimer, conf, fib6, ipv4, ipv6, route4};
 use crate::device::DeviceId;
 use crate::netns::NetnsId;
 use crate::world::World;
 use rtnl::errno::Errno;
-use rtnl::object::route::{RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST};
+use rtnl::object::route::{RTN_BROADCAST, RTN_MULTICAST};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use wire::tcp::{ACK, RST, SYN};
@@ -29,8 +32,6 @@ use wire::{Ipv4View, Ipv6View, Tcp, TcpView, checksum, protocol};
 const ENDPOINTS: usize = 1 << 10;
 /// Connections of one listener that nobody accepted yet at most (`somaxconn` is larger).
 const BACKLOG: usize = 128;
-/// The ports that connections get (`ip_local_port_range`).
-const EPHEMERAL: std::ops::RangeInclusive<u16> = 32_768..=60_999;
 
 /// The handle of a listener or a connection.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -47,30 +48,34 @@ pub enum TcpState {
     Closed,
 }
 
-struct Listener {
-    netns: NetnsId,
-    at: SocketAddr,
+pub(super) struct Listener {
+    pub(super) netns: NetnsId,
+    pub(super) at: SocketAddr,
+    /// The link that it is bound to; 0: none.
+    pub(super) bound: u32,
     /// Connections that nobody accepted yet, also those that are not there yet.
-    pending: usize,
-    waiting: VecDeque<TcpId>,
+    pub(super) pending: usize,
+    pub(super) waiting: VecDeque<TcpId>,
 }
 
-struct Connection {
-    netns: NetnsId,
-    local: SocketAddr,
-    remote: SocketAddr,
-    /// The link that link-local addresses are meant on; 0: any.
-    ifindex: u32,
-    machine: Machine,
+pub(super) struct Connection {
+    pub(super) netns: NetnsId,
+    pub(super) local: SocketAddr,
+    pub(super) remote: SocketAddr,
+    /// The link that it is bound to, or that link-local addresses are meant on; 0: any.
+    pub(super) ifindex: u32,
+    /// The master of the routing domain that it is in; 0: none.
+    pub(super) domain: u32,
+    pub(super) machine: Machine,
     /// The listener that has not given it away yet.
-    listener: Option<TcpId>,
+    pub(super) listener: Option<TcpId>,
     /// Whether a program has it.
-    held: bool,
-    was_open: bool,
-    fault: Option<Errno>,
+    pub(super) held: bool,
+    pub(super) was_open: bool,
+    pub(super) fault: Option<Errno>,
 }
 
-enum Endpoint {
+pub(super) enum Endpoint {
     Listener(Listener),
     Connection(Box<Connection>),
 }
@@ -78,51 +83,75 @@ enum Endpoint {
 /// All endpoints.
 #[derive(Default)]
 pub(crate) struct Endpoints {
-    all: BTreeMap<TcpId, Endpoint>,
-    opened: u64,
-    listeners: BTreeMap<(NetnsId, SocketAddr), TcpId>,
-    /// By own address and the other side's.
-    connections: BTreeMap<(NetnsId, SocketAddr, SocketAddr), TcpId>,
+    pub(super) all: BTreeMap<TcpId, Endpoint>,
+    pub(super) opened: u64,
+    /// By address and link.
+    pub(super) listeners: BTreeMap<(NetnsId, SocketAddr, u32), TcpId>,
+    pub(super) connections: BTreeMap<Key, TcpId>,
+}
+
+/// A connection's own address, the other side's, and the master of its routing domain.
+type Key = (NetnsId, SocketAddr, SocketAddr, u32);
+
+impl Connection {
+    fn key(&self) -> Key {
+        (self.netns, self.local, self.remote, self.domain)
+    }
 }
 
 impl Endpoints {
-    fn connection(&mut self, id: TcpId) -> Option<&mut Connection> {
+    pub(super) fn connection(&mut self, id: TcpId) -> Option<&mut Connection> {
         match self.all.get_mut(&id)? {
             Endpoint::Connection(connection) => Some(connection),
             Endpoint::Listener(_) => None,
         }
     }
 
-    fn listener(&mut self, id: TcpId) -> Option<&mut Listener> {
+    pub(super) fn listener(&mut self, id: TcpId) -> Option<&mut Listener> {
         match self.all.get_mut(&id)? {
             Endpoint::Listener(listener) => Some(listener),
             Endpoint::Connection(_) => None,
         }
     }
 
-    fn add(&mut self, endpoint: Endpoint) -> Result<TcpId, Errno> {
+    pub(super) fn add(&mut self, endpoint: Endpoint) -> Result<TcpId, Errno> {
         if self.all.len() >= ENDPOINTS {
             return Err(Errno::ENFILE);
         }
         self.opened += 1;
         let id = TcpId(self.opened);
         match &endpoint {
-            Endpoint::Listener(listener) => self.listeners.insert((listener.netns, listener.at), id),
-            Endpoint::Connection(of) => self.connections.insert((of.netns, of.local, of.remote), id),
+            Endpoint::Listener(listener) => {
+                self.listeners.insert((listener.netns, listener.at, listener.bound), id)
+            }
+            Endpoint::Connection(of) => self.connections.insert(of.key(), id),
         };
         self.all.insert(id, endpoint);
         Ok(id)
     }
 
-    /// Who listens at an address: at it alone, or at all of its family.
-    fn listens(&self, netns: NetnsId, at: SocketAddr) -> Option<TcpId> {
+    /// Who listens at an address to what comes through a link: at it alone, or at all of its family; to the link, or to
+    /// all.
+    pub(super) fn listens(&self, netns: NetnsId, at: SocketAddr, through: Input) -> Option<TcpId> {
         let all = SocketAddr::new(unspecified(at.ip()), at.port());
-        let listeners = &self.listeners;
-        listeners.get(&(netns, at)).or_else(|| listeners.get(&(netns, all))).copied()
+        let any = Some(0).filter(|_| through.port == 0);
+        let links = [Some(through.ifindex), Some(through.port).filter(|port| *port != 0), any];
+        let ways =
+            [at, all].into_iter().flat_map(|at| links.into_iter().flatten().map(move |link| (at, link)));
+        let mut found = ways.filter_map(|(at, link)| self.listeners.get(&(netns, at, link)));
+        found.next().copied()
+    }
+
+    /// Whether somebody listens at an address, or at all of its family, through whatever link.
+    pub(super) fn is_listened_at(&self, netns: NetnsId, at: SocketAddr) -> bool {
+        let all = SocketAddr::new(unspecified(at.ip()), at.port());
+        [at, all]
+            .iter()
+            .any(|at| self.listeners.range((netns, *at, 0)..=(netns, *at, u32::MAX)).next().is_some())
     }
 }
 
-fn unspecified(like: IpAddr) -> IpAddr {
+pub(super) fn unspecified(like: IpAddr) -> IpAddr {
     match like {
         IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
@@ -145,7 +174,7 @@ pub(crate) struct Segment<'a> {
 
 /// Takes a segment that is for this host (`tcp_v4_rcv`, `tcp_v6_rcv`).
 pub(crate) fn receive(world: &mut World, id: DeviceId, segment: Segment<'_>) {
-    let (netns, ifindex) = (world[id].netns, world[id].ifindex);
+    let netns = world[id].netns;
     let Ok(view) = TcpView::new(segment.bytes) else { return };
     let right = pseudo(segment.source, segment.destination, segment.bytes.len());
     if !right.is_some_and(|sum| view.checksum_is_right(sum)) {
@@ -153,18 +182,22 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, segment: Segment<'_>) {
     }
     let local = SocketAddr::new(segment.destination, view.destination_port());
     let remote = SocketAddr::new(segment.source, view.source_port());
-    let known = world.endpoints.connections.get(&(netns, local, remote)).copied();
+    let known = world.endpoints.connections.get(&(netns, local, remote, domain::answer(world, id))).copied();
     let number = match known {
         Some(number) => number,
         None => {
-            let listener = world.endpoints.listens(netns, local);
+            let through = match segment.destination {
+                IpAddr::V4(to) => domain::input4(world, id, to),
+                IpAddr::V6(_) => domain::input(world, id),
+            };
+            let listener = world.endpoints.listens(netns, local, through);
             let asks = view.has(SYN) && !view.has(ACK | RST);
             match listener.filter(|_| asks && remote.port() != 0) {
-                Some(listener) => match welcome(world, netns, listener, local, remote, ifindex) {
+                Some(listener) => match welcome(world, id, listener, local, remote) {
                     Some(number) => number,
                     None => return,
                 },
-                None => return reset(world, netns, ifindex, &segment, &view),
+                None => return reset(world, id, &segment, &view),
             }
         }
     };
@@ -227,22 +260,24 @@ fn packet_of(segment: &Segment<'_>) -> Vec<u8> {
 /// Somebody asks a listener: a connection begins, if there is room.
 fn welcome(
     world: &mut World,
-    netns: NetnsId,
+    through: DeviceId,
     listener: TcpId,
     local: SocketAddr,
     remote: SocketAddr,
-    ifindex: u32,
 ) -> Option<TcpId> {
-    if world.endpoints.listener(listener)?.pending >= BACKLOG {
+    let (netns, link) = (world[through].netns, world[through].ifindex);
+    let asked = world.endpoints.listener(listener)?;
+    if asked.pending >= BACKLOG {
         return None;
     }
-    let ifindex = if is_link_local(remote.ip()) { ifindex } else { 0 };
+    let ifindex = if is_link_local(remote.ip()) { link } else { asked.bound };
+    let domain = domain::answer(world, through);
     let mtu = way(world, netns, ifindex, local.ip(), remote.ip()).ok()?.1;
     let (seed, now) = (world.random(), world.now);
     let machine = Machine::listen(local, mtu, seed, now)?;
     let listener = Some(listener);
     let (held, was_open, fault) = (false, false, None);
-    let of = Connection { netns, local, remote, ifindex, machine, listener, held, was_open, fault };
+    let of = Connection { netns, local, remote, ifindex, domain, machine, listener, held, was_open, fault };
     let id = world.endpoints.add(Endpoint::Connection(Box::new(of))).ok()?;
     if let Some(listener) = listener.and_then(|id| world.endpoints.listener(id)) {
         listener.pending += 1;
@@ -251,7 +286,13 @@ fn welcome(
 }
 
 /// The source and the largest packet of a way.
-fn way(world: &World, netns: NetnsId, oif: u32, from: IpAddr, to: IpAddr) -> Result<(IpAddr, u32), Errno> {
+pub(super) fn way(
+    world: &World,
+    netns: NetnsId,
+    oif: u32,
+    from: IpAddr,
+    to: IpAddr,
+) -> Result<(IpAddr, u32), Errno> {
     match (from, to) {
         (IpAddr::V4(source), IpAddr::V4(to)) => {
             let route = route4::outgoing(world, netns, &Flow { source, oif, ..Flow::to(to) })?;
@@ -273,7 +314,8 @@ fn way(world: &World, netns: NetnsId, oif: u32, from: IpAddr, to: IpAddr) -> Res
 }
 
 /// There is no such connection: the sender hears so (`tcp_v4_send_reset`).
-fn reset(world: &mut World, netns: NetnsId, ifindex: u32, about: &Segment<'_>, view: &TcpView<'_>) {
+fn reset(world: &mut World, through: DeviceId, about: &Segment<'_>, view: &TcpView<'_>) {
+    let (netns, link) = (world[through].netns, world[through].ifindex);
     let Some(reset) = Tcp::reset(view) else { return };
     let mut bytes = [0; wire::tcp::LENGTH];
     let Some(sum) = pseudo(about.destination, about.source, bytes.len()) else { return };
@@ -283,7 +325,7 @@ fn reset(world: &mut World, netns: NetnsId, ifindex: u32, about: &Segment<'_>, v
     // What is said of congestion is not repeated.
     let tos = about.tos & !3;
     let answer = Segment { source: about.destination, destination: about.source, tos, bytes: &bytes };
-    let oif = if is_link_local(about.source) { ifindex } else { 0 };
+    let oif = if is_link_local(about.source) { link } else { domain::answer(world, through) };
     transmit(world, netns, oif, &answer, 0);
 }
 
@@ -338,7 +380,7 @@ fn send_on(world: &mut World, netns: NetnsId, oif: u32, packet: &[u8]) {
 }
 
 /// Lets a connection take a packet and do what is due; `packet.1` says whether it is a reset.
-fn drive(world: &mut World, id: TcpId, packet: Option<(Vec<u8>, bool)>) {
+pub(super) fn drive(world: &mut World, id: TcpId, packet: Option<(Vec<u8>, bool)>) {
     let now = world.now;
     let Some(of) = world.endpoints.connection(id) else { return };
     let (netns, ifindex, before) = (of.netns, of.ifindex, of.machine.stage());
@@ -373,10 +415,10 @@ fn drive(world: &mut World, id: TcpId, packet: Option<(Vec<u8>, bool)>) {
 }
 
 /// A connection is over: no segment belongs to it any more, and if no program has it, it is gone.
-fn forget(world: &mut World, id: TcpId) {
+pub(super) fn forget(world: &mut World, id: TcpId) {
     let all = &mut world.endpoints;
     let Some(of) = all.connection(id) else { return };
-    let (netns, key, listener) = (of.netns, (of.netns, of.local, of.remote), of.listener);
+    let (netns, key, listener) = (of.netns, of.key(), of.listener);
     let keep = of.held || listener.is_some() && of.was_open;
     if all.connections.get(&key) == Some(&id) {
         all.connections.remove(&key);
@@ -406,14 +448,17 @@ pub(crate) fn error(
     let Some([a, b, c, d]) = segment.first_chunk::<4>() else { return };
     let local = SocketAddr::new(way.0, u16::from_be_bytes([*a, *b]));
     let remote = SocketAddr::new(way.1, u16::from_be_bytes([*c, *d]));
-    let Some(id) = world.endpoints.connections.get(&(netns, local, remote)).copied() else { return };
+    let domains = (netns, local, remote, 0)..=(netns, local, remote, u32::MAX);
+    let about: Vec<TcpId> = world.endpoints.connections.range(domains).map(|(_, id)| *id).collect();
     let now = world.now;
-    let Some(of) = world.endpoints.connection(id) else { return };
-    if errno == Errno::EMSGSIZE {
-        of.machine.narrow(mtu, now);
-    } else if of.machine.stage() == Stage::Asking {
-        of.fault = Some(errno);
-        forget(world, id);
+    for id in about {
+        let Some(of) = world.endpoints.connection(id) else { continue };
+        if errno == Errno::EMSGSIZE {
+            of.machine.narrow(mtu, now);
+        } else if of.machine.stage() == Stage::Asking {
+            of.fault = Some(errno);
+            forget(world, id);
+        }
     }
 }
 
@@ -428,174 +473,9 @@ pub(crate) fn end(world: &mut World, netns: NetnsId) {
     for id in &going {
         all.all.remove(id);
     }
-    all.listeners.retain(|(of, _), _| *of != netns);
-    all.connections.retain(|(of, _, _), _| *of != netns);
+    all.listeners.retain(|(of, ..), _| *of != netns);
+    all.connections.retain(|(of, ..), _| *of != netns);
     for id in going {
         world.cancel_host_timer(netns, HostTimer::Connection(id));
-    }
-}
-
-impl World {
-    pub(crate) fn tcp_listen(&mut self, netns: NetnsId, at: SocketAddr) -> Result<TcpId, Errno> {
-        self.space(netns)?;
-        let at = SocketAddr::new(at.ip(), at.port());
-        let own = at.ip().is_unspecified()
-            || match at.ip() {
-                IpAddr::V4(address) => fib4::address_type(self, netns, address, None) == RTN_LOCAL,
-                IpAddr::V6(address) => crate::inet6::find_device(self, netns, address, None).is_some(),
-            };
-        if !own {
-            return Err(Errno::EADDRNOTAVAIL);
-        }
-        let clash = |&(of, other): &(NetnsId, SocketAddr)| {
-            let apart = other.ip() != at.ip() && !other.ip().is_unspecified() && !at.ip().is_unspecified();
-            (of, other.port(), other.is_ipv4()) == (netns, at.port(), at.is_ipv4()) && !apart
-        };
-        if at.port() == 0 || self.endpoints.listeners.keys().any(clash) {
-            return Err(if at.port() == 0 { Errno::EINVAL } else { Errno::EADDRINUSE });
-        }
-        let listener = Listener { netns, at, pending: 0, waiting: VecDeque::new() };
-        self.endpoints.add(Endpoint::Listener(listener))
-    }
-
-    pub(crate) fn tcp_accept(&mut self, id: TcpId) -> Option<(TcpId, SocketAddr)> {
-        let listener = self.endpoints.listener(id)?;
-        let accepted = listener.waiting.pop_front()?;
-        listener.pending = listener.pending.saturating_sub(1);
-        let of = self.endpoints.connection(accepted)?;
-        of.held = true;
-        of.listener = None;
-        Some((accepted, of.remote))
-    }
-
-    pub(crate) fn tcp_connect(
-        &mut self,
-        netns: NetnsId,
-        from: Option<SocketAddr>,
-        to: SocketAddr,
-        ifindex: u32,
-    ) -> Result<TcpId, Errno> {
-        let to = SocketAddr::new(to.ip(), to.port());
-        let source = from.map_or_else(|| unspecified(to.ip()), |from| from.ip());
-        let (source, mtu) = way(self, netns, ifindex, source, to.ip())?;
-        let port = match from.map_or(0, |from| from.port()) {
-            0 => self.free_port(netns, source, to)?,
-            port => port,
-        };
-        let local = SocketAddr::new(source, port);
-        if self.endpoints.connections.contains_key(&(netns, local, to)) {
-            return Err(Errno::EADDRINUSE);
-        }
-        let (seed, now) = (self.random(), self.now);
-        let machine = Machine::connect(local, to, mtu, seed, now).ok_or(Errno::EADDRNOTAVAIL)?;
-        let (listener, held, was_open, fault) = (None, true, false, None);
-        let of = Connection { netns, local, remote: to, ifindex, machine, listener, held, was_open, fault };
-        let id = self.endpoints.add(Endpoint::Connection(Box::new(of)))?;
-        drive(self, id, None);
-        self.settle();
-        self.run();
-        Ok(id)
-    }
-
-    /// A port for a connection from an address: the first free one behind a random one.
-    fn free_port(&mut self, netns: NetnsId, source: IpAddr, to: SocketAddr) -> Result<u16, Errno> {
-        let count = u64::from(EPHEMERAL.end() - EPHEMERAL.start()) + 1;
-        let first = self.random() % count;
-        let all = &self.endpoints;
-        let mut ports = (0..count).map(|step| EPHEMERAL.start() + ((first + step) % count) as u16);
-        let free = |port: &u16| {
-            let local = SocketAddr::new(source, *port);
-            !all.connections.contains_key(&(netns, local, to)) && all.listens(netns, local).is_none()
-        };
-        ports.find(free).ok_or(Errno::EADDRNOTAVAIL)
-    }
-
-    pub(crate) fn tcp_state(&mut self, id: TcpId) -> Result<TcpState, Errno> {
-        let of = self.endpoints.connection(id).ok_or(Errno::EBADF)?;
-        if let Some(errno) = of.fault {
-            return Err(errno);
-        }
-        Ok(match of.machine.stage() {
-            Stage::Asking | Stage::Answering => TcpState::Connecting,
-            Stage::Open => TcpState::Connected,
-            Stage::Over => TcpState::Closed,
-        })
-    }
-
-    pub(crate) fn tcp_unsent(&mut self, id: TcpId) -> usize {
-        self.endpoints.connection(id).map_or(0, |of| of.machine.unsent())
-    }
-
-    pub(crate) fn tcp_send(&mut self, id: TcpId, bytes: &[u8]) -> Result<usize, Errno> {
-        let of = self.endpoints.connection(id).ok_or(Errno::EBADF)?;
-        if let Some(errno) = of.fault {
-            return Err(errno);
-        }
-        let stage = of.machine.stage();
-        let taken = of.machine.send(bytes).ok_or(match stage {
-            Stage::Asking | Stage::Answering => Errno::EAGAIN,
-            _ => Errno::EPIPE,
-        })?;
-        self.tcp_go_on(id);
-        Ok(taken)
-    }
-
-    pub(crate) fn tcp_receive(&mut self, id: TcpId, buffer: &mut [u8]) -> Result<usize, Errno> {
-        let of = self.endpoints.connection(id).ok_or(Errno::EBADF)?;
-        let stage = of.machine.stage();
-        match of.machine.receive(buffer) {
-            Some(0) => Err(of.fault.unwrap_or(Errno::EAGAIN)),
-            Some(count) => {
-                self.tcp_go_on(id);
-                Ok(count)
-            }
-            None if of.fault.is_some() => Err(of.fault.unwrap_or(Errno::EAGAIN)),
-            None if matches!(stage, Stage::Asking | Stage::Answering) => Err(Errno::EAGAIN),
-            None => Ok(0),
-        }
-    }
-
-    pub(crate) fn tcp_shutdown(&mut self, id: TcpId) {
-        if let Some(of) = self.endpoints.connection(id) {
-            of.machine.close();
-            self.tcp_go_on(id);
-        }
-    }
-
-    pub(crate) fn tcp_close(&mut self, id: TcpId) {
-        if let Some(of) = self.endpoints.connection(id) {
-            of.held = false;
-            of.machine.close();
-            self.tcp_go_on(id);
-            // One that was over before has no next step at which it would go.
-            if self.endpoints.connection(id).is_some_and(|of| of.machine.stage() == Stage::Over) {
-                forget(self, id);
-            }
-            return;
-        }
-        let Some(listener) = self.endpoints.listener(id) else { return };
-        let key = (listener.netns, listener.at);
-        self.endpoints.listeners.remove(&key);
-        self.endpoints.all.remove(&id);
-        let of_it =
-            |endpoint: &Endpoint| matches!(endpoint, Endpoint::Connection(of) if of.listener == Some(id));
-        let all = self.endpoints.all.iter();
-        let orphans: Vec<TcpId> = all.filter(|(_, endpoint)| of_it(endpoint)).map(|(id, _)| *id).collect();
-        for orphan in orphans {
-            if let Some(of) = self.endpoints.connection(orphan) {
-                of.listener = None;
-                of.machine.abort();
-            }
-            drive(self, orphan, None);
-            forget(self, orphan);
-        }
-        self.settle();
-        self.run();
-    }
-
-    fn tcp_go_on(&mut self, id: TcpId) {
-        drive(self, id, None);
-        self.settle();
-        self.run();
     }
 }

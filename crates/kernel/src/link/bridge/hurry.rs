@@ -7,7 +7,7 @@
 
 use super::frames::{Ingress, members};
 use super::port::{self, flag};
-use super::{of, of_mut};
+use super::{of, of_mut, proxy};
 use crate::device::{DeviceId, Mac};
 use crate::fdb::{Fdb, Passing, key};
 use crate::frame::{FrameId, Pool, Tag};
@@ -20,10 +20,8 @@ type Accept = fn(&mut World, &Ingress, FrameId) -> bool;
 
 /// Takes the frames that a port received; what its own stack goes on with stays in the batch.
 pub(super) fn forward(world: &mut World, ingress: &Ingress, batch: &mut Batch, accept: Accept) {
-    let plain = ingress.state == BR_STATE_FORWARDING
-        && ingress.flags & flag::LOCKED == 0
-        && !ingress.promiscuous
-        && ingress.proxies == 0;
+    let plain =
+        ingress.state == BR_STATE_FORWARDING && ingress.flags & flag::LOCKED == 0 && !ingress.promiscuous;
     if !plain {
         world.count_hops(batch);
         return batch.retain(|frame| accept(world, ingress, frame));
@@ -110,6 +108,9 @@ impl Way {
             }
         }
         let bytes = pool.bytes(frame);
+        if ingress.proxies != 0 && proxy::concerns(bytes) {
+            return false;
+        }
         let length = bytes.len();
         let Some(Keys { target, source }) = Keys::of(bytes, vid) else { return false };
         if (target | source) & GROUP != 0 || source & ADDRESS == 0 || target & ADDRESS == self.own {

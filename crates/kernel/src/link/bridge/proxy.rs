@@ -9,8 +9,8 @@
 //! nothing is flooded there; `proxy_arp_wifi` is `neigh_suppress` for ARP of its own hosts alone.
 //!
 //! To keep a frame from a port concerns flooding only: a frame to a known place goes there, and so does one to a group
-//! whose members are known. A bridge without such ports does not come here; one with them takes no frame the shortest
-//! way, since every frame has to be looked at.
+//! whose members are known. A bridge without such ports does not come here; one with them takes what [`concerns`] this
+//! file the long way, and no other frame.
 
 use super::frames::Ingress;
 use super::port::{self, flag};
@@ -54,6 +54,16 @@ pub(super) fn note_ports(world: &mut World, bridge: DeviceId) {
     let flags = of(world, bridge).arrivals.iter().filter_map(|id| port::of_port(world, *id));
     let proxies = flags.fold(0, |all, port| all | port.flags & PROXIES);
     of_mut(world, bridge).proxies = proxies;
+}
+
+/// Whether a frame may be a question or an answer: of all others [`look`] thinks nothing.
+#[inline]
+pub(super) fn concerns(bytes: &[u8]) -> bool {
+    match bytes.get(12..ETHERNET).and_then(|kind| kind.first_chunk()).map(|kind| u16::from_be_bytes(*kind)) {
+        Some(ethertype::ARP | RARP) => true,
+        Some(ethertype::IPV6) => bytes.get(ETHERNET + 6) == Some(&protocol::ICMPV6),
+        _ => false,
+    }
 }
 
 /// Looks at a frame, and answers it if it can; the same facts of it, with what it is to be kept from. To look at it
