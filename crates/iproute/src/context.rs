@@ -77,6 +77,8 @@ pub struct Context<'h> {
     pub session: Session,
     /// The last refusal in the command that runs, for the host to explain.
     pub refusal: Option<Refusal>,
+    /// Whether `ip link` has sent its empty request.
+    pub(crate) probed: bool,
     /// Names of namespaces by their identifiers here; read once, when first asked.
     nsid_names: Option<Vec<(i32, String)>>,
 }
@@ -90,7 +92,8 @@ impl<'h> Context<'h> {
         let channel = channel(host, &options)
             .map_err(|errno| Stop::exit_with(1, format!("Cannot open netlink socket: {errno}\n")))?;
         let session = Session::new(channel);
-        Ok(Context { host, sink: Sink::new(format), options, session, refusal: None, nsid_names: None })
+        let (sink, refusal, probed, nsid_names) = (Sink::new(format), None, false, None);
+        Ok(Context { host, sink, options, session, refusal, probed, nsid_names })
     }
 
     /// Opens another channel in the host's current namespace, as the options have it.

@@ -24,6 +24,15 @@ pub trait Channel {
     /// What the transport says.
     fn receive(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno>;
 
+    /// The same with room for so many bytes, and without a look at the length first: what a kernel that cuts dumps by
+    /// the room of its clients may want to know.
+    ///
+    /// # Errors
+    /// What the transport says.
+    fn receive_within(&mut self, _room: usize, datagram: &mut Vec<u8>) -> Result<(), Errno> {
+        self.receive(datagram)
+    }
+
     /// Joins a multicast group (`RTNLGRP_LINK` is 1).
     ///
     /// # Errors
@@ -145,6 +154,15 @@ impl<'c> Client<'c> {
     pub fn talk(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<(), Refusal> {
         let seq = self.send(kind, flags | NLM_F_ACK, body)?;
         self.answer(seq).map(|_| ())
+    }
+
+    /// Sends a request for the sake of the answer's being there, whatever it says, and reads it with so much room.
+    ///
+    /// # Errors
+    /// What the transport says.
+    pub fn probe(&mut self, kind: u16, body: &[u8], room: usize) -> Result<(), Errno> {
+        self.send(kind, NLM_F_ACK, body)?;
+        self.channel.receive_within(room, &mut self.buffer)
     }
 
     /// Sends a request and waits for the one message that answers it.
