@@ -137,11 +137,17 @@ impl<'c> Client<'c> {
     }
 
     fn send(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<u32, Errno> {
+        self.send_in(kind, flags, body, 0)
+    }
+
+    /// Sends a message in a datagram of so many bytes at least.
+    fn send_in(&mut self, kind: u16, flags: u16, body: &[u8], length: usize) -> Result<u32, Errno> {
         self.seq = self.seq.wrapping_add(1);
         let mut out = Builder::new();
         let start = out.start(Header { kind, flags: NLM_F_REQUEST | flags, seq: self.seq, pid: 0 });
         out.bytes.extend_from_slice(body);
         out.finish(start);
+        out.bytes.resize(out.bytes.len().max(length), 0);
         self.channel.send(&out.bytes)?;
         Ok(self.seq)
     }
@@ -197,10 +203,18 @@ impl<'c> Client<'c> {
     /// # Errors
     /// The kernel's refusal, and what came before it.
     pub fn dump(&mut self, kind: u16, body: &[u8]) -> Result<Dump, RefusedDump> {
+        self.dump_in(kind, body, 0)
+    }
+
+    /// The same, asked for in a datagram of so many bytes at least: what is behind the request is zero.
+    ///
+    /// # Errors
+    /// As [`Client::dump`].
+    pub fn dump_in(&mut self, kind: u16, body: &[u8], length: usize) -> Result<Dump, RefusedDump> {
         let mut dump = Dump::default();
         for _ in 0..DUMPS_MAX {
             dump = Dump::default();
-            if let Err(refusal) = self.dump_once(kind, body, &mut dump) {
+            if let Err(refusal) = self.dump_once(kind, body, length, &mut dump) {
                 return Err(RefusedDump { refusal, parts: dump.parts });
             }
             if !dump.interrupted {
@@ -210,8 +224,8 @@ impl<'c> Client<'c> {
         Ok(dump)
     }
 
-    fn dump_once(&mut self, kind: u16, body: &[u8], dump: &mut Dump) -> Result<(), Refusal> {
-        let seq = self.send(kind, NLM_F_DUMP, body)?;
+    fn dump_once(&mut self, kind: u16, body: &[u8], length: usize, dump: &mut Dump) -> Result<(), Refusal> {
+        let seq = self.send_in(kind, NLM_F_DUMP, body, length)?;
         loop {
             let mut part = Vec::new();
             self.channel.receive(&mut part)?;
