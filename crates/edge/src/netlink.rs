@@ -128,11 +128,15 @@ impl Channel for Netlink {
     }
 
     fn receive(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno> {
+        self.receive_within(RECEIVE, datagram)
+    }
+
+    fn receive_within(&mut self, room: usize, datagram: &mut Vec<u8>) -> Result<(), Errno> {
         datagram.clear();
         let fd = self.socket.fd.as_raw_fd();
         let flags = if self.socket.listens.get() { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
         loop {
-            let got = unbroken(|| self.receive_one(fd, flags))?;
+            let got = unbroken(|| self.receive_one(fd, flags, room))?;
             if got.sender != 0 {
                 continue;
             }
@@ -178,8 +182,9 @@ struct Received {
 
 impl Netlink {
     /// Reads a datagram into the buffer, and the namespace that it comes from.
-    fn receive_one(&mut self, fd: RawFd, flags: MsgFlags) -> nix::Result<Received> {
-        let mut slices = [IoSliceMut::new(&mut self.buffer)];
+    fn receive_one(&mut self, fd: RawFd, flags: MsgFlags, room: usize) -> nix::Result<Received> {
+        let room = room.min(self.buffer.len());
+        let mut slices = [IoSliceMut::new(&mut self.buffer[..room])];
         let beside = Some(self.beside.as_mut_slice()).filter(|room| !room.is_empty());
         let hears_all = beside.is_some();
         let message = recvmsg::<NetlinkAddr>(fd, &mut slices, beside, flags)?;

@@ -10,8 +10,14 @@ use rtnl::attr::Builder;
 use rtnl::client::{Channel, Client, Links, RefusedDump};
 use rtnl::errno::Errno;
 pub use rtnl::family::{AF_BRIDGE, AF_INET, AF_INET6, AF_MPLS, AF_PACKET, AF_UNSPEC};
-use rtnl::message::Refusal;
+use rtnl::message::{Messages, Refusal};
+use rtnl::object::addr::RTM_GETADDR;
+use rtnl::object::brlink::RTM_GETSTATS;
+use rtnl::object::brvlan::RTM_GETVLAN;
+use rtnl::object::link::{IFLA_EXT_MASK, Ifinfo, RTEXT_FILTER_VF, RTM_GETLINK};
+use rtnl::object::neigh::RTM_GETNEIGH;
 use rtnl::object::netns::{NETNSA_FD, NETNSA_NSID, RTGENMSG, RTM_GETNSID};
+use rtnl::object::route::RTM_GETROUTE;
 use rtnl::show::Scene;
 use rtnl::sink::{Format, Sink};
 use rtnl::table::Tb;
@@ -77,6 +83,10 @@ pub struct Context<'h> {
     pub session: Session,
     /// The last refusal in the command that runs, for the host to explain.
     pub refusal: Option<Refusal>,
+    /// Whether `ip link` has sent its empty request.
+    pub(crate) probed: bool,
+    /// Whether all links' names were read.
+    learnt: bool,
     /// Names of namespaces by their identifiers here; read once, when first asked.
     nsid_names: Option<Vec<(i32, String)>>,
 }
@@ -90,7 +100,8 @@ impl<'h> Context<'h> {
         let channel = channel(host, &options)
             .map_err(|errno| Stop::exit_with(1, format!("Cannot open netlink socket: {errno}\n")))?;
         let session = Session::new(channel);
-        Ok(Context { host, sink: Sink::new(format), options, session, refusal: None, nsid_names: None })
+        let (sink, refusal, nsid_names) = (Sink::new(format), None, None);
+        Ok(Context { host, sink, options, session, refusal, probed: false, learnt: false, nsid_names })
     }
 
     /// Opens another channel in the host's current namespace, as the options have it.
@@ -156,12 +167,31 @@ impl<'h> Context<'h> {
     /// # Errors
     /// The kernel's refusal.
     pub fn dump_partly(&mut self, kind: u16, body: &[u8]) -> Result<Vec<Vec<u8>>, RefusedDump> {
-        let dump = self.session.client(|client| client.dump(kind, body));
+        let dump = self.session.client(|client| client.dump_in(kind, body, dump_datagram(kind)));
         let dump = dump.inspect_err(|refused| self.refusal = Some(refused.refusal.clone()))?;
         if dump.interrupted {
             self.host.err("Dump was interrupted and may be inconsistent.\n");
         }
         Ok(dump.parts)
+    }
+
+    /// Reads all links' names at once, as the tool does for commands that may name any of them. It is done once.
+    ///
+    /// # Errors
+    /// The kernel's refusal in the tool's words for dumps, which ends the process.
+    pub fn learn_links(&mut self) -> Result<(), Stop> {
+        if self.learnt {
+            return Ok(());
+        }
+        let mut body = Builder::new();
+        Ifinfo::default().encode(&mut body);
+        body.u32(IFLA_EXT_MASK, RTEXT_FILTER_VF);
+        let links = self.dump(RTM_GETLINK, &body.bytes).map_err(|stop| Stop { process: true, ..stop })?;
+        for message in links.iter().flat_map(|part| Messages(part)) {
+            self.session.learn(&message);
+        }
+        self.learnt = true;
+        Ok(())
     }
 
     /// The index of a link by its name, one of its alternative names, or `if7`.
@@ -215,7 +245,7 @@ impl<'h> Context<'h> {
         let answer = self.session.client(|client| client.ask(RTM_GETNSID, 0, &body.bytes));
         self.host.netns_close(fd);
         let answer = answer.map_err(|refusal| self.host.err(&refusal_text(&refusal))).ok()?;
-        let message = rtnl::message::Messages(&answer).next()?;
+        let message = Messages(&answer).next()?;
         let nsid = Tb::read(message.attrs(RTGENMSG)).i32(NETNSA_NSID)?;
         (nsid >= 0).then_some(nsid)
     }
@@ -250,6 +280,17 @@ fn channel(host: &mut dyn Host, options: &Options) -> Result<Box<dyn Channel>, E
         channel.set_room(size)?;
     }
     Ok(channel)
+}
+
+/// The bytes of the datagram in which the tool asks for a dump: for some it sends its whole buffer.
+fn dump_datagram(kind: u16) -> usize {
+    match kind {
+        RTM_GETADDR => 152,
+        RTM_GETROUTE | RTM_GETSTATS => 156,
+        RTM_GETVLAN => 280,
+        RTM_GETNEIGH => 284,
+        _ => 0,
+    }
 }
 
 /// A link that is not there, as commands that act on one say it.

@@ -10,14 +10,11 @@ use crate::link_show::{Filter, show};
 use crate::netns::show_nsid;
 use crate::time::stamp;
 use crate::{address, neighbour, netconf, route, rule};
-use rtnl::attr::Builder;
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
 use rtnl::message::{Message, Messages, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
 use rtnl::object::addr::{Ifaddr, RTM_DELADDR, RTM_NEWADDR, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR};
-use rtnl::object::link::{
-    IFLA_EXT_MASK, Ifinfo, RTEXT_FILTER_VF, RTM_DELLINK, RTM_GETLINK, RTM_NEWLINK, RTNLGRP_LINK,
-};
+use rtnl::object::link::{RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK};
 use rtnl::object::neigh::{Ndmsg, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH, RTNLGRP_NEIGH};
 use rtnl::object::netconf::{
     RTM_DELNETCONF, RTM_NEWNETCONF, RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, RTNLGRP_MPLS_NETCONF,
@@ -193,12 +190,7 @@ fn listen(ctx: &mut Context<'_>, watch: &Watch<'_>) -> Result<Box<dyn Channel>, 
 
 /// Reads the names of links and namespaces.
 fn learn(ctx: &mut Context<'_>) -> Result<(), Stop> {
-    let mut body = Builder::new();
-    Ifinfo::default().encode(&mut body);
-    body.u32(IFLA_EXT_MASK, RTEXT_FILTER_VF);
-    for link in ctx.dump(RTM_GETLINK, &body.bytes)? {
-        Messages(&link).for_each(|message| ctx.session.learn(&message));
-    }
+    ctx.learn_links()?;
     ctx.learn_nsid_names();
     Ok(())
 }

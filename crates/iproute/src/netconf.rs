@@ -52,6 +52,7 @@ fn list(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
         body.u32(NETCONFA_IFINDEX, filter.ifindex);
         return one(ctx, &body.bytes, filter);
     }
+    ctx.learn_links()?;
     let told = ctx.dump(RTM_GETNETCONF, &body.bytes)?;
     ctx.sink.open_array("", "");
     for bytes in &told {

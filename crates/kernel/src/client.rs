@@ -7,6 +7,7 @@
 use crate::device::DeviceId;
 use crate::netlink_tap::{Heading, NETLINK_ROUTE};
 use crate::netns::{ListKey, NetnsId};
+use crate::rtnl::room::{Progress, Shown};
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::message::{Header, Refusal};
@@ -36,6 +37,7 @@ impl ClientId {
 pub(crate) struct Dump {
     /// The request's header, for the replies'.
     pub request: Header,
+    pub progress: Progress,
     pub what: DumpKind,
 }
 
@@ -63,7 +65,8 @@ pub(crate) struct LinkFilter {
     pub without_master: bool,
     /// An index that no device has: nothing passes.
     pub nothing: bool,
-    pub skip_statistics: bool,
+    /// What the client wants and does not want of links (`RTEXT_FILTER_*`).
+    pub mask: u32,
     /// The identifier under which the client named the namespace.
     pub target: Option<i32>,
 }
@@ -82,6 +85,8 @@ pub(crate) struct Client {
     /// Where the datagram came from that was read last.
     sender: Option<u32>,
     pub dump: Option<Dump>,
+    /// The room that it had for what it read.
+    pub shown: Shown,
 }
 
 /// A datagram, and the identifier of the namespace that it comes from; none for the client's own.
@@ -118,6 +123,7 @@ impl Clients {
             overrun: false,
             sender: None,
             dump: None,
+            shown: Shown::default(),
         };
         let slot = match self.free.pop() {
             Some(slot) => slot,

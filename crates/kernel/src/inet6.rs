@@ -99,13 +99,27 @@ pub(crate) struct Inet6 {
     pub ready: bool,
     /// Questions for routers since then.
     pub solicitations: i32,
+    /// The MTU that it goes by, in bytes.
+    pub mtu: u32,
+    /// When the link was found ready, or was left, last: hundredths of a second of the kernel's time.
+    pub stamp: u32,
 }
 
 impl Inet6 {
+    /// Whether routers were asked for since the link became ready.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.ready && self.solicitations > 0
+    }
+
     /// Whether the link was never ready and nobody has added anything; once it is down it has no routes or timers.
     fn is_untouched(&self) -> bool {
         !self.ready && self.addresses.is_empty() && self.reports.is_none() && self.groups.is_as_at_first()
     }
+}
+
+/// A moment as `stamp` has it.
+fn hundredths(now: Instant) -> u32 {
+    (now.0 / 10_000) as u32
 }
 
 /// Whether an address means nothing without its link.
@@ -132,6 +146,7 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
                 up(world, id, true);
             }
         }
+        Event::ChangeMtu => follow_mtu(world, id),
         Event::ChangeName if world[id].inet6.is_some() => {
             netconf::announce_gone(world, id, AF_INET6);
             netconf::announce_device(world, id, AF_INET6);
@@ -140,6 +155,14 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
         Event::NotifyPeers => announce_all(world, id),
         Event::ReportGroups => mld::report_again(world, id),
         _ => {}
+    }
+}
+
+/// It goes by the device's MTU, whatever was set.
+fn follow_mtu(world: &mut World, id: DeviceId) {
+    let mtu = world[id].mtu;
+    if let Some(inet6) = part(world, id).filter(|_| mtu >= IPV6_MIN_MTU) {
+        inet6.mtu = mtu;
     }
 }
 
@@ -164,7 +187,8 @@ fn init(world: &mut World, id: DeviceId) {
     }
     let forwards = conf.is(v6::FORWARDING) && device.flags & IFF_MULTICAST != 0;
     let (addresses, groups) = (Vec::new(), Joined::default());
-    let inet6 = Inet6 { conf, addresses, groups, reports: None, ready: false, solicitations: 0 };
+    let (mtu, stamp) = (device.mtu, hundredths(world.now));
+    let inet6 = Inet6 { conf, addresses, groups, reports: None, ready: false, solicitations: 0, mtu, stamp };
     world[id].inet6 = Some(inet6);
     netconf::announce_device(world, id, AF_INET6);
     joined::begin6(world, id);
@@ -193,6 +217,7 @@ fn up(world: &mut World, id: DeviceId, came_up: bool) {
     if came_up {
         init(world, id);
     }
+    follow_mtu(world, id);
     // The slaves of a bond have no addresses of their own.
     if !is_enabled(world, id) || !world[id].is_up() || world[id].flags & IFF_SLAVE != 0 {
         return;
@@ -209,13 +234,14 @@ fn up(world: &mut World, id: DeviceId, came_up: bool) {
         return;
     }
     let (loopback, ethernet) = (device.flags & IFF_LOOPBACK != 0, device.hardware_type == ARPHRD_ETHER);
+    let stamp = hundredths(world.now);
     let Some(inet6) = part(world, id) else { return };
     if std::mem::replace(&mut inet6.ready, true) && !came_up {
         // It may be on another network now.
         joined::link_up6(world, id);
         return fib6::carrier(world, id, true);
     }
-    inet6.solicitations = 0;
+    (inet6.solicitations, inet6.stamp) = (0, stamp);
     joined::link_up6(world, id);
     if loopback {
         let _ = insert(world, id, fixed(world.now, Ipv6Addr::LOCALHOST, 128, 1));
@@ -394,6 +420,10 @@ fn down(world: &mut World, id: DeviceId, for_good: bool) {
         fib6::link_down(world, id);
     }
     neighbour::flush_device(world, id, false, Some(true));
+    let stamp = hundredths(world.now);
+    if let Some(inet6) = part(world, id) {
+        inet6.stamp = stamp;
+    }
     if !untouched {
         addresses_down(world, id, for_good);
         world.cancel_host_timer(netns, HostTimer::Routers(id));

@@ -187,7 +187,9 @@ impl Kernel {
         Ok(())
     }
 
-    /// Gives a client its next datagram, in place of what `datagram` held; false if there is none.
+    /// Gives a client its next datagram, in place of what `datagram` held; false if there is none. The client is taken
+    /// for one that looks how long a datagram is and then has room for it, and for 32 KiB at least; a dump is cut
+    /// accordingly.
     pub fn receive(&mut self, client: ClientId, datagram: &mut Vec<u8>) -> bool {
         self.try_receive(client, datagram) == Ok(true)
     }
@@ -197,14 +199,38 @@ impl Kernel {
     /// # Errors
     /// ENOBUFS after a loss, EBADF if the client is gone.
     pub fn try_receive(&mut self, client: ClientId, datagram: &mut Vec<u8>) -> Result<bool, Errno> {
+        self.read(client, rtnl::room::USUAL, datagram)
+    }
+
+    /// The same for a client that does not look first, and has room for so many bytes. What is longer is not cut.
+    ///
+    /// # Errors
+    /// As [`Kernel::try_receive`].
+    pub fn receive_within(
+        &mut self,
+        client: ClientId,
+        room: usize,
+        datagram: &mut Vec<u8>,
+    ) -> Result<bool, Errno> {
+        self.read(client, rtnl::room::Reader { room, looks: false }, datagram)
+    }
+
+    fn read(
+        &mut self,
+        client: ClientId,
+        reader: rtnl::room::Reader,
+        datagram: &mut Vec<u8>,
+    ) -> Result<bool, Errno> {
         datagram.clear();
-        let waiting = self.world.clients.get_mut(client).ok_or(Errno::EBADF)?.pop()?;
+        let state = self.world.clients.get_mut(client).ok_or(Errno::EBADF)?;
+        let waiting = state.pop()?;
+        state.shown.note(reader);
         if let Some(waiting) = waiting {
             *datagram = waiting;
             return Ok(true);
         }
         let mut out = Builder::onto(std::mem::take(datagram));
-        let more = rtnl::get::continue_dump(&mut self.world, client, client.port(), &mut out);
+        let more = rtnl::get::continue_dump(&mut self.world, client, reader, &mut out);
         *datagram = out.bytes;
         if more {
             let netns = self.world.clients.get(client).ok_or(Errno::EBADF)?.netns;

@@ -105,24 +105,41 @@ fn parse(text: &str) -> Option<i32> {
     i32::try_from(sign * value).ok()
 }
 
-/// What a setting may be set to.
-fn limits(place: Place) -> (i32, i32) {
+/// The row of a setting.
+fn setting(place: Place) -> &'static Setting {
     match place {
-        Place::Netns(at) => conf::NETNS[at].limits,
-        Place::Of(_, _, at) if at >= conf::NEIGHBOURS => conf::NEIGHBOUR[at - conf::NEIGHBOURS].limits,
-        Place::Of(Family::Four, _, at) => conf::IPV4[at].limits,
-        Place::Of(Family::Six, _, at) => conf::IPV6[at].limits,
+        Place::Netns(at) => &conf::NETNS[at],
+        Place::Of(_, _, at) if at >= conf::NEIGHBOURS => &conf::NEIGHBOUR[at - conf::NEIGHBOURS],
+        Place::Of(Family::Four, _, at) => &conf::IPV4[at],
+        Place::Of(Family::Six, _, at) => &conf::IPV6[at],
     }
+}
+
+/// What a text sets a setting to, in the setting's unit.
+fn value(place: Place, text: &str) -> Result<i32, Errno> {
+    let Setting { limits: (least, most), unit, .. } = *setting(place);
+    if (least, most) == conf::READ_ONLY {
+        return Err(Errno::EACCES);
+    }
+    let value = parse(text).filter(|value| (least..=most).contains(value));
+    value.and_then(|value| value.checked_mul(unit)).ok_or(Errno::EINVAL)
+}
+
+/// Sets the MTU that IPv6 goes by on a device, as long as the device's stays as it is (`addrconf_sysctl_mtu`).
+fn set_mtu6(world: &mut World, id: DeviceId, value: i32) -> Result<(), Errno> {
+    let device = world.get_mut(id).ok_or(Errno::ENOENT)?;
+    let value = u32::try_from(value).ok().filter(|value| *value <= device.mtu).ok_or(Errno::EINVAL)?;
+    device.inet6.as_mut().ok_or(Errno::ENOENT)?.mtu = value;
+    Ok(())
 }
 
 /// Sets a setting.
 pub(crate) fn set(world: &mut World, netns: NetnsId, name: &str, value: &str) -> Result<(), Errno> {
     let place = find(world, netns, name)?;
-    let (least, most) = limits(place);
-    if (least, most) == conf::READ_ONLY {
-        return Err(Errno::EACCES);
+    let value = self::value(place, value)?;
+    if let Place::Of(Family::Six, Whose::Device(id), v6::MTU) = place {
+        return set_mtu6(world, id, value);
     }
-    let value = parse(value).filter(|value| (least..=most).contains(value)).ok_or(Errno::EINVAL)?;
     let before = values(world, netns, place)?.clone();
     let old = before.get(number(place));
     if let Place::Of(Family::Six, _, v6::ADDR_GEN_MODE) = place {
@@ -264,5 +281,9 @@ fn linkdown6(world: &mut World, netns: NetnsId, whose: Whose, old: i32, value: i
 /// Reads a setting.
 pub(crate) fn get(world: &World, netns: NetnsId, name: &str) -> Result<String, Errno> {
     let place = find(world, netns, name)?;
-    Ok(values(world, netns, place)?.get(number(place)).to_string())
+    if let Place::Of(Family::Six, Whose::Device(id), v6::MTU) = place {
+        let inet6 = world.get(id).and_then(|device| device.inet6.as_ref()).ok_or(Errno::ENOENT)?;
+        return Ok(inet6.mtu.to_string());
+    }
+    Ok((values(world, netns, place)?.get(number(place)) / setting(place).unit).to_string())
 }

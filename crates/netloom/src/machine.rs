@@ -521,6 +521,12 @@ impl Channel for Socket {
         if got { Ok(()) } else { Err(Errno::EAGAIN) }
     }
 
+    fn receive_within(&mut self, room: usize, datagram: &mut Vec<u8>) -> Result<(), Errno> {
+        datagram.clear();
+        let got = self.world.borrow_mut().kernel.receive_within(self.client, room, datagram);
+        if got == Ok(true) { Ok(()) } else { Err(Errno::EAGAIN) }
+    }
+
     fn join(&mut self, group: u32) -> Result<(), Errno> {
         self.world.borrow_mut().kernel.join(self.client, group)
     }

@@ -184,6 +184,14 @@ impl Builder {
         self.bytes.extend_from_slice(&ZERO[..gap]);
     }
 
+    /// Makes the payload of the next attribute lie at a multiple of eight bytes from the datagram's start, by an empty
+    /// attribute of that number if need be (`nla_align_64bit`).
+    pub fn align64(&mut self, number: u16) {
+        if self.bytes.len() % 8 == 0 {
+            self.put(number, &[]);
+        }
+    }
+
     /// An attribute of one byte.
     pub fn u8(&mut self, number: u16, value: u8) {
         self.put(number, &[value]);
@@ -219,6 +227,12 @@ impl Builder {
     /// An attribute of eight bytes in host order.
     pub fn u64(&mut self, number: u16, value: u64) {
         self.put(number, &value.to_ne_bytes());
+    }
+
+    /// The same, aligned by an empty attribute of the number `gap` where need be.
+    pub fn u64_aligned(&mut self, number: u16, value: u64, gap: u16) {
+        self.align64(gap);
+        self.u64(number, value);
     }
 
     /// An attribute of two numbers of four bytes each, in host order.

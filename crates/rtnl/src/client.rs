@@ -24,6 +24,15 @@ pub trait Channel {
     /// What the transport says.
     fn receive(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno>;
 
+    /// The same with room for so many bytes, and without a look at the length first: what a kernel that cuts dumps by
+    /// the room of its clients may want to know.
+    ///
+    /// # Errors
+    /// What the transport says.
+    fn receive_within(&mut self, _room: usize, datagram: &mut Vec<u8>) -> Result<(), Errno> {
+        self.receive(datagram)
+    }
+
     /// Joins a multicast group (`RTNLGRP_LINK` is 1).
     ///
     /// # Errors
@@ -128,11 +137,17 @@ impl<'c> Client<'c> {
     }
 
     fn send(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<u32, Errno> {
+        self.send_in(kind, flags, body, 0)
+    }
+
+    /// Sends a message in a datagram of so many bytes at least.
+    fn send_in(&mut self, kind: u16, flags: u16, body: &[u8], length: usize) -> Result<u32, Errno> {
         self.seq = self.seq.wrapping_add(1);
         let mut out = Builder::new();
         let start = out.start(Header { kind, flags: NLM_F_REQUEST | flags, seq: self.seq, pid: 0 });
         out.bytes.extend_from_slice(body);
         out.finish(start);
+        out.bytes.resize(out.bytes.len().max(length), 0);
         self.channel.send(&out.bytes)?;
         Ok(self.seq)
     }
@@ -145,6 +160,15 @@ impl<'c> Client<'c> {
     pub fn talk(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<(), Refusal> {
         let seq = self.send(kind, flags | NLM_F_ACK, body)?;
         self.answer(seq).map(|_| ())
+    }
+
+    /// Sends a request for the sake of the answer's being there, whatever it says, and reads it with so much room.
+    ///
+    /// # Errors
+    /// What the transport says.
+    pub fn probe(&mut self, kind: u16, body: &[u8], room: usize) -> Result<(), Errno> {
+        self.send(kind, NLM_F_ACK, body)?;
+        self.channel.receive_within(room, &mut self.buffer)
     }
 
     /// Sends a request and waits for the one message that answers it.
@@ -179,10 +203,18 @@ impl<'c> Client<'c> {
     /// # Errors
     /// The kernel's refusal, and what came before it.
     pub fn dump(&mut self, kind: u16, body: &[u8]) -> Result<Dump, RefusedDump> {
+        self.dump_in(kind, body, 0)
+    }
+
+    /// The same, asked for in a datagram of so many bytes at least: what is behind the request is zero.
+    ///
+    /// # Errors
+    /// As [`Client::dump`].
+    pub fn dump_in(&mut self, kind: u16, body: &[u8], length: usize) -> Result<Dump, RefusedDump> {
         let mut dump = Dump::default();
         for _ in 0..DUMPS_MAX {
             dump = Dump::default();
-            if let Err(refusal) = self.dump_once(kind, body, &mut dump) {
+            if let Err(refusal) = self.dump_once(kind, body, length, &mut dump) {
                 return Err(RefusedDump { refusal, parts: dump.parts });
             }
             if !dump.interrupted {
@@ -192,8 +224,8 @@ impl<'c> Client<'c> {
         Ok(dump)
     }
 
-    fn dump_once(&mut self, kind: u16, body: &[u8], dump: &mut Dump) -> Result<(), Refusal> {
-        let seq = self.send(kind, NLM_F_DUMP, body)?;
+    fn dump_once(&mut self, kind: u16, body: &[u8], length: usize, dump: &mut Dump) -> Result<(), Refusal> {
+        let seq = self.send_in(kind, NLM_F_DUMP, body, length)?;
         loop {
             let mut part = Vec::new();
             self.channel.receive(&mut part)?;

@@ -6,10 +6,6 @@
 //! numbers. What differs between two runs without meaning anything is left out: numbers of requests and of ports, of
 //! open files and of processes.
 //!
-//! Two things are passed over, because they serve the tool and not the command: `ip` of Debian asks with an empty request
-//! whether the kernel knows such requests at all, and it and `bridge` often have the names of all links told before they
-//! do anything, where ours asks for the one that it needs. Such questions name no address family.
-//!
 //! Limits: what a namespace hears before its monitor is there (the command that makes it) is not seen; attributes
 //! are taken for nested where their bytes read as attributes, which only decides about their order.
 
@@ -72,8 +68,7 @@ impl Monitors {
         for (name, socket) in &self.sockets {
             let place = name.as_ref().map(|name| format!("{name}: ")).unwrap_or_default();
             for message in read(socket)? {
-                let requests = requests(&message).into_iter().filter(|request| !serves_the_tool(request));
-                lines.extend(requests.map(|request| format!("{place}{request}")));
+                lines.extend(requests(&message).into_iter().map(|request| format!("{place}{request}")));
             }
         }
         self.sockets.retain(|(name, _)| name.as_ref().is_none_or(|name| path(name).exists()));
@@ -158,14 +153,6 @@ fn requests(mut datagram: &[u8]) -> Vec<String> {
     lines
 }
 
-/// Whether a request only tells the tool what it must know to do anything.
-fn serves_the_tool(request: &str) -> bool {
-    let is_empty = request.starts_with("NEWLINK flags 0x5 ") && request.ends_with(" {}");
-    let asks_for_one = request.starts_with("GETLINK flags 0x1 00");
-    let asks_for_all = request.starts_with("GETLINK flags 0x301 00") && request.ends_with(" {29:01000000}");
-    is_empty || asks_for_one || asks_for_all
-}
-
 fn request(kind: u16, flags: u16, body: &[u8]) -> String {
     const VERBS: [&str; 4] = ["NEW", "DEL", "GET", "SET"];
     let (group, verb) = ((kind - RTM_BASE) / 4, VERBS[usize::from((kind - RTM_BASE) % 4)]);
@@ -243,19 +230,6 @@ mod tests {
         assert!(requests(&message(16, 2, &attributes)).is_empty(), "an answer");
         assert!(requests(&message(2, 1, &attributes)).is_empty(), "an acknowledgement");
         assert!(requests(&[255; 7]).is_empty());
-    }
-
-    #[test]
-    fn what_serves_the_tool_is_passed_over() {
-        let header = "0".repeat(32);
-        let passes = |request: &str| serves_the_tool(&request.replace('H', &header));
-        assert!(passes("NEWLINK flags 0x5 H {}"));
-        assert!(!passes("NEWLINK flags 0x5 H {3:6100}"));
-        assert!(passes("GETLINK flags 0x301 H {29:01000000}"));
-        assert!(passes("GETLINK flags 0x1 H {3:643000 29:09000000}"));
-        assert!(!passes("GETLINK flags 0x301 07000000 {29:01000000}"));
-        assert!(!passes("GETLINK flags 0x1 11000000 {3:643000 29:01000000}"));
-        assert!(!passes("GETLINK flags 0x301 H {29:09000000}"));
     }
 
     #[test]

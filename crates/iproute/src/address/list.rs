@@ -13,7 +13,7 @@ use rtnl::attr::Builder;
 use rtnl::message::{Message, Messages};
 use rtnl::object::addr::{Ifaddr, RTM_GETADDR, RTM_NEWADDR};
 use rtnl::object::link::{
-    IFF_UP, IFLA_EXT_MASK, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MASTER, Ifinfo, RTM_GETLINK,
+    IFF_UP, IFLA_EXT_MASK, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_MASTER, Ifinfo, RTEXT_FILTER_VF, RTM_GETLINK,
 };
 use rtnl::table::Tb;
 use rtnl::words::Stop;
@@ -92,7 +92,7 @@ fn links_request(ctx: &Context<'_>, select: &Select) -> Vec<u8> {
     let family = ctx.options.family;
     Ifinfo { family, ..Ifinfo::default() }.encode(&mut body);
     if matches!(family, AF_UNSPEC | AF_PACKET) {
-        body.u32(IFLA_EXT_MASK, extension(ctx));
+        body.u32(IFLA_EXT_MASK, RTEXT_FILTER_VF);
         if let Some(master) = select.link.master {
             body.i32(IFLA_MASTER, master);
         }

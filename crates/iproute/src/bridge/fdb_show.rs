@@ -1,6 +1,6 @@
 //! `bridge fdb show`: entries of learning tables, also as `get` and a monitor show them.
 
-use super::{Memory, atoi, bridge_device, device, dump, fdb, learn_links};
+use super::{Memory, atoi, bridge_device, device, dump, fdb};
 use crate::context::{AF_BRIDGE, AF_INET, AF_INET6, Context};
 use rtnl::attr::Builder;
 use rtnl::client::Links;
@@ -41,7 +41,7 @@ pub(super) fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String])
     if let Some(master) = master {
         body.u32(NDA_MASTER, master);
     }
-    learn_links(ctx)?;
+    ctx.learn_links()?;
     let entries = dump(ctx, RTM_GETNEIGH, &body)?;
     ctx.sink.open_array("", "");
     for entry in &entries {

@@ -3,9 +3,7 @@
 //! A request carries the settings in the tool's order, whatever the order of the words; of a word that comes twice the
 //! last counts. Numbers are cut to the type of the setting, and one that is negative then is not sent.
 
-use super::{
-    Memory, atoi, bridge_device, dump_bridge_links, fail, learn_links, state_number, talk, unknown_command,
-};
+use super::{Memory, atoi, bridge_device, dump_bridge_links, fail, state_number, talk, unknown_command};
 use crate::context::{AF_BRIDGE, AF_UNSPEC, Context};
 use crate::link_show::{name, show_flags, show_name};
 use rtnl::attr::{Attr, Builder, NESTED};
@@ -114,7 +112,7 @@ fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<
     if let Some(device) = device {
         memory.link = super::device(ctx, device)?;
     }
-    learn_links(ctx)?;
+    ctx.learn_links()?;
     let links = dump_bridge_links(ctx, 0)?;
     ctx.sink.open_array("", "");
     for link in &links {

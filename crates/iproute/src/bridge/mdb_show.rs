@@ -2,7 +2,7 @@
 //!
 //! The listing asks twice, once for the groups and once for the routers, as the tool does: in JSON they are two lists.
 
-use super::{Filter, Memory, dump, learn_links, read_filter};
+use super::{Filter, Memory, dump, read_filter};
 use crate::context::{AF_BRIDGE, AF_INET, AF_INET6, AF_PACKET, Context};
 use rtnl::attr::{Attr, Builder};
 use rtnl::client::Links;
@@ -17,7 +17,7 @@ use rtnl::words::Stop;
 /// Runs the words behind `bridge mdb show`.
 pub(super) fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
     read_filter(ctx, words, &mut memory.mdb)?;
-    learn_links(ctx)?;
+    ctx.learn_links()?;
     let mut body = Builder::new();
     PortMsg { family: AF_BRIDGE, ifindex: 0 }.encode(&mut body);
     let not_process = |stop| Stop { status: 255, process: false, ..stop };

@@ -11,8 +11,8 @@ use crate::context::{AF_BRIDGE, Context, refusal_text};
 use crate::host::Host;
 use crate::options::{Parsed, parse_for};
 use rtnl::attr::Builder;
-use rtnl::message::{Messages, Refusal};
-use rtnl::object::link::{IFLA_EXT_MASK, Ifinfo, RTEXT_FILTER_VF, RTM_GETLINK};
+use rtnl::message::Refusal;
+use rtnl::object::link::{IFLA_EXT_MASK, Ifinfo, RTM_GETLINK};
 use rtnl::words::{Stop, Words, matches};
 
 mod fdb;
@@ -149,17 +149,6 @@ fn device(ctx: &mut Context<'_>, name: &str) -> Result<u32, Stop> {
 /// The index of a link that is called a bridge whatever it is.
 fn bridge_device(ctx: &mut Context<'_>, name: &str) -> Result<u32, Stop> {
     ctx.links().index(name).ok_or_else(|| fail(format!("Cannot find bridge device \"{name}\"\n")))
-}
-
-/// Reads all links' names at once, for a listing that may name any of them.
-fn learn_links(ctx: &mut Context<'_>) -> Result<(), Stop> {
-    let mut body = Builder::new();
-    Ifinfo::default().encode(&mut body);
-    body.u32(IFLA_EXT_MASK, RTEXT_FILTER_VF);
-    for link in dump(ctx, RTM_GETLINK, &body)? {
-        Messages(&link).for_each(|message| ctx.session.learn(&message));
-    }
-    Ok(())
 }
 
 /// Asks for the links of bridges, with so much of them.

@@ -4,7 +4,7 @@
 //! Without a word it hears of everything but VLANs. Names of links are read once at the start; that a link was
 //! renamed meanwhile is not noticed, as in the tool. Left out: `vni`.
 
-use super::{Filter, Memory, fdb_show, learn_links, link, mdb_show, vlan_rtm};
+use super::{Filter, Memory, fdb_show, link, mdb_show, vlan_rtm};
 use crate::context::Context;
 use crate::time::stamp;
 use rtnl::client::Channel;
@@ -43,7 +43,7 @@ pub(super) fn run(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) 
     for group in &watch.groups {
         ear.join(*group).map_err(cannot)?;
     }
-    learn_links(ctx)?;
+    ctx.learn_links()?;
     listen(ctx, memory, &mut *ear, &watch)
 }
 

@@ -3,7 +3,7 @@
 
 use super::mdb_show::show_router_details;
 use super::vlan_show::{close, close_port, indent, open, open_port, show_counters, show_flags, show_range};
-use super::{Filter, Memory, dump, learn_links, read_filter};
+use super::{Filter, Memory, dump, read_filter};
 use crate::context::{AF_BRIDGE, Context};
 use rtnl::attr::{Attr, Builder};
 use rtnl::client::Links;
@@ -25,7 +25,7 @@ pub(super) fn list(ctx: &mut Context<'_>, memory: &mut Memory) -> Result<(), Sto
 /// Runs the words behind `bridge vlan global show`.
 pub(super) fn list_global(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
     read_filter(ctx, words, &mut memory.vlan)?;
-    learn_links(ctx)?;
+    ctx.learn_links()?;
     list_by(ctx, &memory.vlan, BRIDGE_VLANDB_DUMPF_GLOBAL)
 }
 

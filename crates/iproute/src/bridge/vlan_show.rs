@@ -3,7 +3,7 @@
 //! There are three ways, and what a VLAN is called in JSON differs: from the links themselves; with `-s` from the
 //! statistics (which is also what becomes of `-s tunnelshow`); with `-d` from the messages of VLANs (see `vlan_rtm`).
 
-use super::{Filter, Memory, dump, dump_bridge_links, learn_links, read_filter, vlan_rtm};
+use super::{Filter, Memory, dump, dump_bridge_links, read_filter, vlan_rtm};
 use crate::context::{AF_BRIDGE, AF_UNSPEC, Context};
 use rtnl::attr::{Attr, Builder};
 use rtnl::client::Links;
@@ -25,7 +25,7 @@ type Shows = fn(&mut Context<'_>, u32, &Attr<'_>, u32);
 /// Runs the words behind `bridge vlan show`.
 pub(super) fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
     read_filter(ctx, words, &mut memory.vlan)?;
-    learn_links(ctx)?;
+    ctx.learn_links()?;
     if ctx.sink.format.details > 0 {
         return vlan_rtm::list(ctx, memory);
     }
@@ -38,7 +38,7 @@ pub(super) fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String])
 /// Runs the words behind `bridge vlan tunnelshow`.
 pub(super) fn tunnels(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
     read_filter(ctx, words, &mut memory.vlan)?;
-    learn_links(ctx)?;
+    ctx.learn_links()?;
     if ctx.sink.format.statistics > 0 {
         return statistics(ctx, &memory.vlan);
     }

@@ -3,8 +3,7 @@
 //!
 //! A command is one request. `line` reads the general words into it from the rows of `settings`, the kind's own
 //! words follow behind `type`, and the request goes out with the attributes in the order in which the words stood:
-//! the kernel does not care, but then it can be compared with the tool's byte by byte. What the tool sends only to
-//! learn whether its kernel is older than 2.6.24 is not sent here.
+//! the kernel does not care, but then it can be compared with the tool's byte by byte.
 //!
 //! Left out: programs for XDP are refused (taking one off works); MPLS counters are not shown.
 

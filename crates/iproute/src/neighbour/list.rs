@@ -115,6 +115,7 @@ impl Filter {
                 }
             }
         }
+        ctx.learn_links()?;
         if let Some(name) = device {
             filter.ifindex = ctx.device(name)?;
         }

@@ -10,12 +10,15 @@ use std::sync::Arc;
 /// One setting: its name under `net.ipv4.conf.DEVICE` or its like, and its value at first in `default`, in `all`, and
 /// on a loopback.
 pub(crate) struct Setting {
+    /// Empty if `sysctl` does not reach it.
     pub name: &'static str,
     pub default: i32,
     pub all: i32,
     pub loopback: i32,
     /// The least and the largest value that may be set.
     pub limits: (i32, i32),
+    /// What is kept for each 1 that is set: 1000 for seconds that messages tell in milliseconds.
+    pub unit: i32,
 }
 
 const ANY: (i32, i32) = (i32::MIN, i32::MAX);
@@ -27,130 +30,171 @@ const fn row(name: &'static str, default: i32) -> Setting {
 }
 
 const fn odd(name: &'static str, default: i32, all: i32, loopback: i32) -> Setting {
-    Setting { name, default, all, loopback, limits: ANY }
+    Setting { name, default, all, loopback, limits: ANY, unit: 1 }
 }
 
 const fn within(name: &'static str, default: i32, limits: (i32, i32)) -> Setting {
     Setting { limits, ..row(name, default) }
 }
 
+const fn seconds(name: &'static str, default: i32) -> Setting {
+    Setting { unit: 1000, ..row(name, default * 1000) }
+}
+
+/// What messages tell and `sysctl` does not reach.
+const fn hidden(default: i32) -> Setting {
+    within("", default, READ_ONLY)
+}
+
 /// Places in [`IPV4`] that the kernel looks at.
 #[allow(missing_docs)]
 pub(crate) mod v4 {
-    pub(crate) const ACCEPT_LOCAL: usize = 0;
-    pub(crate) const ACCEPT_REDIRECTS: usize = 1;
-    pub(crate) const ARP_ACCEPT: usize = 3;
-    pub(crate) const ARP_ANNOUNCE: usize = 4;
-    pub(crate) const ARP_EVICT_NOCARRIER: usize = 5;
-    pub(crate) const ARP_FILTER: usize = 6;
-    pub(crate) const ARP_IGNORE: usize = 7;
-    pub(crate) const ARP_NOTIFY: usize = 8;
-    pub(crate) const BC_FORWARDING: usize = 9;
-    pub(crate) const DROP_GRATUITOUS_ARP: usize = 13;
-    pub(crate) const FORCE_IGMP_VERSION: usize = 15;
-    pub(crate) const FORWARDING: usize = 16;
-    pub(crate) const IGMPV2_UNSOLICITED_REPORT_INTERVAL: usize = 17;
-    pub(crate) const IGNORE_ROUTES_WITH_LINKDOWN: usize = 19;
-    pub(crate) const IGMPV3_UNSOLICITED_REPORT_INTERVAL: usize = 18;
-    pub(crate) const MC_FORWARDING: usize = 21;
-    pub(crate) const PROMOTE_SECONDARIES: usize = 23;
-    pub(crate) const PROXY_ARP: usize = 24;
-    pub(crate) const PROXY_ARP_PVLAN: usize = 25;
-    pub(crate) const ROUTE_LOCALNET: usize = 26;
-    pub(crate) const RP_FILTER: usize = 27;
-    pub(crate) const SEND_REDIRECTS: usize = 29;
-    pub(crate) const SHARED_MEDIA: usize = 30;
+    pub(crate) const FORWARDING: usize = 0;
+    pub(crate) const MC_FORWARDING: usize = 1;
+    pub(crate) const PROXY_ARP: usize = 2;
+    pub(crate) const ACCEPT_REDIRECTS: usize = 3;
+    pub(crate) const SEND_REDIRECTS: usize = 5;
+    pub(crate) const SHARED_MEDIA: usize = 6;
+    pub(crate) const RP_FILTER: usize = 7;
+    pub(crate) const ARP_FILTER: usize = 12;
+    pub(crate) const FORCE_IGMP_VERSION: usize = 16;
+    pub(crate) const ARP_ANNOUNCE: usize = 17;
+    pub(crate) const ARP_IGNORE: usize = 18;
+    pub(crate) const PROMOTE_SECONDARIES: usize = 19;
+    pub(crate) const ARP_ACCEPT: usize = 20;
+    pub(crate) const ARP_NOTIFY: usize = 21;
+    pub(crate) const ACCEPT_LOCAL: usize = 22;
+    pub(crate) const PROXY_ARP_PVLAN: usize = 24;
+    pub(crate) const ROUTE_LOCALNET: usize = 25;
+    pub(crate) const IGMPV2_UNSOLICITED_REPORT_INTERVAL: usize = 26;
+    pub(crate) const IGMPV3_UNSOLICITED_REPORT_INTERVAL: usize = 27;
+    pub(crate) const IGNORE_ROUTES_WITH_LINKDOWN: usize = 28;
+    pub(crate) const DROP_GRATUITOUS_ARP: usize = 30;
+    pub(crate) const BC_FORWARDING: usize = 31;
+    pub(crate) const ARP_EVICT_NOCARRIER: usize = 32;
 }
 
-/// `net.ipv4.conf.DEVICE`, by name.
+/// `net.ipv4.conf.DEVICE`, in the order in which messages tell them (`IPV4_DEVCONF_*`).
 pub(crate) static IPV4: &[Setting] = &[
-    row("accept_local", 0),
-    row("accept_redirects", 1),
-    odd("accept_source_route", 1, 0, 1),
-    row("arp_accept", 0),
-    row("arp_announce", 0),
-    row("arp_evict_nocarrier", 1),
-    row("arp_filter", 0),
-    row("arp_ignore", 0),
-    row("arp_notify", 0),
-    row("bc_forwarding", 0),
-    row("bootp_relay", 0),
-    odd("disable_policy", 0, 0, 1),
-    odd("disable_xfrm", 0, 0, 1),
-    row("drop_gratuitous_arp", 0),
-    row("drop_unicast_in_l2_multicast", 0),
-    row("force_igmp_version", 0),
     row("forwarding", 0),
-    row("igmpv2_unsolicited_report_interval", 10000),
-    row("igmpv3_unsolicited_report_interval", 1000),
-    row("ignore_routes_with_linkdown", 0),
-    row("log_martians", 0),
     within("mc_forwarding", 0, READ_ONLY),
-    row("medium_id", 0),
-    row("promote_secondaries", 0),
     row("proxy_arp", 0),
-    row("proxy_arp_pvlan", 0),
-    row("route_localnet", 0),
-    row("rp_filter", 0),
+    row("accept_redirects", 1),
     row("secure_redirects", 1),
     row("send_redirects", 1),
     row("shared_media", 1),
-    row("src_valid_mark", 0),
+    row("rp_filter", 0),
+    odd("accept_source_route", 1, 0, 1),
+    row("bootp_relay", 0),
+    row("log_martians", 0),
     row("tag", 0),
+    row("arp_filter", 0),
+    row("medium_id", 0),
+    odd("disable_xfrm", 0, 0, 1),
+    odd("disable_policy", 0, 0, 1),
+    row("force_igmp_version", 0),
+    row("arp_announce", 0),
+    row("arp_ignore", 0),
+    row("promote_secondaries", 0),
+    row("arp_accept", 0),
+    row("arp_notify", 0),
+    row("accept_local", 0),
+    row("src_valid_mark", 0),
+    row("proxy_arp_pvlan", 0),
+    row("route_localnet", 0),
+    row("igmpv2_unsolicited_report_interval", 10000),
+    row("igmpv3_unsolicited_report_interval", 1000),
+    row("ignore_routes_with_linkdown", 0),
+    row("drop_unicast_in_l2_multicast", 0),
+    row("drop_gratuitous_arp", 0),
+    row("bc_forwarding", 0),
+    row("arp_evict_nocarrier", 1),
 ];
 
 /// Places in [`IPV6`] that the kernel looks at.
 #[allow(missing_docs)]
 pub(crate) mod v6 {
-    pub(crate) const ACCEPT_DAD: usize = 0;
-    pub(crate) const ADDR_GEN_MODE: usize = 2;
-    pub(crate) const DAD_TRANSMITS: usize = 4;
-    pub(crate) const DISABLE_IPV6: usize = 5;
-    pub(crate) const FORWARDING: usize = 6;
-    pub(crate) const HOP_LIMIT: usize = 7;
-    pub(crate) const IGNORE_ROUTES_WITH_LINKDOWN: usize = 8;
-    pub(crate) const KEEP_ADDR_ON_DOWN: usize = 9;
-    pub(crate) const NDISC_NOTIFY: usize = 11;
-    pub(crate) const PROXY_NDP: usize = 12;
-    pub(crate) const ROUTER_SOLICITATIONS: usize = 13;
-    pub(crate) const ROUTER_SOLICITATION_INTERVAL: usize = 14;
-    pub(crate) const ACCEPT_RA: usize = 1;
-    pub(crate) const FORCE_MLD_VERSION: usize = 23;
+    pub(crate) const FORWARDING: usize = 0;
+    pub(crate) const HOP_LIMIT: usize = 1;
+    /// Of a device it is kept by the device.
+    pub(crate) const MTU: usize = 2;
+    pub(crate) const ACCEPT_RA: usize = 3;
+    pub(crate) const DAD_TRANSMITS: usize = 6;
+    pub(crate) const ROUTER_SOLICITATIONS: usize = 7;
+    /// In milliseconds.
+    pub(crate) const ROUTER_SOLICITATION_INTERVAL: usize = 8;
+    pub(crate) const FORCE_MLD_VERSION: usize = 16;
+    pub(crate) const PROXY_NDP: usize = 22;
+    pub(crate) const DISABLE_IPV6: usize = 26;
+    pub(crate) const ACCEPT_DAD: usize = 27;
+    pub(crate) const NDISC_NOTIFY: usize = 29;
+    pub(crate) const IGNORE_ROUTES_WITH_LINKDOWN: usize = 39;
+    pub(crate) const KEEP_ADDR_ON_DOWN: usize = 42;
+    pub(crate) const ROUTER_SOLICITATION_MAX_INTERVAL: usize = 43;
+    pub(crate) const ADDR_GEN_MODE: usize = 47;
 }
 
-/// `net.ipv6.conf.DEVICE`.
+/// `net.ipv6.conf.DEVICE`, in the order in which messages tell them (`DEVCONF_*`).
 pub(crate) static IPV6: &[Setting] = &[
-    odd("accept_dad", 1, 0, -1),
-    row("accept_ra", 1),
-    within("addr_gen_mode", 0, (0, 3)),
-    row("autoconf", 1),
-    row("dad_transmits", 1),
-    row("disable_ipv6", 0),
     row("forwarding", 0),
     within("hop_limit", 64, (1, 255)),
-    row("ignore_routes_with_linkdown", 0),
-    row("keep_addr_on_down", 0),
-    Setting { limits: (1280, i32::MAX), ..odd("mtu", 1280, 1280, 65536) },
-    row("ndisc_notify", 0),
-    row("proxy_ndp", 0),
-    row("router_solicitations", -1),
-    row("router_solicitation_interval", 4),
-    row("router_solicitation_delay", 1),
+    within("mtu", 1280, (1280, i32::MAX)),
+    row("accept_ra", 1),
     row("accept_redirects", 1),
-    row("accept_source_route", 0),
+    row("autoconf", 1),
+    row("dad_transmits", 1),
+    row("router_solicitations", -1),
+    seconds("router_solicitation_interval", 4),
+    seconds("router_solicitation_delay", 1),
+    odd("use_tempaddr", 0, 0, -1),
+    row("temp_valid_lft", 604_800),
+    row("temp_prefered_lft", 86400),
+    row("regen_max_retry", 3),
+    row("max_desync_factor", 600),
     row("max_addresses", 16),
-    row("optimistic_dad", 0),
-    row("use_optimistic", 0),
-    row("enhanced_dad", 1),
-    row("drop_unsolicited_na", 0),
     row("force_mld_version", 0),
     row("accept_ra_defrtr", 1),
     row("accept_ra_pinfo", 1),
+    row("accept_ra_rtr_pref", 1),
+    seconds("router_probe_interval", 60),
+    row("accept_ra_rt_info_max_plen", 0),
+    row("proxy_ndp", 0),
+    hidden(0), // optimistic_dad
+    row("accept_source_route", 0),
+    hidden(0), // mc_forwarding
+    row("disable_ipv6", 0),
+    odd("accept_dad", 1, 0, -1),
+    row("force_tllao", 0),
+    row("ndisc_notify", 0),
+    row("mldv1_unsolicited_report_interval", 10000),
+    row("mldv2_unsolicited_report_interval", 1000),
+    row("suppress_frag_ndisc", 1),
+    row("accept_ra_from_local", 0),
+    hidden(0), // use_optimistic
     row("accept_ra_mtu", 1),
-    row("temp_prefered_lft", 86400),
-    row("temp_valid_lft", 604_800),
-    odd("use_tempaddr", 0, 0, -1),
+    hidden(0), // stable_secret
     row("use_oif_addrs_only", 0),
+    row("accept_ra_min_hop_limit", 1),
+    row("ignore_routes_with_linkdown", 0),
+    row("drop_unicast_in_l2_multicast", 0),
+    row("drop_unsolicited_na", 0),
+    row("keep_addr_on_down", 0),
+    seconds("router_solicitation_max_interval", 3600),
+    row("seg6_enabled", 0),
+    hidden(0), // seg6_require_hmac
+    row("enhanced_dad", 1),
+    within("addr_gen_mode", 0, (0, 3)),
+    row("disable_policy", 0),
+    row("accept_ra_rt_info_min_plen", 0),
+    within("ndisc_tclass", 0, (0, 255)),
+    row("rpl_seg_enabled", 0),
+    row("ra_defrtr_metric", 1024),
+    within("ioam6_enabled", 0, (0, 1)),
+    within("ioam6_id", 65535, (0, 65535)),
+    hidden(-1), // ioam6_id_wide
+    within("ndisc_evict_nocarrier", 1, (0, 255)),
+    within("accept_untracked_na", 0, (0, 2)),
+    row("accept_ra_min_lft", 0),
 ];
 
 /// Places in [`NEIGHBOUR`] that the kernel looks at.
@@ -221,13 +265,13 @@ pub(crate) static NETNS: &[Setting] = &[
 
 /// The place of a name in a table of settings.
 pub(crate) fn find(table: &[Setting], name: &str) -> Option<usize> {
-    table.iter().position(|row| row.name == name)
+    table.iter().position(|row| row.name == name && !name.is_empty())
 }
 
 /// The first place of neighbours' settings, behind a device's own.
-pub(crate) const NEIGHBOURS: usize = 34;
+pub(crate) const NEIGHBOURS: usize = 59;
 /// Places of a device's settings of one family.
-const ROWS: usize = 48;
+const ROWS: usize = 73;
 /// No row.
 const NOWHERE: u8 = u8::MAX;
 
@@ -236,7 +280,7 @@ const NOWHERE: u8 = u8::MAX;
 struct Shared {
     values: [i32; ROWS],
     /// Which of them somebody has set; none as long as they are the default's.
-    set: u64,
+    set: u128,
 }
 
 impl Shared {
@@ -335,6 +379,18 @@ impl Values {
         self.shared().values.get(place).copied().unwrap_or(0)
     }
 
+    /// The first of them, as messages tell them: four bytes each, in host order.
+    pub(crate) fn write<const BYTES: usize>(&self) -> [u8; BYTES] {
+        let mut bytes = [0; BYTES];
+        for (slot, value) in bytes.chunks_exact_mut(4).zip(&self.shared().values) {
+            slot.copy_from_slice(&value.to_ne_bytes());
+        }
+        if let Some(slot) = bytes.chunks_exact_mut(4).nth(usize::from(self.place)) {
+            slot.copy_from_slice(&self.own.to_ne_bytes());
+        }
+        bytes
+    }
+
     /// One of the neighbours' settings ([`neigh`]).
     #[inline]
     pub(crate) fn neighbour(&self, place: usize) -> i32 {
@@ -415,7 +471,9 @@ mod tests {
             (IPV6, v6::ADDR_GEN_MODE, "addr_gen_mode"),
             (IPV6, v6::DISABLE_IPV6, "disable_ipv6"),
             (IPV6, v6::KEEP_ADDR_ON_DOWN, "keep_addr_on_down"),
+            (IPV6, v6::MTU, "mtu"),
             (IPV6, v6::ROUTER_SOLICITATION_INTERVAL, "router_solicitation_interval"),
+            (IPV6, v6::ROUTER_SOLICITATION_MAX_INTERVAL, "router_solicitation_max_interval"),
             (NEIGHBOUR, neigh::GC_STALE_TIME, "gc_stale_time"),
             (NEIGHBOUR, neigh::RETRANS_TIME_MS, "retrans_time_ms"),
             (NEIGHBOUR, neigh::UNRES_QLEN, "unres_qlen"),
@@ -431,7 +489,7 @@ mod tests {
             assert_eq!(table[place].name, name);
         }
         assert!([IPV4, IPV6, NETNS].iter().all(|table| table.len() <= NEIGHBOURS));
-        assert!(NEIGHBOURS + NEIGHBOUR.len() <= ROWS && ROWS <= 64);
+        assert!(NEIGHBOURS + NEIGHBOUR.len() <= ROWS && ROWS <= 128);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use rtnl::object::route::*;
 use std::net::Ipv6Addr;
 
 const SECOND: u64 = 1_000_000;
+const MILLISECOND: u64 = 1_000;
 
 /// Begins to look for duplicates of an address (`addrconf_dad_begin`).
 pub(crate) fn begin_search(world: &mut World, id: DeviceId, address: Ipv6Addr) {
@@ -109,6 +110,7 @@ fn is_lonely(world: &World, id: DeviceId, address: Ipv6Addr) -> bool {
 pub(crate) fn ask_for_routers(world: &mut World, id: DeviceId) {
     let most = conf(world, id, v6::ROUTER_SOLICITATIONS);
     let interval = conf(world, id, v6::ROUTER_SOLICITATION_INTERVAL).max(1) as u64;
+    let longest = conf(world, id, v6::ROUTER_SOLICITATION_MAX_INTERVAL).max(1) as u64;
     let host = conf(world, id, v6::FORWARDING) == 0 && conf(world, id, v6::ACCEPT_RA) != 0;
     let Some(source) = link_local(world, id).filter(|_| host && most != 0) else { return };
     let netns = world[id].netns;
@@ -116,10 +118,10 @@ pub(crate) fn ask_for_routers(world: &mut World, id: DeviceId) {
     if most > 0 && inet6.solicitations >= most {
         return;
     }
-    // Twice as long each time, up to an hour.
-    let delay = (interval << inet6.solicitations.min(10)).min(3600);
+    // Twice as long each time, up to a limit.
+    let delay = (interval << inet6.solicitations.min(10)).min(longest);
     inet6.solicitations += 1;
-    world.set_host_timer(netns, HostTimer::Routers(id), delay * SECOND);
+    world.set_host_timer(netns, HostTimer::Routers(id), delay * MILLISECOND);
     ndisc::ask_for_routers(world, id, source);
 }
 

@@ -84,6 +84,7 @@ pub(crate) struct Inet {
 /// What happens to a device.
 pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
     match event {
+        // A link begins with IPv4 whatever its MTU; only a change of it takes that away.
         Event::Register => init(world, id),
         Event::Up => up(world, id),
         Event::Down => down(world, id),
@@ -98,7 +99,7 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
         Event::NotifyPeers => arp::announce_all(world, id),
         Event::ReportGroups => igmp::report_again(world, id),
         Event::ChangeMtu if world.get(id).is_some_and(|device| device.mtu < LEAST_MTU) => destroy(world, id),
-        Event::ChangeMtu => init(world, id),
+        Event::ChangeMtu => init_if_fit(world, id),
         Event::ChangeName => rename(world, id),
         Event::Domain => {
             fib4_sync::disable(world, id, true);
@@ -109,10 +110,14 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
     }
 }
 
+fn init_if_fit(world: &mut World, id: DeviceId) {
+    if world.get(id).is_some_and(|device| device.mtu >= LEAST_MTU) {
+        init(world, id);
+    }
+}
+
 fn init(world: &mut World, id: DeviceId) {
-    let Some(device) = world.get(id).filter(|device| device.inet.is_none() && device.mtu >= LEAST_MTU) else {
-        return;
-    };
+    let Some(device) = world.get(id).filter(|device| device.inet.is_none()) else { return };
     let (loopback, netns) = (device.flags & IFF_LOOPBACK != 0, device.netns);
     let Ok(space) = world.space(netns) else { return };
     let conf = space.stack.default4.of_device(IPV4, loopback);
@@ -133,7 +138,7 @@ fn note_noarp(device: &mut Device) -> bool {
 }
 
 fn up(world: &mut World, id: DeviceId) {
-    init(world, id);
+    init_if_fit(world, id);
     let Some(device) = world.get(id).filter(|device| device.inet.is_some()) else { return };
     let empty = device.inet.as_ref().is_some_and(|inet| inet.addresses.is_empty());
     if device.flags & IFF_LOOPBACK != 0 && empty {

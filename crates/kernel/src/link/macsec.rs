@@ -261,9 +261,10 @@ fn changelink(world: &mut World, id: DeviceId, _: &Tb<'_>, data: &Tb<'_>) -> Res
 
 fn fill(world: &World, id: DeviceId, out: &mut Builder) {
     let Some(own) = state(world, id) else { return };
+    out.align64(IFLA_MACSEC_PAD);
     out.put(IFLA_MACSEC_SCI, &own.sci);
     out.u8(IFLA_MACSEC_ICV_LEN, own.icv_length);
-    out.u64(IFLA_MACSEC_CIPHER_SUITE, own.cipher);
+    out.u64_aligned(IFLA_MACSEC_CIPHER_SUITE, own.cipher, IFLA_MACSEC_PAD);
     out.u8(IFLA_MACSEC_ENCODING_SA, own.encoding_sa);
     for (number, on) in [
         (IFLA_MACSEC_ENCRYPT, own.encrypt),

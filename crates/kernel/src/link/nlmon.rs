@@ -3,6 +3,7 @@
 use super::Type;
 use crate::device::{Device, DeviceId};
 use crate::features::Features;
+use crate::rtnl::room::GOOD_SIZE;
 use crate::run::{Batch, Drop};
 use crate::world::World;
 use rtnl::errno::Errno;
@@ -10,8 +11,6 @@ use rtnl::message::Refusal;
 use rtnl::object::link::{ARPHRD_NETLINK, IFF_NOARP, IFLA_ADDRESS};
 use rtnl::table::Tb;
 
-/// The largest message that fits a page (`NLMSG_GOODSIZE`).
-const GOOD_SIZE: u32 = 3776;
 /// A message's header alone (`struct nlmsghdr`).
 const LEAST: u32 = 16;
 
@@ -36,7 +35,7 @@ fn setup(device: &mut Device) {
     device.address_length = 0;
     device.broadcast = [0; 6];
     device.flags = IFF_NOARP;
-    device.mtu = GOOD_SIZE;
+    device.mtu = GOOD_SIZE as u32;
     device.min_mtu = LEAST;
     device.max_mtu = 0;
     device.features = Features::UNTAGGED;

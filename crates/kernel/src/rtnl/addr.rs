@@ -224,7 +224,7 @@ pub(crate) fn dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Re
     if info.ifindex != 0 && world.by_index(viewed, info.ifindex).is_none() {
         failure = Some(Errno::ENODEV.into());
     }
-    let mut pieces = Pieces::new(asker, message, RTM_NEWADDR, info.ifindex != 0);
+    let mut pieces = Pieces::new(world, asker, message, RTM_NEWADDR, info.ifindex != 0);
     let ids: Vec<DeviceId> = match info.ifindex {
         0 => world.space(viewed)?.list_from(None).map(|(_, id)| id).collect(),
         ifindex => world.by_index(viewed, ifindex).into_iter().collect(),
@@ -233,6 +233,7 @@ pub(crate) fn dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Re
         if info.family != 0 && info.family != family {
             continue;
         }
+        pieces.end_piece();
         for id in &ids {
             if family == AF_INET {
                 for address in inet::addresses(world, *id) {

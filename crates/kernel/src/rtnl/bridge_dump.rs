@@ -17,9 +17,6 @@ use rtnl::object::mdb::RTM_GETMDB;
 use rtnl::object::neigh::RTM_NEWNEIGH;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Bytes after which a piece of a dump is handed out.
-const PIECE: usize = 32 << 10;
-
 /// A list of what bridges know.
 #[derive(Clone, Debug)]
 pub(crate) struct BridgeDump {
@@ -78,12 +75,19 @@ impl BridgeDump {
         DumpKind::Bridge(Box::new(dump))
     }
 
-    /// Writes the next piece; says whether there is more.
-    pub(crate) fn go_on(&mut self, world: &World, request: Header, pid: u32, out: &mut Builder) -> bool {
+    /// Writes on until the next piece is more than full, or nothing is left.
+    pub(crate) fn go_on(
+        &mut self,
+        world: &World,
+        request: Header,
+        pid: u32,
+        limit: usize,
+        out: &mut Builder,
+    ) {
         let header = |kind| Header { kind, flags: NLM_F_MULTI, seq: request.seq, pid };
         loop {
-            if out.bytes.len() >= PIECE {
-                return true;
+            if out.bytes.len() > limit {
+                return;
             }
             if let (Some(entry), Some(id)) = (self.entries.pop(), self.device) {
                 if let Some(bridge) =
@@ -103,7 +107,7 @@ impl BridgeDump {
                 }
                 continue;
             }
-            let Some(id) = self.devices.pop_front() else { return false };
+            let Some(id) = self.devices.pop_front() else { return };
             if world.get(id).is_some() {
                 self.device(world, id, header, out);
             }

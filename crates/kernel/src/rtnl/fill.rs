@@ -1,9 +1,10 @@
 //! Writes a link as a message (`rtnl_fill_ifinfo`), attribute by attribute in Linux's order.
 
+use super::af_spec;
 use crate::device::{Counters, Device, DeviceId, segmentation::*};
 use crate::netns::NetnsId;
 use crate::world::World;
-use rtnl::attr::Builder;
+use rtnl::attr::{Builder, NESTED};
 use rtnl::message::Header;
 use rtnl::object::link::*;
 
@@ -13,18 +14,10 @@ const IFLA_XDP_ATTACHED: u16 = 2;
 pub(crate) const IFLA_PROTO_DOWN_REASON_MASK: u16 = 1;
 /// Inside `IFLA_PROTO_DOWN_REASON`: the reasons.
 pub(crate) const IFLA_PROTO_DOWN_REASON_VALUE: u16 = 2;
-/// Address families in `IFLA_AF_SPEC`.
-pub(crate) const AF_INET6: u16 = 10;
-/// Inside `AF_INET6`: `IF_*` flags.
-const IFLA_INET6_FLAGS: u16 = 1;
-/// Inside `AF_INET6`: the token, 16 bytes.
-const IFLA_INET6_TOKEN: u16 = 7;
-/// Inside `AF_INET6`: how addresses are made.
-pub(crate) const IFLA_INET6_ADDR_GEN_MODE: u16 = 8;
 /// In `IFLA_LINK_NETNSID`: the namespace is ending and has no identifier.
 const NO_NETNSID: u32 = u32::MAX;
-/// `IF_READY`.
-const IF_READY: u32 = 0x8000_0000;
+/// A gap in front of 64-bit numbers.
+const IFLA_PAD: u16 = 42;
 
 /// What a message about a link needs beside the link.
 pub(crate) struct Fill {
@@ -33,7 +26,8 @@ pub(crate) struct Fill {
     pub change: u32,
     /// The identifier of the namespace that the link leads to, if that is another one; see [`peer_id`].
     pub peer: Option<Option<u32>>,
-    pub skip_statistics: bool,
+    /// What the client wants and does not want of it (`RTEXT_FILTER_*`).
+    pub mask: u32,
     /// The identifier under which the client named the namespace.
     pub target: Option<i32>,
     pub about: About,
@@ -67,32 +61,42 @@ pub(crate) fn link(world: &World, id: DeviceId, out: &mut Builder, fill: &Fill) 
         out.i32(IFLA_TARGET_NETNSID, target);
     }
     numbers(device, out);
-    let iflink = world.iflink(id);
     relations(world, device, out);
     if let Some(event) = fill.about.event {
         out.u32(IFLA_EVENT, event);
     }
-    if let Some((netnsid, ifindex)) = fill.about.moved {
-        out.u32(IFLA_NEW_NETNSID, netnsid);
-        out.u32(IFLA_NEW_IFINDEX, ifindex);
-    }
     addresses(device, out);
-    if !fill.skip_statistics {
-        statistics(&world.counters(id), out);
+    statistics(&world.counters(id), out);
+    if fill.mask & RTEXT_FILTER_VF != 0 && device.extras.as_ref().is_some_and(|e| e.parent.is_some()) {
+        out.u32(IFLA_NUM_VF, 0);
     }
     let xdp = out.nest(IFLA_XDP);
     out.u8(IFLA_XDP_ATTACHED, 0);
     out.end(xdp);
     link_info(world, device, out);
+    places(world, device, fill, out);
+    af_spec::fill(device, fill.mask & RTEXT_FILTER_SKIP_STATS != 0, out);
+    rare(device, out);
+    out.finish(start);
+}
+
+/// Where it leads to, where it went, and where it comes from.
+fn places(world: &World, device: &Device, fill: &Fill, out: &mut Builder) {
     if let Some(peer) = fill.peer {
         out.u32(IFLA_LINK_NETNSID, peer.unwrap_or(NO_NETNSID));
     }
+    let iflink = world.iflink(device.id);
     if fill.peer.is_some() || iflink != device.ifindex {
         out.u32(IFLA_LINK, iflink);
     }
-    rare(device, out);
-    families(device, out);
-    out.finish(start);
+    if let Some((netnsid, ifindex)) = fill.about.moved {
+        out.u32(IFLA_NEW_NETNSID, netnsid);
+        out.u32(IFLA_NEW_IFINDEX, ifindex);
+    }
+    let length = usize::from(device.address_length).min(device.address.len());
+    if device.permanent_address[..length].iter().any(|byte| *byte != 0) {
+        out.put(IFLA_PERM_ADDRESS, &device.permanent_address[..length]);
+    }
 }
 
 fn numbers(device: &Device, out: &mut Builder) {
@@ -129,13 +133,14 @@ fn relations(world: &World, device: &Device, out: &mut Builder) {
     out.u32(IFLA_CARRIER_DOWN_COUNT, device.carrier_down);
     out.u8(IFLA_PROTO_DOWN, u8::from(device.proto_down));
     if let Some(extras) = device.extras.as_ref().filter(|extras| extras.proto_down_reason != 0) {
-        let reason = out.nest(IFLA_PROTO_DOWN_REASON);
+        let reason = out.nest(IFLA_PROTO_DOWN_REASON | NESTED);
         out.u32(IFLA_PROTO_DOWN_REASON_VALUE, extras.proto_down_reason);
         out.end(reason);
     }
 }
 
 fn addresses(device: &Device, out: &mut Builder) {
+    out.align64(IFLA_PAD);
     out.put(IFLA_MAP, &[0; 32]);
     let length = usize::from(device.address_length).min(device.address.len());
     if length == 0 {
@@ -143,9 +148,6 @@ fn addresses(device: &Device, out: &mut Builder) {
     }
     out.put(IFLA_ADDRESS, &device.address[..length]);
     out.put(IFLA_BROADCAST, &device.broadcast[..length]);
-    if device.permanent_address != [0; 6] {
-        out.put(IFLA_PERM_ADDRESS, &device.permanent_address[..length]);
-    }
 }
 
 /// `struct rtnl_link_stats64` (25 numbers of 64 bits) and `struct rtnl_link_stats` (24 of 32 bits).
@@ -163,6 +165,7 @@ fn statistics(c: &Counters, out: &mut Builder) {
     for (place, value) in narrow.chunks_exact_mut(4).zip(all) {
         place.copy_from_slice(&(value as u32).to_ne_bytes());
     }
+    out.align64(IFLA_PAD);
     out.put(IFLA_STATS64, &wide);
     out.put(IFLA_STATS, &narrow);
 }
@@ -192,7 +195,7 @@ fn link_info(world: &World, device: &Device, out: &mut Builder) {
 fn rare(device: &Device, out: &mut Builder) {
     let Some(extras) = &device.extras else { return };
     if !extras.altnames.is_empty() {
-        let list = out.nest(IFLA_PROP_LIST);
+        let list = out.nest(IFLA_PROP_LIST | NESTED);
         for name in &extras.altnames {
             out.string(IFLA_ALT_IFNAME, name);
         }
@@ -202,17 +205,4 @@ fn rare(device: &Device, out: &mut Builder) {
         out.string(IFLA_PARENT_DEV_NAME, name.as_bytes());
         out.string(IFLA_PARENT_DEV_BUS_NAME, bus.as_bytes());
     }
-}
-
-fn families(device: &Device, out: &mut Builder) {
-    let spec = out.nest(IFLA_AF_SPEC);
-    if let Some(inet6) = &device.inet6 {
-        let family = out.nest(AF_INET6);
-        out.u32(IFLA_INET6_FLAGS, if device.is_up() && device.carrier { IF_READY } else { 0 });
-        out.put(IFLA_INET6_TOKEN, &[0; 16]);
-        let mode = inet6.conf.get(crate::host::conf::v6::ADDR_GEN_MODE) as u8;
-        out.u8(IFLA_INET6_ADDR_GEN_MODE, mode);
-        out.end(family);
-    }
-    out.end_or_drop(spec);
 }

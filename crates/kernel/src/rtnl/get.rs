@@ -1,9 +1,10 @@
 //! RTM_GETLINK: one link, or all of a namespace (`rtnl_getlink`, `rtnl_dump_ifinfo`).
 //!
-//! A dump is written in pieces of at least [`PIECE`] bytes as the client reads. It goes on from the last link's
-//! place, so links that come and go meanwhile neither stop nor repeat it; that they did is said by a flag.
+//! A dump is written in pieces as the client reads. It goes on from the last link's place, so links that come and go
+//! meanwhile neither stop nor repeat it; that they did is said by a flag.
 
 use super::fill::{Fill, peer_id};
+use super::room::Reader;
 use super::{Asker, fill, reply, start, unique_netns};
 use crate::client::{ClientId, Dump, DumpKind, LinkFilter};
 use crate::device::DeviceId;
@@ -17,10 +18,8 @@ use rtnl::message::{
 use rtnl::object::link::*;
 use rtnl::table::Tb;
 
-/// Bytes after which a piece of a dump is handed out.
-const PIECE: usize = 32 << 10;
-/// Links that are looked at for one piece at most: it holds some dozens.
-const BATCH: usize = 64;
+/// Links that are looked for at a time: as many as a piece holds.
+const BATCH: usize = 32;
 
 /// The namespace whose links are meant, by identifier or the asker's own.
 fn viewed(world: &World, asker: Asker, tb: &Tb<'_>) -> Result<(NetnsId, Option<i32>), Refusal> {
@@ -30,8 +29,8 @@ fn viewed(world: &World, asker: Asker, tb: &Tb<'_>) -> Result<(NetnsId, Option<i
     Ok((found.ok_or(unknown)?, Some(attr.i32())))
 }
 
-fn skips_statistics(tb: &Tb<'_>) -> bool {
-    tb.u32(IFLA_EXT_MASK).unwrap_or(0) & RTEXT_FILTER_SKIP_STATS != 0
+fn mask(tb: &Tb<'_>) -> u32 {
+    tb.u32(IFLA_EXT_MASK).unwrap_or(0)
 }
 
 /// Finds the link that a request names by index, name or alternative name.
@@ -58,9 +57,9 @@ pub(crate) fn get(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
     let mut out = Builder::new();
     let header = Header { kind: RTM_NEWLINK, flags: 0, seq: message.header.seq, pid: asker.pid };
     let peer = peer_id(world, asker.netns, id);
-    let skip_statistics = skips_statistics(&tb);
+    let mask = mask(&tb);
     let about = fill::About::default();
-    fill::link(world, id, &mut out, &Fill { header, change: 0, peer, skip_statistics, target, about });
+    fill::link(world, id, &mut out, &Fill { header, change: 0, peer, mask, target, about });
     reply(world, asker, out);
     Ok(())
 }
@@ -69,7 +68,7 @@ pub(crate) fn get(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
 pub(crate) fn start_dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<(), Refusal> {
     let tb = IFLA.parse(message.attrs(Ifinfo::SIZE))?;
     let (viewed, target) = viewed(world, asker, &tb)?;
-    let mut filter = LinkFilter { skip_statistics: skips_statistics(&tb), target, ..LinkFilter::default() };
+    let mut filter = LinkFilter { mask: mask(&tb), target, ..LinkFilter::default() };
     match tb.u32(IFLA_MASTER) {
         None | Some(0) => {}
         Some(u32::MAX) => filter.without_master = true,
@@ -119,64 +118,70 @@ impl LinkFilter {
 }
 
 /// Writes the next piece of a client's dump; false if there is none under way.
-pub(crate) fn continue_dump(world: &mut World, client: ClientId, pid: u32, out: &mut Builder) -> bool {
-    let Some(viewer) = world.clients.get(client).map(|client| client.netns) else { return false };
-    let Some(mut dump) = world.clients.get_mut(client).and_then(|client| client.dump.take()) else {
-        return false;
-    };
-    let more = match &mut dump.what {
-        DumpKind::Links { .. } => links(world, viewer, pid, &mut dump, out),
-        DumpKind::NetnsIds { .. } => super::netns::continue_dump(world, pid, &mut dump, out),
-        DumpKind::Pieces { pieces, failure } => {
-            match pieces.pop_front() {
-                Some(piece) => out.bytes = piece,
-                None => {
-                    done_with(out, dump.request, pid, failure.as_ref());
-                    return true;
-                }
+pub(crate) fn continue_dump(world: &mut World, id: ClientId, reader: Reader, out: &mut Builder) -> bool {
+    let Some(client) = world.clients.get_mut(id) else { return false };
+    let (viewer, shown) = (client.netns, client.shown);
+    let Some(mut dump) = client.dump.take() else { return false };
+    let (pid, limit) = (id.port(), dump.progress.limit(shown, reader));
+    dump.progress.count();
+    dump.progress.resume(&mut out.bytes);
+    match &mut dump.what {
+        DumpKind::Links { .. } => links(world, viewer, pid, limit, &mut dump, out),
+        DumpKind::NetnsIds { .. } => super::netns::continue_dump(world, pid, limit, &mut dump, out),
+        DumpKind::Pieces { pieces, failure } => match pieces.pop_front() {
+            Some(piece) => out.bytes = piece,
+            None => {
+                done_with(out, dump.request, pid, failure.as_ref());
+                return true;
             }
-            true
-        }
-        DumpKind::Bridge(bridge) => bridge.go_on(world, dump.request, pid, out),
-        DumpKind::Nothing => false,
-    };
-    if more {
-        if let Some(client) = world.clients.get_mut(client) {
-            client.dump = Some(dump);
-        }
-    } else {
+        },
+        DumpKind::Bridge(bridge) => bridge.go_on(world, dump.request, pid, limit, out),
+        DumpKind::Nothing => {}
+    }
+    // The end is told apart, as Linux does.
+    if out.bytes.is_empty() {
         done(out, dump.request, pid);
+        return true;
+    }
+    if !matches!(dump.what, DumpKind::Pieces { .. }) {
+        dump.progress.cut(&mut out.bytes, limit);
+    }
+    if let Some(client) = world.clients.get_mut(id) {
+        client.dump = Some(dump);
     }
     true
 }
 
-/// Writes links until the piece is full; says whether some are left.
-fn links(world: &mut World, viewer: NetnsId, pid: u32, dump: &mut Dump, out: &mut Builder) -> bool {
-    let Dump { request, what: DumpKind::Links { viewed, after, filter, sequence } } = dump else {
-        return false;
+/// Writes links until no more fit.
+fn links(world: &mut World, viewer: NetnsId, pid: u32, limit: usize, dump: &mut Dump, out: &mut Builder) {
+    let Dump { request, what: DumpKind::Links { viewed, after, filter, sequence }, .. } = dump else {
+        return;
     };
-    let Ok(space) = world.space(*viewed) else { return false };
+    let Ok(space) = world.space(*viewed) else { return };
     let changed = if space.sequence == *sequence { 0 } else { NLM_F_DUMP_INTR };
     let filtered = if filter.is_set() { NLM_F_DUMP_FILTERED } else { 0 };
     let flags = NLM_F_MULTI | filtered | changed;
     let header = Header { kind: RTM_NEWLINK, flags, seq: request.seq, pid };
-    out.bytes.reserve(PIECE + 4096);
-    let batch = filter.batch(world, space, *after);
-    let full = batch.len() == BATCH;
-    for (key, id) in batch {
-        if out.bytes.len() >= PIECE {
-            return true;
+    out.bytes.reserve(limit + 4096);
+    let about = fill::About::default();
+    loop {
+        let Ok(space) = world.space(*viewed) else { return };
+        let batch = filter.batch(world, space, *after);
+        if batch.is_empty() {
+            return;
         }
-        *after = Some(key);
-        if filter.drops(world, id) {
-            continue;
+        for (key, id) in batch {
+            if !filter.drops(world, id) {
+                let peer = peer_id(world, viewer, id);
+                let before = out.bytes.len();
+                let fill = Fill { header, change: 0, peer, mask: filter.mask, target: filter.target, about };
+                fill::link(world, id, out, &fill);
+                // What does not fit is written again: what lies at which multiple of eight bytes may change.
+                if out.bytes.len() > limit && before > 0 {
+                    return out.bytes.truncate(before);
+                }
+            }
+            *after = Some(key);
         }
-        let peer = peer_id(world, viewer, id);
-        let skip_statistics = filter.skip_statistics;
-        let target = filter.target;
-        let about = fill::About::default();
-        fill::link(world, id, out, &Fill { header, change: 0, peer, skip_statistics, target, about });
     }
-    // The end is told apart, as Linux does.
-    full || !out.bytes.is_empty()
 }

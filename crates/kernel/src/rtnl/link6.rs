@@ -1,22 +1,17 @@
 //! RTM_GETLINK for `AF_INET6`: the links that have IPv6, as IPv6 knows them (`inet6_dump_ifinfo` in
 //! `net/ipv6/addrconf.c`).
 
-use super::Asker;
 use super::pieces::Pieces;
+use super::{Asker, af_spec};
 use crate::device::DeviceId;
 use crate::host::AF_INET6;
 use crate::world::World;
 use rtnl::message::{Message, Refusal};
 use rtnl::object::link::*;
 
-/// Inside `IFLA_PROTINFO`: `IF_*` flags.
-const IFLA_INET6_FLAGS: u16 = 1;
-/// `IF_READY`.
-const IF_READY: u32 = 0x8000_0000;
-
 /// Lists them.
 pub(crate) fn dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<(), Refusal> {
-    let mut pieces = Pieces::new(asker, message, RTM_NEWLINK, false);
+    let mut pieces = Pieces::new(world, asker, message, RTM_NEWLINK, false);
     let ids: Vec<DeviceId> = world.space(asker.netns)?.list_from(None).map(|(_, id)| id).collect();
     for id in ids {
         fill(world, id, &mut pieces);
@@ -45,7 +40,7 @@ fn fill(world: &World, id: DeviceId, pieces: &mut Pieces) {
     let operstate = if device.is_up() { device.operstate } else { Operstate::Down };
     out.u8(IFLA_OPERSTATE, operstate as u8);
     let info = out.nest(IFLA_PROTINFO);
-    out.u32(IFLA_INET6_FLAGS, if inet6.ready { IF_READY } else { 0 });
+    af_spec::inet6_attrs(inet6, false, out);
     out.end(info);
     out.finish(start);
 }

@@ -24,6 +24,7 @@ use rtnl::table::Tb;
 
 pub(crate) mod addr;
 pub(crate) mod addr6;
+pub(crate) mod af_spec;
 pub(crate) mod bridge_dump;
 pub(crate) mod brlink;
 pub(crate) mod brvlan;
@@ -40,6 +41,7 @@ pub(crate) mod netconf;
 pub(crate) mod netns;
 pub(crate) mod pieces;
 pub(crate) mod property;
+pub(crate) mod room;
 pub(crate) mod route;
 pub(crate) mod route4;
 pub(crate) mod route6;
@@ -166,7 +168,8 @@ pub(crate) fn start(
     if client.dump.is_some() {
         return Err(Errno::EBUSY.into());
     }
-    client.dump = Some(Dump { request: message.header, what });
+    let progress = room::Progress::new(client.shown);
+    client.dump = Some(Dump { request: message.header, progress, what });
     Ok(())
 }
 
@@ -231,12 +234,7 @@ impl World {
         let mut out = Builder::new();
         let header = message::Header { kind, flags: 0, seq: 0, pid: 0 };
         let change = u32::MAX;
-        fill::link(
-            self,
-            id,
-            &mut out,
-            &fill::Fill { header, change, peer, skip_statistics: false, target: None, about },
-        );
+        fill::link(self, id, &mut out, &fill::Fill { header, change, peer, mask: 0, target: None, about });
         self.publish(netns, RTNLGRP_LINK, &out.bytes);
     }
 }

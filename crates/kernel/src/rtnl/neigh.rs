@@ -169,7 +169,7 @@ pub(crate) fn dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Re
         ifindex.is_none_or(|ifindex| device.is_some_and(|device| device.ifindex == ifindex))
             && (master.is_none() || device.is_some_and(of_master))
     };
-    let mut pieces = Pieces::new(asker, message, RTM_NEWNEIGH, ifindex.is_some() || master.is_some());
+    let mut pieces = Pieces::new(world, asker, message, RTM_NEWNEIGH, ifindex.is_some() || master.is_some());
     let table = &world.space(asker.netns)?.stack.neighbours;
     for family in [AF_INET, AF_INET6] {
         if info.family != 0 && info.family != family {

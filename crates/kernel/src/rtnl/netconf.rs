@@ -149,7 +149,7 @@ pub(crate) fn get(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
 /// that has no settings stands for all that have.
 pub(crate) fn dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<(), Refusal> {
     let Netconf { family: wanted } = Netconf::decode(message).ok_or(Errno::EINVAL)?;
-    let mut pieces = Pieces::new(asker, message, RTM_NEWNETCONF, false);
+    let mut pieces = Pieces::new(world, asker, message, RTM_NEWNETCONF, false);
     let families = [AF_INET, AF_INET6];
     let space = world.space(asker.netns)?;
     for family in families.iter().filter(|own| **own == wanted || !families.contains(&wanted)) {

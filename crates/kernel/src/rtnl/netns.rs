@@ -10,8 +10,6 @@ use rtnl::message::{Header, Message, NLM_F_MULTI, Refusal};
 use rtnl::object::netns::*;
 use rtnl::table::Tb;
 
-/// Identifiers in one piece of a dump.
-const PIECE: usize = 512;
 /// "No identifier", on the wire.
 const NOT_ASSIGNED: i32 = -1;
 
@@ -102,16 +100,16 @@ pub(crate) fn start_dump(world: &mut World, asker: Asker, message: &Message<'_>)
     start(world, asker, message, DumpKind::NetnsIds { viewed, current, from: 0 })
 }
 
-/// Writes identifiers until the piece is full; says whether some are left.
-pub(crate) fn continue_dump(world: &World, pid: u32, dump: &mut Dump, out: &mut Builder) -> bool {
-    let Dump { request, what: DumpKind::NetnsIds { viewed, current, from } } = dump else { return false };
-    let Ok(space) = world.space(*viewed) else { return false };
+/// Writes identifiers until the piece is full.
+pub(crate) fn continue_dump(world: &World, pid: u32, limit: usize, dump: &mut Dump, out: &mut Builder) {
+    let Dump { request, what: DumpKind::NetnsIds { viewed, current, from }, .. } = dump else { return };
+    let Ok(space) = world.space(*viewed) else { return };
     let header = Header { kind: RTM_NEWNSID, flags: NLM_F_MULTI, seq: request.seq, pid };
-    for (written, (id, peer)) in space.peers_from(*from).enumerate() {
-        if written == PIECE {
-            *from = id;
-            return true;
+    for (id, peer) in space.peers_from(*from) {
+        if out.bytes.len() > limit {
+            return;
         }
+        *from = id.saturating_add(1);
         let start = out.start(header);
         body(out, id as i32);
         if let Some(current) = current.and_then(|netns| world.space(netns).ok()) {
@@ -119,7 +117,6 @@ pub(crate) fn continue_dump(world: &World, pid: u32, dump: &mut Dump, out: &mut 
         }
         out.finish(start);
     }
-    false
 }
 
 /// `struct rtgenmsg` and the identifier.

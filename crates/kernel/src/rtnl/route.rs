@@ -71,12 +71,13 @@ pub(crate) fn dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Re
         failure = Some(Errno::ENODEV.into());
     }
     let filtered = filter.table.is_some() || filter.protocol != 0 || filter.kind != 0 || filter.oif != 0;
-    let mut pieces = Pieces::new(asker, message, RTM_NEWROUTE, filtered);
+    let mut pieces = Pieces::new(world, asker, message, RTM_NEWROUTE, filtered);
     if failure.is_none() && !filter.cloned {
         for family in [AF_INET, AF_INET6] {
             if info.family != 0 && info.family != family {
                 continue;
             }
+            pieces.end_piece();
             let listed = match family {
                 AF_INET => route4::list(world, asker, &filter, &mut pieces),
                 _ => route6::list(world, asker, &filter, &mut pieces),

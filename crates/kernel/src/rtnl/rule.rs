@@ -195,11 +195,12 @@ pub(crate) fn delete(world: &mut World, asker: Asker, message: &Message<'_>) -> 
 /// Lists the rules.
 pub(crate) fn dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<(), Refusal> {
     let family = message.payload().first().copied().unwrap_or(0);
-    let mut pieces = Pieces::new(asker, message, RTM_NEWRULE, false);
+    let mut pieces = Pieces::new(world, asker, message, RTM_NEWRULE, false);
     for each in [AF_INET, AF_INET6] {
         if family != 0 && family != each {
             continue;
         }
+        pieces.end_piece();
         for rule in &rules(world, asker.netns, each)?.list {
             let header = pieces.header();
             fill(world, asker.netns, each, rule, &mut pieces.out, header);

@@ -2,7 +2,7 @@
 //!
 //! Linux does not undo what came before the attribute that is refused, and neither do we: the order is visible.
 
-use super::{Asker, fill, named_netns};
+use super::{Asker, af_spec, fill, named_netns};
 use crate::device::{DeviceId, Qdisc, segmentation::*};
 use crate::link::Event;
 use crate::world::World;
@@ -11,8 +11,9 @@ use rtnl::message::Refusal;
 use rtnl::object::link::*;
 use rtnl::table::Tb;
 
-/// Address family IPv4 in `IFLA_AF_SPEC`.
+/// Address families in `IFLA_AF_SPEC`.
 const AF_INET: u16 = 2;
+const AF_INET6: u16 = 10;
 
 /// Whether something changed, and whether those who listen are told of it at the end.
 #[derive(Clone, Copy, Default)]
@@ -43,12 +44,12 @@ pub(crate) fn validate(world: &World, id: Option<DeviceId>, tb: &Tb<'_>) -> Resu
     for family in spec.attrs() {
         match family.number {
             AF_INET => {}
-            fill::AF_INET6 => {
+            AF_INET6 => {
                 // A link that is not there yet has no IPv6 to set anything of.
                 if id.is_none_or(|id| world[id].inet6.is_none()) {
                     return Err(Errno::EAFNOSUPPORT.into());
                 }
-                let mode = Tb::read(family.attrs()).u8(fill::IFLA_INET6_ADDR_GEN_MODE);
+                let mode = Tb::read(family.attrs()).u8(af_spec::IFLA_INET6_ADDR_GEN_MODE);
                 if mode.is_some_and(|mode| mode > 3) {
                     return Err(Errno::EINVAL.into());
                 }
@@ -264,9 +265,9 @@ fn set_segmentation(
 }
 
 fn set_families(world: &mut World, id: DeviceId, spec: rtnl::attr::Attr<'_>) -> Result<(), Refusal> {
-    for family in spec.attrs().filter(|family| family.number == fill::AF_INET6) {
+    for family in spec.attrs().filter(|family| family.number == AF_INET6) {
         let tb = Tb::read(family.attrs());
-        let mode = tb.u8(fill::IFLA_INET6_ADDR_GEN_MODE);
+        let mode = tb.u8(af_spec::IFLA_INET6_ADDR_GEN_MODE);
         let Some(inet6) = &mut world[id].inet6 else { return Err(Errno::EAFNOSUPPORT.into()) };
         if let Some(mode) = mode {
             inet6.conf.set(crate::host::conf::v6::ADDR_GEN_MODE, i32::from(mode));

@@ -75,6 +75,8 @@ pub const IFLA_BOND_AD_LACP_ACTIVE: u16 = 29;
 pub const IFLA_BOND_MISSED_MAX: u16 = 30;
 /// The IPv6 addresses that are asked.
 pub const IFLA_BOND_NS_IP6_TARGET: u16 = 31;
+/// Whether collecting and distributing begin and end together; kernels tell it that are younger than the tool.
+pub const IFLA_BOND_COUPLED_CONTROL: u16 = 32;
 
 /// The aggregator's number.
 pub const IFLA_BOND_AD_INFO_AGGREGATOR: u16 = 1;

@@ -57,6 +57,8 @@ fn plain(world: &World, id: DeviceId, out: &mut Builder) {
     out.u8(IFLA_BOND_AD_SELECT, params.ad_select);
     out.u8(IFLA_BOND_TLB_DYNAMIC_LB, u8::from(params.tlb_dynamic_lb));
     out.u8(IFLA_BOND_MISSED_MAX, params.missed_max);
+    // They always do here.
+    out.u8(IFLA_BOND_COUPLED_CONTROL, 1);
     if params.mode == BOND_MODE_8023AD {
         out.u16(IFLA_BOND_AD_ACTOR_SYS_PRIO, params.ad_actor_sys_prio);
         out.u16(IFLA_BOND_AD_USER_PORT_KEY, params.ad_user_port_key);

@@ -49,7 +49,7 @@ fn write<T>(rows: &[(u16, Value<T>)], subject: &T, out: &mut Builder) {
             U16Be(get) => out.u16_be(*number, get(subject)),
             U32(get) => out.u32(*number, get(subject)),
             Time(get) => out.u32(*number, get(subject) as u32),
-            U64(get) => out.u64(*number, get(subject)),
+            U64(get) => out.u64_aligned(*number, get(subject), IFLA_BR_PAD),
             Id(get) => out.put(*number, &get(subject).0),
         }
     }
@@ -109,7 +109,7 @@ pub(super) fn bridge(world: &World, bridge: DeviceId, out: &mut Builder) {
         (IFLA_BR_GC_TIMER, timers::CLEARING),
     ];
     for (number, timer) in timers {
-        out.u64(number, stp::timer_left(world, bridge, timer));
+        out.u64_aligned(number, stp::timer_left(world, bridge, timer), IFLA_BR_PAD);
     }
     write(TREE, state, out);
     out.put(IFLA_BR_GROUP_ADDR, &state.group_address);
@@ -159,7 +159,8 @@ pub(super) fn port(world: &World, device: DeviceId, out: &mut Builder) {
         (IFLA_BRPORT_HOLD_TIMER, port_timer::HOLD),
     ];
     for (number, timer) in timers {
-        out.u64(number, stp::timer_left(world, port.bridge, timer + port.number));
+        let left = stp::timer_left(world, port.bridge, timer + port.number);
+        out.u64_aligned(number, left, IFLA_BRPORT_PAD);
     }
     out.u8(IFLA_BRPORT_MULTICAST_ROUTER, port.multicast_router);
     out.u32(IFLA_BRPORT_MCAST_EHT_HOSTS_LIMIT, port.eht_hosts_limit);
