@@ -19,7 +19,7 @@ use std::net::Ipv4Addr;
 use traffic::{pairs, pump};
 
 /// Frames that one sample sends.
-const FRAMES: usize = 1 << 16;
+const FRAMES: usize = 1 << 13;
 const AF_INET: u8 = 2;
 
 fn main() {

@@ -116,6 +116,14 @@ impl Meta {
         }
     }
 
+    /// Forgets what was beside a frame that is one no more, its priority excepted.
+    #[inline]
+    fn begin(&mut self) {
+        self.tag = Tag::NONE;
+        self.kind = PacketKind::Auto;
+        self.origin = None;
+    }
+
     /// Whether the two bytes behind the addresses were looked at and name no tag.
     #[inline]
     pub(crate) fn is_plain(&self) -> bool {
@@ -441,6 +449,41 @@ impl Pool {
         meta.start -= count;
         meta.length += count;
         self.own_bytes(frame)[..header.len()].copy_from_slice(header);
+        true
+    }
+
+    /// Makes the frame part of another that begins so many bytes before it, with an Ethernet header that has no tag; what
+    /// was beside it is forgotten, its priority excepted. Gives the bytes in front, to be written, and the frame's own.
+    /// None, and nothing happens, if there is no room or the pool is exhausted.
+    #[inline]
+    pub(crate) fn wrap(&mut self, frame: FrameId, count: usize) -> Option<(&mut [u8], &[u8])> {
+        self.unshare(frame)?;
+        let meta = &mut self.metas[frame.0 as usize];
+        if (meta.start as usize) < count || meta.length as usize + count > LARGEST {
+            return None;
+        }
+        meta.start -= count as u32;
+        meta.length += count as u32;
+        meta.begin();
+        meta.plain = true;
+        let Meta { buffer, start, length, .. } = *meta;
+        let (buffers, at) = self.buffers_mut(buffer);
+        let start = at * buffers.stride + start as usize;
+        let (head, own) = buffers.memory[start..start + length as usize].split_at_mut(count);
+        Some((head, own))
+    }
+
+    /// Takes so many bytes off the front, behind which another frame begins: what was beside this one is forgotten, its
+    /// priority excepted. False, and nothing happens, if there are not so many.
+    #[inline]
+    pub(crate) fn unwrap(&mut self, frame: FrameId, count: usize) -> bool {
+        if !self.pull(frame, count) {
+            return false;
+        }
+        let plain = self.bytes(frame).get(12..14).is_some_and(|kind| !names_tag([kind[0], kind[1]]));
+        let meta = &mut self.metas[frame.0 as usize];
+        meta.begin();
+        meta.plain = plain;
         true
     }
 

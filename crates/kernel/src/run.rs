@@ -123,7 +123,8 @@ pub struct Run {
     pub(crate) handed_out: u64,
     /// How many frames died of each reason.
     pub drops: Vec<u64>,
-    /// Counts what may change the ways of frames: what was found out about them holds within an epoch.
+    /// Counts what may change the ways of frames: requests, timers, events, and what the host stacks receive. What was
+    /// found out about ways holds within an epoch.
     pub(crate) epoch: u64,
     /// Whether somebody watches.
     pub watching: bool,
@@ -262,9 +263,14 @@ impl World {
         self.run.sightings.push(sighting);
     }
 
-    /// Works off everything that waits.
+    /// Works off everything that waits, after something that may have changed the ways of frames.
     pub(crate) fn run(&mut self) {
         self.run.epoch += 1;
+        self.move_on();
+    }
+
+    /// Works off everything that waits.
+    fn move_on(&mut self) {
         while let Some(mut job) = self.run.queue.pop_front() {
             self.run.taken += 1;
             self.step(job.device, job.step, &mut job.batch);
@@ -356,7 +362,6 @@ impl World {
             }
         }
         if !batch.is_empty() {
-            self.count_hops(batch);
             crate::host::receive(self, id, batch);
         }
     }
@@ -473,7 +478,7 @@ impl World {
         if step == Step::Receive {
             self.count_received(id, received);
         }
-        self.run();
+        self.move_on();
         Ok(())
     }
 

@@ -184,6 +184,8 @@ impl World {
         let device = &mut self[id];
         let seen = device.registration != Registration::Uninitialized;
         if !std::mem::replace(&mut device.carrier, true) && seen {
+            self.run.epoch += 1;
+            let device = &mut self[id];
             device.carrier_up = device.carrier_up.wrapping_add(1);
             self.watch(id);
         }
@@ -194,6 +196,8 @@ impl World {
         let device = &mut self[id];
         let seen = device.registration != Registration::Uninitialized;
         if std::mem::replace(&mut device.carrier, false) && seen {
+            self.run.epoch += 1;
+            let device = &mut self[id];
             device.carrier_down = device.carrier_down.wrapping_add(1);
             self.watch(id);
         }
@@ -224,6 +228,7 @@ impl World {
 
     /// Works the queue off.
     pub(crate) fn settle(&mut self) {
+        self.run.epoch += 1;
         for _ in 0..WATCH_LIMIT {
             let Some(id) = self.watched.pop_front() else { return };
             let Some(device) = self.get_mut(id) else { continue };
@@ -286,6 +291,7 @@ impl World {
     /// Tells the device's own type and all types that keep something on it, and before them, where Linux does so
     /// (`rtnetlink_event`), all clients who listen. Refusals have no effect.
     pub fn tell(&mut self, id: DeviceId, event: Event) {
+        self.run.epoch += 1;
         if matches!(event, Event::ChangeMtu | Event::ChangeAddress | Event::ChangeName) {
             self.announce_link(id);
         }

@@ -29,17 +29,8 @@ impl Sum {
             self.odd = false;
             bytes = rest;
         }
-        let mut words = bytes.chunks_exact(4);
-        for word in words.by_ref() {
-            self.total += u64::from(crate::bytes::u32_at(word, 0));
-        }
-        let rest = words.remainder();
-        self.odd = rest.len() % 2 == 1;
-        let mut last = [0; 4];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
-        }
-        self.total += u64::from(u32::from_be_bytes(last));
+        self.odd = bytes.len() % 2 == 1;
+        self.total += u64::from(of_bytes(bytes));
         // Kept small, so that no number of additions overflows.
         self.total = (self.total & 0xffff_ffff) + (self.total >> 32);
         self
@@ -53,15 +44,18 @@ impl Sum {
         self
     }
 
+    /// The same with two words.
+    #[inline]
+    #[must_use]
+    pub fn with_double(mut self, words: u32) -> Sum {
+        self.total += u64::from(words);
+        self
+    }
+
     /// The sum, folded to 16 bits.
     #[inline]
     pub fn folded(self) -> u16 {
-        let mut sum = self.total;
-        // 64 bits fold to 16 in four steps at most.
-        for _ in 0..4 {
-            sum = (sum & 0xffff) + (sum >> 16);
-        }
-        sum as u16
+        fold(self.total)
     }
 
     /// What goes into the packet, whose checksum field counted as zero.
@@ -75,6 +69,41 @@ impl Sum {
     pub fn is_right(self) -> bool {
         self.folded() == 0xffff
     }
+}
+
+/// Folds a sum of words to one.
+#[inline]
+fn fold(sum: u64) -> u16 {
+    // 64 bits become 33, then 32; those 17, then 16.
+    let sum = (sum & 0xffff_ffff) + (sum >> 32);
+    let sum = (sum & 0xffff_ffff) + (sum >> 32);
+    let sum = (sum & 0xffff) + (sum >> 16);
+    ((sum & 0xffff) + (sum >> 16)) as u16
+}
+
+/// The folded sum of bytes; a last odd one counts as the high half of a word.
+///
+/// The words are added in the order of bytes that the machine likes: the sum of words whose bytes are swapped is the
+/// sum with its bytes swapped (RFC 1071, 2).
+#[inline]
+fn of_bytes(bytes: &[u8]) -> u16 {
+    let mut sum = 0;
+    let mut eights = bytes.chunks_exact(8);
+    for eight in eights.by_ref() {
+        let eight = eight.first_chunk().copied().map_or(0, u64::from_le_bytes);
+        sum += (eight & 0xffff_ffff) + (eight >> 32);
+    }
+    let mut rest = eights.remainder();
+    if let Some((four, behind)) = rest.split_first_chunk() {
+        sum += u64::from(u32::from_le_bytes(*four));
+        rest = behind;
+    }
+    if let Some((two, behind)) = rest.split_first_chunk() {
+        sum += u64::from(u16::from_le_bytes(*two));
+        rest = behind;
+    }
+    sum += rest.first().copied().map_or(0, u64::from);
+    fold(sum).swap_bytes()
 }
 
 /// The checksum of bytes in which the checksum's place holds zero.
@@ -93,15 +122,15 @@ pub fn is_right(bytes: &[u8]) -> bool {
 /// header and payload.
 #[inline]
 pub fn pseudo_v4(source: Ipv4Addr, destination: Ipv4Addr, protocol: u8, length: usize) -> Sum {
-    let sum = Sum::ZERO.with(&source.octets()).with(&destination.octets());
-    sum.with(&[0, protocol]).with(&(length as u32).to_be_bytes())
+    let sum = Sum::ZERO.with_double(source.into()).with_double(destination.into());
+    sum.with_word(protocol.into()).with_double(length as u32)
 }
 
 /// The sum of the pseudo header of IPv6 (RFC 8200, 8.1).
 #[inline]
 pub fn pseudo_v6(source: Ipv6Addr, destination: Ipv6Addr, protocol: u8, length: usize) -> Sum {
     let sum = Sum::ZERO.with(&source.octets()).with(&destination.octets());
-    sum.with(&(length as u32).to_be_bytes()).with(&[0, 0, 0, protocol])
+    sum.with_double(length as u32).with_word(protocol.into())
 }
 
 /// The checksum after one 16-bit word under it changed (RFC 1624, equation 3).
@@ -128,6 +157,21 @@ mod tests {
             for b in a..bytes.len() {
                 let pieces = Sum::ZERO.with(&bytes[..a]).with(&bytes[a..b]).with(&bytes[b..]);
                 assert_eq!(pieces.folded(), Sum::ZERO.with(&bytes).folded(), "{a} {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_one_by_one_sum_as_all_at_once() {
+        for fill in [0u8, 1, 89, 0xff] {
+            let bytes: Vec<u8> = (0..200).map(|at: u32| (at as u8).wrapping_mul(fill) | fill >> 1).collect();
+            for length in 0..bytes.len() {
+                let words = bytes[..length].chunks(2).map(|word| [word[0], *word.get(1).unwrap_or(&0)]);
+                let mut sum: u32 = words.map(|word| u32::from(u16::from_be_bytes(word))).sum();
+                while sum > 0xffff {
+                    sum = (sum & 0xffff) + (sum >> 16);
+                }
+                assert_eq!(u32::from(Sum::ZERO.with(&bytes[..length]).folded()), sum, "{fill} {length}");
             }
         }
     }

@@ -4,8 +4,8 @@
 //! Values have no options, and are written without; the view gives the options as they came, unread.
 
 use crate::Malformed;
-use crate::bytes::{Writer, array_at, put_u16, u8_at, u16_at};
-use crate::checksum;
+use crate::bytes::{array_at, put_u16, u8_at, u16_at};
+use crate::checksum::{self, Sum};
 use core::net::Ipv4Addr;
 
 /// Bytes of a header without options.
@@ -212,7 +212,7 @@ impl Ipv4 {
     }
 
     /// Writes the header with its checksum; the payload is to follow. None if that is too long for a packet.
-    #[inline]
+    #[inline(always)]
     pub fn emit(&self, buffer: &mut [u8]) -> Option<usize> {
         let total = self.payload_length.checked_add(LENGTH as u16)?;
         let mut fragment = self.fragment_offset >> 3;
@@ -222,10 +222,20 @@ impl Ipv4 {
         if self.more_fragments {
             fragment |= MORE_FRAGMENTS;
         }
-        let writer = Writer::new(buffer, LENGTH)?.u8(0x45).u8(self.tos).u16(total);
-        let writer = writer.u16(self.identification).u16(fragment).u8(self.ttl).u8(self.protocol).u16(0);
-        writer.bytes(&self.source.octets()).bytes(&self.destination.octets());
-        fill_checksum(buffer);
+        // The words are put together and summed before they are written: nothing is read back.
+        let (source, destination) = (u32::from(self.source), u32::from(self.destination));
+        let first = 0x4500 | u16::from(self.tos);
+        let life = u16::from(self.ttl) << 8 | u16::from(self.protocol);
+        let sum =
+            [first, total, self.identification, fragment, life].into_iter().fold(Sum::ZERO, Sum::with_word);
+        let sum = sum.with_double(source).with_double(destination).checksum();
+        let word = |word: u16| u64::from(word);
+        let begin = word(first) << 48 | word(total) << 32 | word(self.identification) << 16 | word(fragment);
+        let middle = word(life) << 48 | word(sum) << 32 | u64::from(source);
+        let header = buffer.first_chunk_mut::<LENGTH>()?;
+        header[..8].copy_from_slice(&begin.to_be_bytes());
+        header[8..16].copy_from_slice(&middle.to_be_bytes());
+        header[16..].copy_from_slice(&destination.to_be_bytes());
         Some(LENGTH)
     }
 }

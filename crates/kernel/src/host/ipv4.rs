@@ -175,9 +175,6 @@ pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> 
 
 /// Takes a frame of IPv4 that came in through a device (`ip_rcv`).
 pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For) {
-    if kind == For::Host && tunnel::receive::take_known4(world, id, frame) {
-        return;
-    }
     let reason = match kind {
         For::Other => Some(Drop::OtherHost),
         _ => check(world, id, frame),
@@ -210,7 +207,8 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
     }
     match way {
         Ok(Incoming::Local { kind, .. }) => {
-            if tunnel::receive::take4(world, id, frame, kind == RTN_LOCAL) {
+            // A packet of a domain is counted at the master each time.
+            if tunnel::receive::take4(world, id, frame, kind == RTN_LOCAL && at == id) {
                 return;
             }
             let bytes = world.run.pool.bytes(frame)[ETHERNET..].to_vec();

@@ -157,9 +157,6 @@ pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> 
 
 /// Takes a frame of IPv6 that came in through a device (`ipv6_rcv`).
 pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: For) {
-    if whose == For::Host && tunnel::receive::take_known6(world, id, frame) {
-        return;
-    }
     let reason = match whose {
         For::Other => Some(Drop::OtherHost),
         _ => check(world, id, frame),
@@ -207,7 +204,8 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
     let flow = Flow { source, iif, oif, ..Flow::to(destination) };
     match fib6::lookup(world, netns, &flow, oif != 0) {
         Ok(found) if matches!(found.kind, RTN_LOCAL | RTN_ANYCAST) => {
-            if tunnel::receive::take6(world, id, frame, true) {
+            // A packet of a domain is counted at the master each time.
+            if tunnel::receive::take6(world, id, frame, domain::master(world, id).is_none()) {
                 return;
             }
             let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();

@@ -61,6 +61,7 @@ use conf::{First, Values};
 use rtnl::object::link::{ARPHRD_LOOPBACK, IFF_LOOPBACK};
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use tunnel::arrivals::Arrivals;
 use wire::ethertype;
 
 /// `AF_INET`.
@@ -215,31 +216,48 @@ fn for_whom(world: &World, id: DeviceId, frame: FrameId) -> For {
 
 /// Takes the frames that reached the end of a device's way up.
 pub(crate) fn receive(world: &mut World, id: DeviceId, batch: &mut Batch) {
-    for frame in std::mem::take(batch).frames() {
-        let frame = *frame;
-        if world.get(id).is_none() {
-            world.discard(None, frame, Drop::DeviceGone);
-            continue;
-        }
-        // A tap keeps a frame from counting as unwanted, if nobody looked between: a tag or a type that takes the
-        // device's frames comes first.
-        let looked_at = world.run.pool.meta(frame).tag.is_some() || world[id].rx_handler.is_some();
-        let whose = for_whom(world, id, frame);
-        if !world.packet_sockets.is_empty() {
-            packet::hear(world, id, frame, whose);
-        }
-        match world.run.pool.ethertype(frame) {
-            ethertype::ARP => arp::receive(world, id, frame, whose),
-            ethertype::IPV4 => ipv4::receive(world, id, frame, whose),
-            ethertype::IPV6 => ipv6::receive(world, id, frame, whose),
-            // LLC is heard by Linux as soon as there are bridges, whatever is in it.
-            0..ethertype::LEAST => world.discard(Some(id), frame, Drop::UnhandledProtocol),
-            _ => {
-                if world[id].tap.is_none() || looked_at {
-                    world[id].counters.rx_dropped += 1;
-                }
-                world.discard(Some(id), frame, Drop::UnhandledProtocol);
+    let common = batch.common();
+    let mut arrivals = Arrivals::new(world, id, common);
+    batch.retain(|frame| {
+        if let Some(arrivals) = &mut arrivals {
+            if arrivals.take(world, frame) {
+                return false;
             }
+            arrivals.end(world);
+        }
+        world.count_hops_of(common, frame);
+        receive_one(world, id, frame);
+        false
+    });
+    if let Some(arrivals) = arrivals {
+        arrivals.finish(world);
+    }
+}
+
+fn receive_one(world: &mut World, id: DeviceId, frame: FrameId) {
+    // What it says of neighbours, routers and routes may change the ways of others.
+    world.run.epoch += 1;
+    if world.get(id).is_none() {
+        return world.discard(None, frame, Drop::DeviceGone);
+    }
+    // A tap keeps a frame from counting as unwanted, if nobody looked between: a tag or a type that takes the
+    // device's frames comes first.
+    let looked_at = world.run.pool.meta(frame).tag.is_some() || world[id].rx_handler.is_some();
+    let whose = for_whom(world, id, frame);
+    if !world.packet_sockets.is_empty() {
+        packet::hear(world, id, frame, whose);
+    }
+    match world.run.pool.ethertype(frame) {
+        ethertype::ARP => arp::receive(world, id, frame, whose),
+        ethertype::IPV4 => ipv4::receive(world, id, frame, whose),
+        ethertype::IPV6 => ipv6::receive(world, id, frame, whose),
+        // LLC is heard by Linux as soon as there are bridges, whatever is in it.
+        0..ethertype::LEAST => world.discard(Some(id), frame, Drop::UnhandledProtocol),
+        _ => {
+            if world[id].tap.is_none() || looked_at {
+                world[id].counters.rx_dropped += 1;
+            }
+            world.discard(Some(id), frame, Drop::UnhandledProtocol);
         }
     }
 }

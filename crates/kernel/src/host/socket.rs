@@ -322,7 +322,7 @@ fn dropped_below(world: &World, device: DeviceId) -> u64 {
     let mut next = Some(device);
     for _ in 0..crate::stack::MAX_NEST {
         // A tunnel takes whatever it is given, and says nothing of what it drops.
-        let device = next.and_then(|id| world.get(id)).filter(|device| device.kind.datagram.is_none());
+        let device = next.and_then(|id| world.get(id)).filter(|device| device.kind.datagrams.is_none());
         let Some(device) = device else { break };
         total += device.counters.tx_dropped;
         next = device.stack.lowers.first().copied().filter(|_| device.stack.lowers.len() == 1);

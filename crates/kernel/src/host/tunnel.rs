@@ -5,9 +5,12 @@
 //! network from its creation to its end, and, while it is up, it listens at a port. Devices that want the same of a
 //! port share it; a network's devices are found in it by number, the newest first.
 //!
-//! * `receive`, `send`: the ways of packets in and out; `inside`: what headers take over from what they carry;
+//! * `receive`, `send`: the ways of packets in and out; `arrivals`, `burst`: many packets at once over known ways;
+//! * `inside`: what headers take over from what they carry;
 //! * `too_big`: what is said of a packet that is too large.
 
+pub(crate) mod arrivals;
+pub(crate) mod burst;
 pub(crate) mod inside;
 pub(crate) mod receive;
 pub(crate) mod send;

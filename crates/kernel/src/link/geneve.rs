@@ -49,7 +49,8 @@ pub static TYPE: Type = Type {
     open: Some(open),
     stop: Some(stop),
     transmit: Some(frames::transmit),
-    datagram: Some(frames::receive),
+    counts_hops: true,
+    datagrams: Some(frames::receive),
     ..Type::DEFAULT
 };
 
@@ -249,6 +250,11 @@ impl Config {
         } else {
             vec![(self.remote.is_ipv6(), self.port)]
         }
+    }
+
+    /// Bytes that encapsulation adds.
+    fn overhead(&self) -> u32 {
+        self.ip_header() + HEADERS + ETHERNET
     }
 
     fn ip_header(&self) -> u32 {

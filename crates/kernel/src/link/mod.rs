@@ -184,8 +184,8 @@ pub type ChangePort = fn(&mut World, DeviceId, DeviceId, &Tb<'_>, &Tb<'_>) -> Re
 /// The device that a frame of a device's is for; none: nobody claims it.
 pub type Claim = fn(&World, DeviceId, FrameId) -> Option<DeviceId>;
 
-/// Takes a datagram of UDP for devices of a type, which lies in a frame.
-pub(crate) type Datagram = fn(&mut World, &crate::host::tunnel::receive::Came, FrameId);
+/// Takes the frames of a batch in which datagrams of UDP for devices of a type lie.
+pub(crate) type Datagrams = fn(&mut World, &crate::host::tunnel::receive::Came, &mut Batch);
 
 /// The deeds of a link type.
 pub struct Type {
@@ -266,8 +266,8 @@ pub struct Type {
     /// Takes everything that a device of this type receives, in place of what is done with Ethernet; none: it is
     /// Ethernet.
     pub receive_all: Option<fn(&mut World, DeviceId, &mut Batch)>,
-    /// Takes a datagram that came to a port at which devices of this type listen.
-    pub(crate) datagram: Option<Datagram>,
+    /// Takes datagrams that came to a port at which devices of this type listen.
+    pub(crate) datagrams: Option<Datagrams>,
     /// Takes frames that a device received on which this type is the `rx_handler`; what stays in the batch goes on to
     /// the host stack.
     pub receive: Option<fn(&mut World, DeviceId, &mut Batch)>,
@@ -317,7 +317,7 @@ impl Type {
         counts_hops: false,
         longest: None,
         receive_all: None,
-        datagram: None,
+        datagrams: None,
         receive: None,
         claim: None,
         event: None,

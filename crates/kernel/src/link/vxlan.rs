@@ -5,7 +5,7 @@
 //! comes in. An entry for the address of zeroes names the far ends of everything whose address is not known.
 //!
 //! * `config`: the settings, and what is refused;
-//! * `table`: addresses and far ends; `entries`: requests about them, and word of them;
+//! * `table`, `near`: addresses and far ends; `entries`: requests about them, and word of them;
 //! * `transmit`, `receive`: frames out and in; `answer`: what it answers in the name of others.
 //!
 //! **Left out**: the list of identifiers of a device that serves many, for which the `bridge` of 6.1.0 has no command,
@@ -14,6 +14,7 @@
 mod answer;
 mod config;
 mod entries;
+mod near;
 mod receive;
 mod table;
 mod transmit;
@@ -91,7 +92,8 @@ pub static TYPE: Type = Type {
     speed: Speed::OfLower,
     addresses: Some(&entries::ADDRESSES),
     transmit: Some(transmit::transmit),
-    datagram: Some(receive::receive),
+    counts_hops: true,
+    datagrams: Some(receive::receive),
     event: Some(event),
     ..Type::DEFAULT
 };

@@ -14,7 +14,7 @@ const TAGS: usize = 8;
 const SET: u8 = 1;
 const INHERIT: u8 = 2;
 /// The two bits of the type of service that tell of congestion (RFC 3168).
-const ECN: u8 = 3;
+pub(crate) const ECN: u8 = 3;
 const ECT_0: u8 = 2;
 const ECT_1: u8 = 1;
 const CONGESTED: u8 = 3;

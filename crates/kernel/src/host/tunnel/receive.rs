@@ -2,15 +2,15 @@
 //! `encap_rcv`).
 //!
 //! They come here from the host stack once it has found that a packet is for the host. What it found is remembered
-//! for packets with the same addresses, as a way out is (`send`), and those come here at once.
+//! for packets with the same addresses, as a way out is (`send`), and those take the short way (`arrivals`).
 
 use super::{Port, PortKey, Terms};
 use crate::device::DeviceId;
 use crate::frame::FrameId;
-use crate::host::{consume, ipv4, ipv6};
-use crate::run::Drop;
+use crate::host::consume;
+use crate::run::{Common, Drop, marks_of};
 use crate::world::World;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 use wire::{Ipv4View, Ipv6View, Sum, UdpView, checksum, ethertype, protocol};
 
 const ETHERNET: usize = wire::ethernet::LENGTH;
@@ -36,12 +36,29 @@ pub(crate) struct Came {
 
 /// What is remembered of packets: in which epoch, the link, their addresses and type of service.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Local {
+pub(super) struct Local {
     epoch: u64,
     below: DeviceId,
     source: IpAddr,
     destination: IpAddr,
     tos: u8,
+}
+
+impl Local {
+    pub(super) fn new(
+        world: &World,
+        below: DeviceId,
+        (source, destination): (IpAddr, IpAddr),
+        tos: u8,
+    ) -> Local {
+        Local { epoch: world.run.epoch, below, source, destination, tos }
+    }
+
+    /// Whether such packets were for the host in this epoch.
+    pub(super) fn is_known(&self, world: &World) -> bool {
+        let space = world.space(world[self.below].netns);
+        space.is_ok_and(|space| space.stack.tunnels.locals.knows(self))
+    }
 }
 
 /// The addresses of packets that were for the host.
@@ -75,34 +92,8 @@ impl Locals {
 
 /// Whether devices listen in the namespace of a device at all.
 #[inline]
-fn listens(world: &World, id: DeviceId) -> bool {
+pub(super) fn listens(world: &World, id: DeviceId) -> bool {
     world.space(world[id].netns).is_ok_and(|space| !space.stack.tunnels.ports.is_empty())
-}
-
-/// Takes a frame of IPv4, straight from the link, if it is as others that were for devices of the host.
-#[inline]
-pub(crate) fn take_known4(world: &mut World, id: DeviceId, frame: FrameId) -> bool {
-    if !listens(world, id) {
-        return false;
-    }
-    let Some(packet) = world.run.pool.bytes(frame).get(ETHERNET..) else { return false };
-    let (Some(20..), Some(protocol::UDP)) = (Some(packet.len()), packet.get(9).copied()) else {
-        return false;
-    };
-    let word = |at: usize| Ipv4Addr::new(packet[at], packet[at + 1], packet[at + 2], packet[at + 3]);
-    let local = Local {
-        epoch: world.run.epoch,
-        below: id,
-        source: IpAddr::V4(word(12)),
-        destination: IpAddr::V4(word(16)),
-        tos: packet[1],
-    };
-    knows(world, &local) && ipv4::check(world, id, frame).is_none() && take4(world, id, frame, true)
-}
-
-fn knows(world: &World, local: &Local) -> bool {
-    let netns = world[local.below].netns;
-    world.space(netns).is_ok_and(|space| space.stack.tunnels.locals.knows(local))
 }
 
 /// Takes a packet of IPv4 that is for this host, if it is a datagram for devices. `remember` is for those that went to
@@ -126,23 +117,6 @@ pub(crate) fn take4(world: &mut World, id: DeviceId, frame: FrameId, remember: b
     let came = Came { below: id, source, tos, key, terms, at, unsummed: datagram.checksum() == 0 };
     let (right, end) = (datagram.checksum_is_right(pseudo), came.at + datagram.payload().len());
     take(world, &came, destination, (right, end), remember, frame)
-}
-
-/// The same for IPv6.
-#[inline]
-pub(crate) fn take_known6(world: &mut World, id: DeviceId, frame: FrameId) -> bool {
-    if !listens(world, id) {
-        return false;
-    }
-    let Some(packet) = world.run.pool.bytes(frame).get(ETHERNET..) else { return false };
-    let Some(head) = packet.first_chunk::<40>().filter(|head| head[6] == protocol::UDP) else { return false };
-    let address = |at: usize| {
-        let bytes = head[at..].first_chunk::<16>().copied().unwrap_or_default();
-        IpAddr::V6(Ipv6Addr::from(bytes))
-    };
-    let (epoch, tos) = (world.run.epoch, head[0] << 4 | head[1] >> 4);
-    let local = Local { epoch, below: id, source: address(8), destination: address(24), tos };
-    knows(world, &local) && ipv6::check(world, id, frame).is_none() && take6(world, id, frame, true)
 }
 
 /// The same as [`take4`] for IPv6.
@@ -190,7 +164,7 @@ pub(crate) fn take_whole(world: &mut World, id: DeviceId, packet: &[u8]) -> bool
 
 /// On what terms devices listen at a port for what comes in through a device.
 #[inline]
-fn terms(world: &World, id: DeviceId, key: PortKey) -> Option<Terms> {
+pub(super) fn terms(world: &World, id: DeviceId, key: PortKey) -> Option<Terms> {
     let device = &world[id];
     let ports: &[Port] = world.space(device.netns).ok()?.stack.tunnels.ports.get(&key)?;
     let port = ports.iter().find(|port| port.terms.bound == 0 || port.terms.bound == device.ifindex)?;
@@ -207,22 +181,24 @@ fn take(
     remember: bool,
     frame: FrameId,
 ) -> bool {
-    let Some(receive) = came.terms.kind.datagram else { return false };
+    let Some(receive) = came.terms.kind.datagrams else { return false };
     if !right {
         consume(world, came.below, frame, Drop::BadChecksum);
         return true;
     }
     if remember {
-        let (epoch, below) = (world.run.epoch, came.below);
-        let local = Local { epoch, below, source: came.source, destination, tos: came.tos };
-        let netns = world[below].netns;
+        let local = Local::new(world, came.below, (came.source, destination), came.tos);
+        let netns = world[came.below].netns;
         if let Ok(space) = world.space_mut(netns) {
-            if !space.stack.tunnels.locals.knows(&local) {
-                space.stack.tunnels.locals.remember(local);
-            }
+            space.stack.tunnels.locals.remember(local);
         }
     }
     world.run.pool.truncate(frame, end);
-    receive(world, came, frame);
+    let mut batch = world.run.spare();
+    let meta = world.run.pool.meta(frame);
+    batch.begin(Common { hops: meta.hops, marks: marks_of(meta) });
+    batch.push(frame, end);
+    receive(world, came, &mut batch);
+    world.run.put_back(batch);
     true
 }

@@ -2,14 +2,15 @@
 //! (`udp_tunnel_xmit_skb`, `iptunnel_xmit`, `udp_tunnel6_xmit_skb`).
 //!
 //! A way is what routes and neighbours say of a far end. It is remembered as long as frames move on without a request,
-//! a timer or a change of a neighbour coming between (`Run::epoch`): for those frames only headers are written.
+//! a timer, an event or a frame for the host itself coming between (`Run::epoch`): for those frames only headers are
+//! written.
 
 use crate::device::{DeviceId, Mac};
-use crate::frame::{FrameId, PacketKind, Tag};
+use crate::frame::FrameId;
 use crate::host::{fib4, fib6, icmp, icmp6, ipv4, neighbour, route4};
 use crate::netns::NetnsId;
 use crate::run::{Drop, Step};
-use crate::world::World;
+use crate::world::{Instant, World};
 use rtnl::errno::Errno;
 use rtnl::object::route::{RTN_BROADCAST, RTN_LOCAL, RTN_MULTICAST};
 use std::net::IpAddr;
@@ -19,8 +20,10 @@ use wire::{ethertype, protocol, udp};
 const ETHERNET: usize = wire::ethernet::LENGTH;
 /// Bytes of a tunnel's own header.
 pub(crate) const HEADER: usize = 8;
-/// The most bytes of all headers.
-const MOST: usize = ETHERNET + wire::ipv6::LENGTH + udp::LENGTH + HEADER;
+/// Bytes of all headers over IPv4.
+const HEADERS4: usize = ETHERNET + wire::ipv4::LENGTH + udp::LENGTH + HEADER;
+/// The same over IPv6.
+const HEADERS6: usize = ETHERNET + wire::ipv6::LENGTH + udp::LENGTH + HEADER;
 /// Ways that one device remembers.
 const REMEMBERED: usize = 64;
 
@@ -57,6 +60,89 @@ pub(crate) struct Way {
     longest: usize,
 }
 
+impl Way {
+    #[inline]
+    pub(super) fn is_ipv4(&self) -> bool {
+        self.destination.is_ipv4()
+    }
+
+    /// Bytes of all headers.
+    #[inline]
+    pub(super) fn headers(&self) -> usize {
+        if self.is_ipv4() { HEADERS4 } else { HEADERS6 }
+    }
+
+    /// The bytes of the largest packet that leaves at once, as it is, and of which nobody is told that it was dropped.
+    #[inline]
+    pub(super) fn most(&self) -> usize {
+        if self.ends.is_none() || self.local { 0 } else { self.longest.min(self.mtu as usize + ETHERNET) }
+    }
+
+    /// Writes all headers of a packet in front of what it carries; there is room for just these.
+    #[inline(always)]
+    pub(super) fn write(&self, outer: &Outer, identification: u16, head: &mut [u8], carried: &[u8]) {
+        let (to, from) = self.ends.unwrap_or_default();
+        let length = (udp::LENGTH + HEADER + carried.len()) as u16;
+        match (self.source, self.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let Some(head) = head.first_chunk_mut::<HEADERS4>() else { return };
+                wire::Ethernet { destination: to, source: from, ethertype: ethertype::IPV4 }.emit(head);
+                let header = wire::Ipv4 {
+                    tos: outer.tos,
+                    identification,
+                    dont_fragment: outer.whole,
+                    more_fragments: false,
+                    fragment_offset: 0,
+                    ttl: outer.ttl,
+                    protocol: protocol::UDP,
+                    source,
+                    destination,
+                    payload_length: length,
+                };
+                header.emit(&mut head[ETHERNET..]);
+                let pseudo = || checksum::pseudo_v4(source, destination, protocol::UDP, length.into());
+                outer.write_datagram(length, pseudo, &mut head[ETHERNET + wire::ipv4::LENGTH..], carried);
+            }
+            (IpAddr::V6(source), IpAddr::V6(destination)) => {
+                let Some(head) = head.first_chunk_mut::<HEADERS6>() else { return };
+                wire::Ethernet { destination: to, source: from, ethertype: ethertype::IPV6 }.emit(head);
+                let header = wire::Ipv6 {
+                    traffic_class: outer.tos,
+                    flow_label: outer.label,
+                    payload_length: length,
+                    next_header: protocol::UDP,
+                    hop_limit: outer.ttl,
+                    source,
+                    destination,
+                };
+                header.emit(&mut head[ETHERNET..]);
+                let pseudo = || checksum::pseudo_v6(source, destination, protocol::UDP, length.into());
+                outer.write_datagram(length, pseudo, &mut head[ETHERNET + wire::ipv6::LENGTH..], carried);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Outer {
+    /// Writes the header of UDP and the tunnel's own.
+    #[inline(always)]
+    fn write_datagram(&self, length: u16, pseudo: impl Fn() -> Sum, head: &mut [u8], carried: &[u8]) {
+        let Some(head) = head.first_chunk_mut::<{ udp::LENGTH + HEADER }>() else { return };
+        let ports = u32::from(self.source_port) << 16 | u32::from(self.port);
+        let sum = match self.sums {
+            true => {
+                let sum = pseudo().with_double(ports).with_word(length).with(&self.header).with(carried);
+                Some(sum.checksum()).filter(|sum| *sum != 0).unwrap_or(0xffff)
+            }
+            false => 0,
+        };
+        let header = u64::from(ports) << 32 | u64::from(length) << 16 | u64::from(sum);
+        head[..udp::LENGTH].copy_from_slice(&header.to_be_bytes());
+        head[udp::LENGTH..].copy_from_slice(&self.header);
+    }
+}
+
 /// The headers of one packet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outer {
@@ -77,7 +163,16 @@ pub(crate) struct Outer {
 /// The ways that a device has found.
 #[derive(Default)]
 pub(crate) struct Ways {
-    found: Vec<Option<(u64, Journey, Way)>>,
+    found: Vec<Option<Remembered>>,
+}
+
+#[derive(Clone, Copy)]
+struct Remembered {
+    epoch: u64,
+    /// When it was used last.
+    used: Instant,
+    journey: Journey,
+    way: Way,
 }
 
 fn place(journey: &Journey) -> usize {
@@ -89,28 +184,66 @@ fn place(journey: &Journey) -> usize {
 }
 
 impl Ways {
-    /// The way, if it was found in this epoch.
+    /// The way, if it was found in this epoch. Its neighbour is used now.
     #[inline]
-    pub(crate) fn get(&self, epoch: u64, journey: &Journey) -> Option<Way> {
-        let (then, known, way) = self.found.get(place(journey))?.as_ref()?;
-        (*then == epoch && known == journey).then_some(*way)
+    pub(crate) fn get(&mut self, world: &mut World, journey: &Journey) -> Option<Way> {
+        let found = self.found.get_mut(place(journey))?.as_mut()?;
+        if found.epoch != world.run.epoch || found.journey != *journey {
+            return None;
+        }
+        if found.used != world.now {
+            if let Some((mac, _)) = found.way.ends {
+                neighbour::at_hand(world, (found.way.device, found.way.next))
+                    .filter(|at_hand| *at_hand == mac)?;
+            }
+            found.used = world.now;
+        }
+        Some(found.way)
     }
 
-    pub(crate) fn remember(&mut self, epoch: u64, journey: Journey, way: Way) {
+    /// Remembers a way; one to a neighbour that is not known yet is none.
+    fn remember(&mut self, world: &World, journey: Journey, way: Way) {
+        if way.ends.is_none() && !way.local {
+            return;
+        }
         if self.found.is_empty() {
             self.found.resize(REMEMBERED, None);
         }
         if let Some(slot) = self.found.get_mut(place(&journey)) {
-            *slot = Some((epoch, journey, way));
+            *slot = Some(Remembered { epoch: world.run.epoch, used: world.now, journey, way });
         }
     }
+}
+
+/// The way, remembered or found; `ways` gives what a device remembers.
+///
+/// # Errors
+/// What the routes refuse with.
+pub(crate) fn way(
+    world: &mut World,
+    id: DeviceId,
+    journey: &Journey,
+    ways: fn(&mut World, DeviceId) -> Option<&mut Ways>,
+) -> Result<Way, Errno> {
+    let mut known = ways(world, id).map(std::mem::take).unwrap_or_default();
+    let way = match known.get(world, journey) {
+        Some(way) => Ok(way),
+        None => find(world, journey),
+    };
+    if let Ok(way) = way {
+        known.remember(world, *journey, way);
+    }
+    if let Some(ways) = ways(world, id) {
+        *ways = known;
+    }
+    way
 }
 
 /// Finds the way.
 ///
 /// # Errors
 /// What the routes refuse with.
-pub(crate) fn find(world: &mut World, journey: &Journey) -> Result<Way, Errno> {
+fn find(world: &mut World, journey: &Journey) -> Result<Way, Errno> {
     let mut way = match (journey.remote, journey.local) {
         (IpAddr::V4(remote), local) => {
             let source = if let IpAddr::V4(local) = local { local } else { std::net::Ipv4Addr::UNSPECIFIED };
@@ -180,14 +313,14 @@ pub(crate) fn send_counted(
 }
 
 /// Sends a frame over a way; gives false if the link below dropped it and said so. The frame is gone in any case.
-#[inline]
 fn send(world: &mut World, way: &Way, outer: &Outer, frame: FrameId) -> bool {
-    let mut head = [0; MOST];
-    let Some(head) = write(world, way, outer, frame, &mut head) else {
+    let uncounted = ETHERNET + if way.is_ipv4() { 0 } else { wire::ipv6::LENGTH };
+    if world.run.pool.length(frame) + way.headers() - uncounted > usize::from(u16::MAX) {
         world.discard(Some(way.device), frame, Drop::TooBig);
         return false;
-    };
-    let Some(frame) = prepend(world, frame, head) else { return false };
+    }
+    let identification = if way.is_ipv4() { next_identification(world, way.netns) } else { 0 };
+    let Some(frame) = wrap(world, way, outer, identification, frame) else { return false };
     let total = world.run.pool.length(frame) - ETHERNET;
     if total > way.mtu as usize {
         return send_large(world, way, outer, frame);
@@ -200,113 +333,35 @@ fn send(world: &mut World, way: &Way, outer: &Outer, frame: FrameId) -> bool {
     fits
 }
 
-/// Writes all headers of a packet that carries a frame; nothing if it becomes too large for IP.
-#[inline]
-fn write<'h>(
-    world: &mut World,
-    way: &Way,
-    outer: &Outer,
-    frame: FrameId,
-    head: &'h mut [u8; MOST],
-) -> Option<&'h [u8]> {
-    let carried = world.run.pool.bytes(frame);
-    let length = u16::try_from(udp::LENGTH + HEADER + carried.len()).ok()?;
-    let v4 = way.destination.is_ipv4();
-    let ip = if v4 { wire::ipv4::LENGTH } else { wire::ipv6::LENGTH };
-    let datagram = ETHERNET + ip;
-    let all = datagram + udp::LENGTH + HEADER;
-    let bytes = &mut head[datagram..all];
-    bytes[..2].copy_from_slice(&outer.source_port.to_be_bytes());
-    bytes[2..4].copy_from_slice(&outer.port.to_be_bytes());
-    bytes[4..6].copy_from_slice(&length.to_be_bytes());
-    bytes[8..].copy_from_slice(&outer.header);
-    if outer.sums {
-        let pseudo = match (way.source, way.destination) {
-            (IpAddr::V4(from), IpAddr::V4(to)) => checksum::pseudo_v4(from, to, protocol::UDP, length.into()),
-            (IpAddr::V6(from), IpAddr::V6(to)) => checksum::pseudo_v6(from, to, protocol::UDP, length.into()),
-            _ => Sum::ZERO,
-        };
-        let sum = match pseudo.with(bytes).with(carried).checksum() {
-            0 => 0xffff,
-            sum => sum,
-        };
-        bytes[6..8].copy_from_slice(&sum.to_be_bytes());
-    }
-    if let Some((to, from)) = way.ends {
-        head[..6].copy_from_slice(&to);
-        head[6..12].copy_from_slice(&from);
-    }
-    let kind = if v4 { ethertype::IPV4 } else { ethertype::IPV6 };
-    head[12..14].copy_from_slice(&kind.to_be_bytes());
-    write_ip(world, way, outer, length, &mut head[ETHERNET..]);
-    Some(&head[..all])
-}
-
-#[inline]
-fn write_ip(world: &mut World, way: &Way, outer: &Outer, length: u16, packet: &mut [u8]) {
-    match (way.source, way.destination) {
-        (IpAddr::V4(source), IpAddr::V4(destination)) => {
-            let identification = world.space_mut(way.netns).map_or(0, |space| {
-                space.stack.identification = space.stack.identification.wrapping_add(1);
-                space.stack.identification
-            });
-            let header = wire::Ipv4 {
-                tos: outer.tos,
-                identification,
-                dont_fragment: outer.whole,
-                more_fragments: false,
-                fragment_offset: 0,
-                ttl: outer.ttl,
-                protocol: protocol::UDP,
-                source,
-                destination,
-                payload_length: length,
-            };
-            header.emit(packet);
-        }
-        (IpAddr::V6(source), IpAddr::V6(destination)) => {
-            let header = wire::Ipv6 {
-                traffic_class: outer.tos,
-                flow_label: outer.label,
-                payload_length: length,
-                next_header: protocol::UDP,
-                hop_limit: outer.ttl,
-                source,
-                destination,
-            };
-            header.emit(packet);
-        }
-        _ => {}
-    }
+fn next_identification(world: &mut World, netns: NetnsId) -> u16 {
+    world.space_mut(netns).map_or(0, |space| {
+        space.stack.identification = space.stack.identification.wrapping_add(1);
+        space.stack.identification
+    })
 }
 
 /// Puts headers in front of a frame; a frame that has no room for them moves to another buffer.
-#[inline]
-fn prepend(world: &mut World, frame: FrameId, head: &[u8]) -> Option<FrameId> {
+fn wrap(world: &mut World, way: &Way, outer: &Outer, identification: u16, frame: FrameId) -> Option<FrameId> {
+    let all = way.headers();
     let pool = &mut world.run.pool;
-    let frame = if pool.push(frame, head) {
-        frame
-    } else {
-        let Some(moved) = pool.blank(head.len() + pool.length(frame)) else {
-            world.discard(None, frame, Drop::NoPool);
-            return None;
-        };
-        let carried = pool.bytes(frame).to_vec();
-        let (hops, priority) = (pool.meta(frame).hops, pool.meta(frame).priority);
-        if let Some(bytes) = pool.bytes_mut(moved) {
-            bytes[..head.len()].copy_from_slice(head);
-            bytes[head.len()..].copy_from_slice(&carried);
-        }
-        let meta = pool.meta_mut(moved);
-        (meta.hops, meta.priority) = (hops, priority);
-        world.run.pool.release(frame);
-        moved
+    if let Some((head, carried)) = pool.wrap(frame, all) {
+        way.write(outer, identification, head, carried);
+        return Some(frame);
+    }
+    let Some(moved) = pool.blank(all + pool.length(frame)) else {
+        world.discard(None, frame, Drop::NoPool);
+        return None;
     };
-    let meta = world.run.pool.meta_mut(frame);
-    meta.tag = Tag::NONE;
-    meta.kind = PacketKind::Auto;
-    meta.origin = None;
-    Some(frame)
+    let carried = pool.bytes(frame).to_vec();
+    let (hops, priority) = (pool.meta(frame).hops, pool.meta(frame).priority);
+    if let Some((head, place)) = pool.bytes_mut(moved).and_then(|bytes| bytes.split_at_mut_checked(all)) {
+        place.copy_from_slice(&carried);
+        way.write(outer, identification, head, place);
+    }
+    let meta = pool.meta_mut(moved);
+    (meta.hops, meta.priority) = (hops, priority);
+    world.run.pool.release(frame);
+    Some(moved)
 }
 
 /// A packet that is larger than its way allows is cut, or (if it must not be) the host itself hears of it.

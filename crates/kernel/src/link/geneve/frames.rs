@@ -1,20 +1,20 @@
 //! Frames that leave through a geneve, and those that come in at its port (`geneve_xmit`, `geneve_udp_encap_recv`).
 
 use super::{Config, Geneve, state};
-use crate::device::DeviceId;
-use crate::frame::{FrameId, PacketKind, Tag};
+use crate::device::{DeviceId, Mac};
+use crate::frame::{FrameId, PacketKind};
 use crate::host::consume;
+use crate::host::tunnel::burst::{self, Burst};
 use crate::host::tunnel::inside::{self, Inside};
 use crate::host::tunnel::receive::Came;
-use crate::host::tunnel::send::{self, Journey, Outer, Way};
+use crate::host::tunnel::send::{self, Journey, Outer, Way, Ways};
 use crate::host::tunnel::too_big;
 use crate::link::bridge;
 use crate::netns::NetnsId;
-use crate::run::{Batch, Drop, Step};
+use crate::run::{Batch, Common, Drop, Step, mark, marks_of};
 use crate::world::World;
-use rtnl::errno::Errno;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use wire::{Geneve as Header, GeneveView, ethertype, geneve};
+use wire::{Geneve as Header, GeneveView, geneve};
 
 const ETHERNET: usize = wire::ethernet::LENGTH;
 /// The ports that packets come from.
@@ -26,21 +26,103 @@ const ROUTED_TOS: u8 = 0x1e;
 
 /// Sends frames.
 pub(super) fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
-    let frames = std::mem::take(batch);
-    let Some(Geneve { netns, config, .. }) = state(world, id) else { return *batch = frames };
-    let (netns, config) = (*netns, config.clone());
-    for frame in frames.frames() {
-        if config.external {
-            world[id].counters.tx_dropped += 1;
-            world.discard(Some(id), *frame, Drop::TunnelMetadata);
-        } else if let Err(reason) = send_frame(world, id, netns, &config, *frame) {
-            let counters = &mut world[id].counters;
-            counters.errors.tx_errors += 1;
-            counters.errors.tx_carrier_errors += u64::from(reason == Drop::NoRoute);
-            counters.errors.collisions += u64::from(reason == Drop::HopLimit);
-            world.discard(Some(id), *frame, reason);
-        }
+    let Some(netns) = state(world, id).map(|geneve| geneve.netns) else { return };
+    let long = |world: &mut World, frame| send_long(world, id, frame);
+    burst::send_all(world, (id, netns), batch, Known::default, send_quick, long);
+}
+
+/// The way that the last frame took.
+#[derive(Default)]
+struct Known {
+    way: Option<KnownWay>,
+}
+
+struct KnownWay {
+    /// The type of service that was asked for.
+    tos: u8,
+    way: Way,
+    outer: Outer,
+    /// The most that a packet carries, the Ethernet header inside left out.
+    most: usize,
+}
+
+impl Known {
+    /// Takes the way if it is known.
+    #[cold]
+    fn turn_to(&mut self, world: &mut World, geneve: &mut Geneve, tos: u8) {
+        let Geneve { netns, config, ways } = geneve;
+        let way = ways.get(world, &journey(*netns, config, tos));
+        self.way = way.map(|way| {
+            let most = way.mtu.saturating_sub(config.overhead()) as usize;
+            KnownWay { tos: tos & ROUTED_TOS, way, outer: headers(config, geneve::ETHERNET), most }
+        });
     }
+}
+
+/// Sends a frame over a known way; false if it needs a closer look.
+#[inline]
+fn send_quick(
+    world: &mut World,
+    geneve: &mut Geneve,
+    known: &mut Known,
+    burst: &mut Burst,
+    frame: FrameId,
+) -> bool {
+    let config = &geneve.config;
+    if config.external || config.bare || world.run.pool.meta(frame).tag.is_some() {
+        return false;
+    }
+    let Some((inside, length)) = look(world.run.pool.bytes(frame)) else { return false };
+    let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
+    if known.way.as_ref().is_none_or(|known| known.tos != tos & ROUTED_TOS) {
+        known.turn_to(world, geneve, tos);
+    }
+    let Some(KnownWay { way, outer, most, .. }) = &mut known.way else { return false };
+    fit(outer, &geneve.config, (world.run.pool.bytes(frame), &inside), way, tos);
+    length <= *most && burst.send(world, way, outer, (frame, length))
+}
+
+/// Sends a frame that needs a closer look.
+#[cold]
+fn send_long(world: &mut World, id: DeviceId, frame: FrameId) {
+    let Some(Geneve { netns, config, .. }) = state(world, id) else {
+        return world.discard(Some(id), frame, Drop::DeviceGone);
+    };
+    let (netns, config) = (*netns, config.clone());
+    if config.external {
+        world[id].counters.tx_dropped += 1;
+        world.discard(Some(id), frame, Drop::TunnelMetadata);
+    } else if let Err(reason) = send_frame(world, id, netns, &config, frame) {
+        let counters = &mut world[id].counters;
+        counters.errors.tx_errors += 1;
+        counters.errors.tx_carrier_errors += u64::from(reason == Drop::NoRoute);
+        counters.errors.collisions += u64::from(reason == Drop::HopLimit);
+        world.discard(Some(id), frame, reason);
+    }
+}
+
+/// Looks into a frame; gives how many bytes are behind its Ethernet header as well. None if what is said to be there is
+/// cut off.
+#[inline]
+fn look(bytes: &[u8]) -> Option<(Inside, usize)> {
+    let inside = inside::look(bytes);
+    let least = match bytes.get(12..14)? {
+        [8, 0] => wire::ipv4::LENGTH,
+        [0x86, 0xdd] => wire::ipv6::LENGTH,
+        _ => 0,
+    };
+    let length = bytes.len().saturating_sub(inside.head);
+    (length >= least).then_some((inside, length))
+}
+
+/// Where packets are to go.
+#[inline]
+fn journey(netns: NetnsId, config: &Config, tos: u8) -> Journey {
+    let local = match config.remote {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    Journey { netns, remote: config.remote, local, oif: 0, tos: tos & ROUTED_TOS }
 }
 
 /// Sends a frame; if that fails it is still here.
@@ -54,35 +136,22 @@ fn send_frame(
     if !world.run.pool.insert_tag(frame) {
         return Err(Drop::NoPool);
     }
-    let bytes = world.run.pool.bytes(frame);
-    let inside = inside::look(bytes);
-    let least = match u16::from_be_bytes([bytes[12], bytes[13]]) {
-        ethertype::IPV4 => wire::ipv4::LENGTH,
-        ethertype::IPV6 => wire::ipv6::LENGTH,
-        _ => 0,
-    };
-    let length = bytes.len().saturating_sub(inside.head);
-    if length < least {
-        return Err(Drop::TooShort);
-    }
+    let (inside, length) = look(world.run.pool.bytes(frame)).ok_or(Drop::TooShort)?;
     let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
-    let local = match config.remote {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
-    };
-    let journey = Journey { netns, remote: config.remote, local, oif: 0, tos: tos & ROUTED_TOS };
-    let way = way(world, id, &journey).map_err(|_| Drop::NoRoute)?;
+    let way = send::way(world, id, &journey(netns, config, tos), ways).map_err(|_| Drop::NoRoute)?;
     if way.device == id {
         return Err(Drop::HopLimit);
     }
-    let mtu = way.mtu.saturating_sub(super::HEADERS + super::ETHERNET + config.ip_header());
+    let mtu = way.mtu.saturating_sub(config.overhead());
     if length > mtu as usize && bridge::bridge_of(world, id).is_some() {
         if let Some(answer) = too_big::answer(world, frame, mtu) {
             world.forward(id, Step::Receive, answer);
             return Err(Drop::TooBig);
         }
     }
-    let outer = outer(world, config, &way, frame, &inside, tos);
+    let kind = if config.bare { inside.ethertype } else { geneve::ETHERNET };
+    let mut outer = headers(config, kind);
+    fit(&mut outer, config, (world.run.pool.bytes(frame), &inside), &way, tos);
     if config.bare {
         world.run.pool.pull(frame, ETHERNET);
     }
@@ -90,106 +159,160 @@ fn send_frame(
     Ok(())
 }
 
-/// The way to the far end, remembered or found.
-#[inline]
-fn way(world: &mut World, id: DeviceId, journey: &Journey) -> Result<Way, Errno> {
-    let epoch = world.run.epoch;
-    if let Some(way) = state(world, id).and_then(|geneve| geneve.ways.get(epoch, journey)) {
-        return Ok(way);
-    }
-    let way = send::find(world, journey)?;
-    let epoch = world.run.epoch;
-    if let Some(geneve) = world[id].private_mut::<Geneve>() {
-        geneve.ways.remember(epoch, *journey, way);
-    }
-    Ok(way)
+fn ways(world: &mut World, id: DeviceId) -> Option<&mut Ways> {
+    world.get_mut(id)?.private_mut().map(|geneve: &mut Geneve| &mut geneve.ways)
 }
 
-/// The headers of a frame's packet.
-#[inline]
-fn outer(world: &World, config: &Config, way: &Way, frame: FrameId, inside: &Inside, tos: u8) -> Outer {
-    let ttl = if config.inherits_ttl { inside.ttl } else { config.ttl };
-    let kind = if config.bare { inside.ethertype } else { geneve::ETHERNET };
+/// The headers of packets, as far as they are alike.
+fn headers(config: &Config, ethertype: u16) -> Outer {
     let mut header = [0; send::HEADER];
-    Header { oam: false, critical: false, ethertype: kind, network: config.network }.emit(&mut header);
-    Outer {
-        tos: inside::outer_tos(tos, inside.tos),
-        ttl: if ttl == 0 { way.ttl } else { ttl },
-        whole: inside::is_whole(config.df, inside),
-        label: config.label,
-        sums: config.sums,
-        source_port: inside::source_port(world.run.pool.bytes(frame), inside, PORTS),
-        port: config.port,
-        header,
-    }
+    Header { oam: false, critical: false, ethertype, network: config.network }.emit(&mut header);
+    let (label, sums, port) = (config.label, config.sums, config.port);
+    Outer { tos: 0, ttl: config.ttl, whole: false, label, sums, source_port: 0, port, header }
 }
 
-/// Takes a datagram.
-pub(super) fn receive(world: &mut World, came: &Came, frame: FrameId) {
-    match unpack(world, came, frame) {
-        Ok(id) => world.forward(id, Step::Receive, frame),
-        Err(reason) => consume(world, came.below, frame, reason),
-    }
-}
-
-/// Takes everything outside off a frame; gives the geneve that it is for.
+/// Makes them those of one frame's packet.
 #[inline]
-fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Drop> {
-    let payload = world.run.pool.bytes(frame).get(came.at..).unwrap_or_default();
-    let (kind, critical, network) = match GeneveView::new(payload) {
-        Ok(view) => (view.ethertype(), view.is_critical(), view.network()),
-        Err(wire::Malformed::Version) => return Err(Drop::TunnelHeader),
-        Err(_) => return Err(Drop::TooShort),
-    };
-    let length = GeneveView::new(payload).map_or(geneve::LENGTH, |view| view.header_length());
-    let id = find(world, came, network).ok_or(Drop::TunnelNetwork)?;
-    let (bare, external, wants_sums) = state(world, id).map_or((false, false, false), |geneve| {
-        (geneve.config.bare, geneve.config.external, geneve.config.wants_sums)
-    });
-    if came.unsummed && came.key.0 && wants_sums {
-        return Err(Drop::BadChecksum);
+fn fit(outer: &mut Outer, config: &Config, (bytes, inside): (&[u8], &Inside), way: &Way, tos: u8) {
+    if config.inherits_ttl {
+        outer.ttl = inside.ttl;
     }
-    if !bare && kind != geneve::ETHERNET {
-        world[id].counters.rx_dropped += 1;
-        return Err(Drop::UnhandledProtocol);
+    if outer.ttl == 0 {
+        outer.ttl = way.ttl;
     }
-    world.run.pool.pull(frame, came.at + length);
-    if critical && !external {
-        world[id].counters.errors.rx_frame_errors += 1;
-        world[id].counters.errors.rx_errors += 1;
-        return Err(Drop::TunnelHeader);
-    }
-    if kind == geneve::ETHERNET {
-        if world.run.pool.length(frame) < ETHERNET {
-            world[id].counters.rx_dropped += 1;
-            return Err(Drop::TooShort);
+    outer.tos = inside::outer_tos(tos, inside.tos);
+    outer.whole = inside::is_whole(config.df, inside);
+    outer.source_port = inside::source_port(bytes, inside, PORTS);
+}
+
+/// Takes datagrams that have everything outside their own headers in common.
+pub(super) fn receive(world: &mut World, came: &Came, batch: &mut Batch) {
+    let mut arriving = Arriving { common: batch.common(), to: None, out: world.run.spare() };
+    // Every frame begins anew here.
+    arriving.common.marks &= mark::BESIDE;
+    for frame in batch.frames() {
+        if let Err(reason) = arriving.take(world, came, *frame) {
+            consume(world, came.below, *frame, reason);
         }
-        if world.run.pool.source(frame) == world[id].address {
-            world[id].counters.errors.rx_errors += 1;
-            return Err(Drop::OwnFrame);
+    }
+    batch.clear();
+    arriving.end(world);
+    world.run.put_back(arriving.out);
+}
+
+/// Frames for the geneve for which the last one was.
+struct Arriving {
+    common: Common,
+    to: Option<Target>,
+    out: Box<Batch>,
+}
+
+/// Where a network leads.
+#[derive(Clone, Copy)]
+struct Target {
+    network: u32,
+    id: DeviceId,
+    /// Packets may be inside without an Ethernet header.
+    bare: bool,
+    external: bool,
+    wants_sums: bool,
+    /// The geneve's own address.
+    own: Mac,
+}
+
+impl Arriving {
+    /// Takes everything outside off a frame, and puts it to those for its geneve.
+    #[inline]
+    fn take(&mut self, world: &mut World, came: &Came, frame: FrameId) -> Result<(), Drop> {
+        let payload = world.run.pool.bytes(frame).get(came.at..).unwrap_or_default();
+        let view = GeneveView::new(payload).map_err(|malformed| match malformed {
+            wire::Malformed::Version => Drop::TunnelHeader,
+            _ => Drop::TooShort,
+        })?;
+        let (kind, critical, length) = (view.ethertype(), view.is_critical(), view.header_length());
+        let to = match self.to {
+            Some(to) if to.network == view.network() => to,
+            _ => {
+                let network = view.network();
+                self.turn_to(world, came, network)?
+            }
+        };
+        if came.unsummed && came.key.0 && to.wants_sums {
+            return Err(Drop::BadChecksum);
         }
-    } else {
+        if !to.bare && kind != geneve::ETHERNET {
+            world[to.id].counters.rx_dropped += 1;
+            return Err(Drop::UnhandledProtocol);
+        }
+        world.run.pool.unwrap(frame, came.at + length);
+        if critical && !to.external {
+            world[to.id].counters.errors.rx_frame_errors += 1;
+            world[to.id].counters.errors.rx_errors += 1;
+            return Err(Drop::TunnelHeader);
+        }
+        check_ethernet(world, &to, kind, frame)?;
+        if came.tos & inside::ECN != 0 {
+            tell_congestion(world, came, to.id, frame)?;
+        }
+        if kind != geneve::ETHERNET {
+            world.run.pool.meta_mut(frame).kind = PacketKind::Host;
+        }
+        self.out.marks |= marks_of(world.run.pool.meta(frame));
+        self.out.push(frame, world.run.pool.length(frame));
+        Ok(())
+    }
+
+    /// Finds out where a network leads.
+    #[cold]
+    fn turn_to(&mut self, world: &mut World, came: &Came, network: u32) -> Result<Target, Drop> {
+        self.end(world);
+        let id = find(world, came, network).ok_or(Drop::TunnelNetwork)?;
+        let Config { bare, external, wants_sums, .. } = state(world, id).ok_or(Drop::TunnelNetwork)?.config;
+        let to = Target { network, id, bare, external, wants_sums, own: world[id].address };
+        self.to = Some(to);
+        self.out.begin(self.common);
+        Ok(to)
+    }
+
+    /// Counts what is for the geneve, and puts it before it.
+    fn end(&mut self, world: &mut World) {
+        let Some(to) = self.to.take().filter(|_| !self.out.is_empty()) else { return };
+        let (packets, bytes) = (self.out.len() as u64, self.out.bytes().0);
+        let counters = &mut world[to.id].counters;
+        counters.rx_packets += packets;
+        counters.rx_bytes += bytes - packets * ETHERNET as u64;
+        world.forward_all(to.id, Step::Receive, &mut self.out);
+    }
+}
+
+/// Looks at the Ethernet header of a frame; what has none gets one, for every frame here begins with it.
+#[inline]
+fn check_ethernet(world: &mut World, to: &Target, kind: u16, frame: FrameId) -> Result<(), Drop> {
+    if kind != geneve::ETHERNET {
         let mut head = [0; ETHERNET];
         head[12..].copy_from_slice(&kind.to_be_bytes());
-        if !world.run.pool.push(frame, &head) {
-            return Err(Drop::NoPool);
-        }
+        return if world.run.pool.push(frame, &head) { Ok(()) } else { Err(Drop::NoPool) };
     }
+    if world.run.pool.length(frame) < ETHERNET {
+        world[to.id].counters.rx_dropped += 1;
+        return Err(Drop::TooShort);
+    }
+    if world.run.pool.source(frame) == to.own {
+        world[to.id].counters.errors.rx_errors += 1;
+        return Err(Drop::OwnFrame);
+    }
+    Ok(())
+}
+
+/// Tells those inside of congestion outside.
+fn tell_congestion(world: &mut World, came: &Came, id: DeviceId, frame: FrameId) -> Result<(), Drop> {
     let told = world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
     if !told {
         world[id].counters.errors.rx_frame_errors += 1;
         world[id].counters.errors.rx_errors += 1;
         return Err(Drop::TunnelCongestion);
     }
-    let length = world.run.pool.length(frame) - ETHERNET;
-    let counters = &mut world[id].counters;
-    counters.rx_packets += 1;
-    counters.rx_bytes += length as u64;
-    let meta = world.run.pool.meta_mut(frame);
-    meta.tag = Tag::NONE;
-    meta.origin = None;
-    meta.kind = if kind == geneve::ETHERNET { PacketKind::Auto } else { PacketKind::Host };
-    Ok(id)
+    Ok(())
 }
 
 /// The geneve whose far end sent it, or the one for which that is decided outside (`geneve_lookup_skb`).

@@ -82,7 +82,9 @@ fn asked6(bytes: &[u8]) -> Option<Ipv6Addr> {
 fn reply(world: &mut World, id: DeviceId, frame: FrameId, asked: IpAddr, mac: Mac) -> Option<FrameId> {
     let now = world.now;
     let found = state_mut(world, id)?.table.find(&mac, 0, now);
-    if found.is_some_and(|found| found.first.address.is_unspecified()) {
+    let (here, router) =
+        found.map_or((false, false), |entry| (entry.first.address.is_unspecified(), entry.is_router()));
+    if here {
         return None;
     }
     let bytes = world.run.pool.bytes(frame);
@@ -101,7 +103,7 @@ fn reply(world: &mut World, id: DeviceId, frame: FrameId, asked: IpAddr, mac: Ma
             answer.emit(&mut said[ETHERNET..]);
             said
         }
-        IpAddr::V6(asked) => advertisement(bytes, asked, mac, found.is_some_and(|found| found.router))?,
+        IpAddr::V6(asked) => advertisement(bytes, asked, mac, router)?,
     };
     world.run.pool.frame(&said)
 }

@@ -3,63 +3,155 @@
 use super::table::Remote;
 use super::{TYPE, entries, flag, state, state_mut};
 use crate::device::{DeviceId, Mac, is_valid_ether_addr};
-use crate::frame::{FrameId, PacketKind, Tag};
+use crate::frame::{FrameId, PacketKind};
+use crate::host::consume;
 use crate::host::tunnel::inside;
 use crate::host::tunnel::receive::Came;
-use crate::run::{Drop, Step};
+use crate::run::{Batch, Common, Drop, Step, mark, marks_of};
 use crate::world::World;
 use rtnl::message::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnl::object::neigh::{NTF_SELF, NUD_REACHABLE};
 use std::net::IpAddr;
 use wire::{Vxlan as Header, ethertype, vxlan};
 
-/// Takes a datagram.
-pub(super) fn receive(world: &mut World, came: &Came, frame: FrameId) {
-    match unpack(world, came, frame) {
-        Ok(id) => world.forward(id, Step::Receive, frame),
-        Err(reason) => crate::host::consume(world, came.below, frame, reason),
+const ETHERNET: usize = wire::ethernet::LENGTH;
+
+/// Takes datagrams that have everything outside their own headers in common.
+pub(super) fn receive(world: &mut World, came: &Came, batch: &mut Batch) {
+    let mut arriving = Arriving { common: batch.common(), to: None, source: None, out: world.run.spare() };
+    // Every frame begins anew here.
+    arriving.common.marks &= mark::BESIDE;
+    for frame in batch.frames() {
+        if let Err(reason) = arriving.take(world, came, *frame) {
+            consume(world, came.below, *frame, reason);
+        }
+    }
+    batch.clear();
+    arriving.end(world);
+    world.run.put_back(arriving.out);
+}
+
+/// Frames for the vxlan for which the last one was.
+struct Arriving {
+    common: Common,
+    to: Option<Target>,
+    /// The address that was learned last for it.
+    source: Option<Mac>,
+    out: Box<Batch>,
+}
+
+/// Where a header leads.
+#[derive(Clone, Copy)]
+struct Target {
+    header: Header,
+    id: DeviceId,
+    /// What is inside if it is no Ethernet frame.
+    kind: Option<u16>,
+    /// The vxlan's own address.
+    own: Mac,
+    learns: bool,
+    up: bool,
+}
+
+impl Arriving {
+    /// Takes everything outside off a frame, and puts it to those for its vxlan.
+    #[inline]
+    fn take(&mut self, world: &mut World, came: &Came, frame: FrameId) -> Result<(), Drop> {
+        let payload = world.run.pool.bytes(frame).get(came.at..).unwrap_or_default();
+        let header = Header::parse(payload).map_err(|_| Drop::TooShort)?;
+        let to = match self.to {
+            Some(to) if to.header == header => to,
+            _ => self.turn_to(world, came, header)?,
+        };
+        world.run.pool.unwrap(frame, came.at + vxlan::LENGTH);
+        match to.kind {
+            Some(kind) => put_ethernet(world, frame, kind)?,
+            None => self.check_ethernet(world, came, &to, frame)?,
+        }
+        if came.tos & inside::ECN != 0 {
+            tell_congestion(world, came, to.id, frame)?;
+        }
+        if !to.up {
+            world[to.id].counters.rx_dropped += 1;
+            return Err(Drop::DeviceDown);
+        }
+        if to.kind.is_some() {
+            world.run.pool.meta_mut(frame).kind = PacketKind::Host;
+        }
+        self.out.marks |= marks_of(world.run.pool.meta(frame));
+        self.out.push(frame, world.run.pool.length(frame));
+        Ok(())
+    }
+
+    /// Finds out where a header leads, for it and those like it.
+    #[cold]
+    fn turn_to(&mut self, world: &mut World, came: &Came, header: Header) -> Result<Target, Drop> {
+        self.end(world);
+        if header.flags & vxlan::flag::NETWORK == 0 {
+            return Err(Drop::TunnelHeader);
+        }
+        if came.unsummed && came.key.0 && came.terms.flags & flag::ZERO_SUM6_RX == 0 {
+            return Err(Drop::BadChecksum);
+        }
+        let id = find(world, came, header.network).ok_or(Drop::TunnelNetwork)?;
+        let kind = understand(came.terms.flags, &header)?;
+        let learns = state(world, id).is_some_and(|vxlan| vxlan.config.has(flag::LEARN));
+        let device = &world[id];
+        let to = Target { header, id, kind, own: device.address, learns, up: device.is_up() };
+        (self.to, self.source) = (Some(to), None);
+        self.out.begin(self.common);
+        Ok(to)
+    }
+
+    /// Looks at the addresses of a frame, and learns where they are (`vxlan_set_mac`).
+    #[inline]
+    fn check_ethernet(
+        &mut self,
+        world: &mut World,
+        came: &Came,
+        to: &Target,
+        frame: FrameId,
+    ) -> Result<(), Drop> {
+        if world.run.pool.length(frame) < ETHERNET {
+            return Err(Drop::TooShort);
+        }
+        let mac = world.run.pool.source(frame);
+        if mac == to.own {
+            return Err(Drop::OwnFrame);
+        }
+        if to.learns && self.source != Some(mac) {
+            let ifindex = match came.source {
+                IpAddr::V6(source) if crate::inet6::is_link_local(source) => world[came.below].ifindex,
+                _ => 0,
+            };
+            if !learn(world, to.id, mac, (came.source, ifindex), to.header.network) {
+                return Err(Drop::TunnelFixed);
+            }
+            self.source = Some(mac);
+        }
+        Ok(())
+    }
+
+    /// Counts what is for the vxlan, and puts it before it.
+    fn end(&mut self, world: &mut World) {
+        let Some(to) = self.to.take().filter(|_| !self.out.is_empty()) else { return };
+        let (packets, bytes) = (self.out.len() as u64, self.out.bytes().0);
+        let counters = &mut world[to.id].counters;
+        counters.rx_packets += packets;
+        counters.rx_bytes += bytes - packets * ETHERNET as u64;
+        world.forward_all(to.id, Step::Receive, &mut self.out);
     }
 }
 
-/// Takes everything outside off a frame; gives the vxlan that it is for.
-#[inline]
-fn unpack(world: &mut World, came: &Came, frame: FrameId) -> Result<DeviceId, Drop> {
-    let payload = world.run.pool.bytes(frame).get(came.at..).unwrap_or_default();
-    let header = Header::parse(payload).map_err(|_| Drop::TooShort)?;
-    if header.flags & vxlan::flag::NETWORK == 0 {
-        return Err(Drop::TunnelHeader);
-    }
-    if came.unsummed && came.key.0 && came.terms.flags & flag::ZERO_SUM6_RX == 0 {
-        return Err(Drop::BadChecksum);
-    }
-    let id = find(world, came, header.network).ok_or(Drop::TunnelNetwork)?;
-    let kind = understand(came.terms.flags, &header)?;
-    world.run.pool.pull(frame, came.at + vxlan::LENGTH);
-    match kind {
-        Some(kind) => put_ethernet(world, frame, kind)?,
-        None => check_ethernet(world, id, came, frame, header.network)?,
-    }
-    let congested =
-        world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
-    if !congested {
+/// Tells those inside of congestion outside.
+fn tell_congestion(world: &mut World, came: &Came, id: DeviceId, frame: FrameId) -> Result<(), Drop> {
+    let told = world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
+    if !told {
         world[id].counters.errors.rx_frame_errors += 1;
         world[id].counters.errors.rx_errors += 1;
         return Err(Drop::TunnelCongestion);
     }
-    let device = &mut world[id];
-    if !device.is_up() {
-        device.counters.rx_dropped += 1;
-        return Err(Drop::DeviceDown);
-    }
-    let length = world.run.pool.length(frame) - wire::ethernet::LENGTH;
-    let counters = &mut world[id].counters;
-    counters.rx_packets += 1;
-    counters.rx_bytes += length as u64;
-    let meta = world.run.pool.meta_mut(frame);
-    meta.tag = Tag::NONE;
-    meta.origin = None;
-    meta.kind = if kind.is_some() { PacketKind::Host } else { PacketKind::Auto };
-    Ok(id)
+    Ok(())
 }
 
 /// The vxlan that listens for a network on a link (`vxlan_vs_find_vni`).
@@ -102,36 +194,9 @@ fn understand(flags: u32, header: &Header) -> Result<Option<u16>, Drop> {
 
 /// Every frame here begins with an Ethernet header, so a bare packet gets one.
 fn put_ethernet(world: &mut World, frame: FrameId, kind: u16) -> Result<(), Drop> {
-    let mut head = [0; wire::ethernet::LENGTH];
+    let mut head = [0; ETHERNET];
     head[12..].copy_from_slice(&kind.to_be_bytes());
     if world.run.pool.push(frame, &head) { Ok(()) } else { Err(Drop::NoPool) }
-}
-
-/// Looks at the addresses of a frame, and learns where they are (`vxlan_set_mac`).
-#[inline]
-fn check_ethernet(
-    world: &mut World,
-    id: DeviceId,
-    came: &Came,
-    frame: FrameId,
-    network: u32,
-) -> Result<(), Drop> {
-    if world.run.pool.length(frame) < wire::ethernet::LENGTH {
-        return Err(Drop::TooShort);
-    }
-    let mac = world.run.pool.source(frame);
-    if mac == world[id].address {
-        return Err(Drop::OwnFrame);
-    }
-    let learns = state(world, id).is_some_and(|vxlan| vxlan.config.has(flag::LEARN));
-    let ifindex = match came.source {
-        IpAddr::V6(source) if crate::inet6::is_link_local(source) => world[came.below].ifindex,
-        _ => 0,
-    };
-    if learns && !learn(world, id, mac, (came.source, ifindex), network) {
-        return Err(Drop::TunnelFixed);
-    }
-    Ok(())
 }
 
 /// Learns that an address is behind a far end; false if it is none, or known to be elsewhere and may not move.
@@ -149,29 +214,29 @@ pub(super) fn learn(
     let now = world.now;
     let Some(vxlan) = state_mut(world, id) else { return true };
     let source = if vxlan.config.has(flag::EXTERNAL) { network } else { 0 };
-    let Some(found) = vxlan.table.find(&mac, source, now) else {
-        let (port, own) = (vxlan.config.port, vxlan.config.network);
-        let remote = Remote { address, port, network: own, ifindex };
-        let wanted = entries::Wanted {
-            mac,
-            source: network,
-            state: NUD_REACHABLE,
-            flags: NTF_SELF,
-            mode: NLM_F_EXCL | NLM_F_CREATE,
-            by_user: false,
-        };
-        // A full table learns no more, and the frame goes on all the same.
-        if world[id].is_up() {
-            let _ = entries::update(world, id, &wanted, remote);
+    if let Some(entry) = vxlan.table.find(&mac, source, now) {
+        if entry.first.address == address && entry.first.ifindex == ifindex {
+            return true;
         }
-        return true;
+        let moves = !entry.is_fixed();
+        if moves {
+            entries::migrate(world, id, (mac, source), address);
+        }
+        return moves;
+    }
+    let (port, own) = (vxlan.config.port, vxlan.config.network);
+    let remote = Remote { address, port, network: own, ifindex };
+    let wanted = entries::Wanted {
+        mac,
+        source: network,
+        state: NUD_REACHABLE,
+        flags: NTF_SELF,
+        mode: NLM_F_EXCL | NLM_F_CREATE,
+        by_user: false,
     };
-    if found.first.address == address && found.first.ifindex == ifindex {
-        return true;
+    // A full table learns no more, and the frame goes on all the same.
+    if world[id].is_up() {
+        let _ = entries::update(world, id, &wanted, remote);
     }
-    if found.fixed {
-        return false;
-    }
-    entries::migrate(world, id, (mac, source), address);
     true
 }

@@ -1,9 +1,11 @@
 //! The addresses that a vxlan knows, and the far ends behind each.
 //!
-//! The entries are an ordered tree, so that no sender can make it slow, and it is ordered as Linux lists them: 256
-//! rows by a hash of the address, and within a row the newest first. A device for many networks knows an address
+//! The entries are named by an ordered tree, so that no sender can make it slow, and they are listed in Linux's order:
+//! 256 rows by a hash of the address, and within a row the newest first. Frames look in a small part of a table of
+//! places first (`near`), and in the tree only for what is not there. A device for many networks knows an address
 //! once in each. Entries are limited to [`ENTRIES`], far ends of one entry to [`REMOTES`].
 
+use super::near::Near;
 use crate::device::Mac;
 use crate::world::Instant;
 use rtnl::object::neigh::{NTF_EXT_LEARNED, NTF_ROUTER, NUD_NOARP, NUD_PERMANENT};
@@ -59,6 +61,11 @@ impl Entry {
         self.state & (NUD_PERMANENT | NUD_NOARP) != 0
     }
 
+    /// Whether it is a router's.
+    pub(super) fn is_router(&self) -> bool {
+        self.flags & NTF_ROUTER != 0
+    }
+
     /// Adds a far end; false if it is there already.
     pub(super) fn append(&mut self, remote: Remote) -> bool {
         let known = self.remotes().any(|other| *other == remote);
@@ -84,44 +91,13 @@ pub(super) type Key = (u8, Mac, u32);
 /// The table.
 #[derive(Default)]
 pub(super) struct Table {
-    entries: BTreeMap<Key, Entry>,
+    /// The place of each entry among `entries`.
+    places: BTreeMap<Key, u32>,
+    entries: Vec<Option<(Key, Entry)>>,
+    free: Vec<u32>,
     numbers: u64,
-    /// Grows with every change of an entry.
-    generation: u64,
-    /// What frames found last.
-    near: Vec<Near>,
-}
-
-/// What a frame found: that stands until something changes, or time passes, of which entries take note.
-#[derive(Clone, Copy)]
-struct Near {
-    mac: Mac,
-    network: u32,
-    generation: u64,
-    used: Instant,
-    found: Found,
-}
-
-/// An entry as frames see it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Found {
-    /// The first far end.
-    pub first: Remote,
-    /// There are others.
-    pub more: bool,
-    pub fixed: bool,
-    pub router: bool,
-}
-
-/// Places of what frames found last: two for an entry, within these bounds, which are powers of two.
-const NEAR: (usize, usize) = (1 << 4, 1 << 12);
-
-/// The place of an address among so many.
-#[inline]
-fn near(mac: &Mac, network: u32, places: usize) -> usize {
-    let value = u64::from_le_bytes([mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], 0, 0]);
-    let hash = (value ^ u64::from(network) << 24).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (hash >> 40) as usize & places.wrapping_sub(1)
+    /// Where frames look first.
+    near: Near,
 }
 
 /// The row of an address: the product with the golden ratio, as `hash_64` has it of the six bytes as a machine of
@@ -137,75 +113,91 @@ pub(super) fn key(mac: &Mac, network: u32) -> Key {
 
 impl Table {
     pub(super) fn len(&self) -> usize {
-        self.entries.len()
+        self.places.len()
     }
 
-    #[inline]
     pub(super) fn get(&self, key: &Key) -> Option<&Entry> {
-        self.entries.get(key)
+        let place = *self.places.get(key)?;
+        self.entries.get(place as usize)?.as_ref().map(|(_, entry)| entry)
     }
 
     /// An entry, to change.
     pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut Entry> {
-        self.generation += 1;
-        self.entries.get_mut(key)
+        let place = *self.places.get(key)?;
+        self.entries.get_mut(place as usize)?.as_mut().map(|(_, entry)| entry)
     }
 
     /// What a frame finds: an address is used now.
     #[inline]
-    pub(super) fn find(&mut self, mac: &Mac, network: u32, now: Instant) -> Option<Found> {
-        let place = near(mac, network, self.near.len());
-        if let Some(near) = self.near.get(place) {
-            let same = near.mac == *mac && near.network == network && near.used == now;
-            if same && near.generation == self.generation {
-                return Some(near.found);
-            }
-        }
-        self.find_far(mac, network, now)
+    pub(super) fn find(&mut self, mac: &Mac, network: u32, now: Instant) -> Option<&Entry> {
+        let place = self.place(mac, network)?;
+        self.find_at(place, now)
     }
 
-    fn find_far(&mut self, mac: &Mac, network: u32, now: Instant) -> Option<Found> {
-        let entry = self.entries.get_mut(&key(mac, network))?;
+    /// The place of an entry, at which it is found as long as the table does not change.
+    #[inline]
+    pub(super) fn place(&mut self, mac: &Mac, network: u32) -> Option<u32> {
+        let is_it = |place: u32| match self.entries.get(place as usize) {
+            Some(Some((key, _))) => key.1 == *mac && key.2 == network,
+            _ => false,
+        };
+        match self.near.find(&(*mac, network), is_it) {
+            Some(place) => Some(place),
+            None => self.find_far(mac, network),
+        }
+    }
+
+    /// What a frame finds at a place.
+    #[inline]
+    pub(super) fn find_at(&mut self, place: u32, now: Instant) -> Option<&Entry> {
+        let (_, entry) = self.entries.get_mut(place as usize)?.as_mut()?;
         entry.used = now;
-        let (first, more, fixed) = (entry.first, !entry.more.is_empty(), entry.is_fixed());
-        let found = Found { first, more, fixed, router: entry.flags & NTF_ROUTER != 0 };
-        let (mac, generation) = (*mac, self.generation);
-        let fresh = Near { mac, network, generation, used: now, found };
-        let places = (2 * self.entries.len()).next_power_of_two().clamp(NEAR.0, NEAR.1);
-        if self.near.len() < places {
-            // Nothing is known of the address of all ones at the end of time.
-            let never = Near { mac: [0xff; 6], network: u32::MAX, used: Instant(u64::MAX), ..fresh };
-            self.near.clear();
-            self.near.resize(places, never);
-        }
-        let place = near(&mac, network, self.near.len());
-        if let Some(near) = self.near.get_mut(place) {
-            *near = fresh;
-        }
-        Some(found)
+        Some(entry)
+    }
+
+    /// The place of an entry that is not where frames look first; from now on it is, if there is room.
+    #[cold]
+    fn find_far(&mut self, mac: &Mac, network: u32) -> Option<u32> {
+        let place = *self.places.get(&key(mac, network))?;
+        self.near.fit(self.places.len());
+        let at = |place: u32| self.entries.get(place as usize)?.as_ref().map(|(key, _)| (key.1, key.2));
+        self.near.note(&(*mac, network), place, at);
+        Some(place)
     }
 
     /// Enters a new address.
     pub(super) fn insert(&mut self, key: Key, mut entry: Entry) {
         self.numbers += 1;
-        self.generation += 1;
         entry.number = self.numbers;
-        self.entries.insert(key, entry);
+        let entry = Some((key, entry));
+        let place = match self.free.pop() {
+            Some(place) => place,
+            None => {
+                self.entries.push(None);
+                self.entries.len() as u32 - 1
+            }
+        };
+        self.entries[place as usize] = entry;
+        if let Some(old) = self.places.insert(key, place) {
+            self.entries[old as usize] = None;
+            self.free.push(old);
+        }
     }
 
     pub(super) fn remove(&mut self, key: &Key) -> Option<Entry> {
-        self.generation += 1;
-        self.entries.remove(key)
+        let place = self.places.remove(key)?;
+        self.free.push(place);
+        self.entries.get_mut(place as usize)?.take().map(|(_, entry)| entry)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &Entry)> {
-        self.entries.iter()
+        self.places.keys().filter_map(|key| Some((key, self.get(key)?)))
     }
 
     /// The names of all entries in the order in which they are listed.
     pub(super) fn listing(&self) -> Vec<Key> {
         let mut all: Vec<(u8, std::cmp::Reverse<u64>, Key)> =
-            self.entries.iter().map(|(key, entry)| (key.0, std::cmp::Reverse(entry.number), *key)).collect();
+            self.iter().map(|(key, entry)| (key.0, std::cmp::Reverse(entry.number), *key)).collect();
         all.sort_unstable();
         all.into_iter().map(|(_, _, key)| key).collect()
     }

@@ -4,18 +4,18 @@
 //! a copy, in a packet of the namespace in which the vxlan was made. A far end that is this host itself is another
 //! vxlan here: the frame goes there without a packet.
 
-use super::table::{Found, Remote};
+use super::table::Remote;
 use super::{Config, Vxlan, answer, flag, overhead, receive, state, state_mut};
 use crate::device::{DeviceId, Mac};
 use crate::frame::{FrameId, PacketKind};
+use crate::host::tunnel::burst::{self, Burst};
 use crate::host::tunnel::inside::{self, Inside};
-use crate::host::tunnel::send::{self, Journey, Outer, Way};
+use crate::host::tunnel::send::{self, Journey, Outer, Way, Ways};
 use crate::host::tunnel::too_big;
 use crate::link::bridge;
 use crate::netns::NetnsId;
 use crate::run::{Batch, Drop, Step};
 use crate::world::World;
-use rtnl::errno::Errno;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use wire::{Vxlan as Header, ethertype, vxlan};
 
@@ -40,18 +40,100 @@ struct Leaving<'c> {
 
 /// Sends frames.
 pub(super) fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
-    let frames = std::mem::take(batch);
-    let Some(vxlan) = state(world, id) else { return *batch = frames };
-    let (netns, config) = (vxlan.netns, vxlan.config.clone());
-    for frame in frames.frames() {
-        if !world.run.pool.insert_tag(*frame) {
-            world[id].counters.tx_dropped += 1;
-            world.discard(Some(id), *frame, Drop::NoPool);
-            continue;
-        }
-        let inside = inside::look(world.run.pool.bytes(*frame));
-        send_frame(world, Leaving { id, netns, config: &config, frame: *frame, inside, short: false });
+    let Some(netns) = state(world, id).map(|vxlan| vxlan.netns) else { return };
+    let long = |world: &mut World, frame| send_long(world, id, frame);
+    burst::send_all(world, (id, netns), batch, Known::default, send_quick, long);
+}
+
+/// The way that the last frame took: most of a batch take the same.
+#[derive(Default)]
+struct Known {
+    way: Option<KnownWay>,
+}
+
+struct KnownWay {
+    remote: Remote,
+    /// The type of service that was asked for.
+    tos: u8,
+    way: Way,
+    outer: Outer,
+    /// The most that a packet carries, the Ethernet header inside left out.
+    most: usize,
+}
+
+impl Known {
+    /// Takes the way to a far end if it is known.
+    #[cold]
+    fn turn_to(&mut self, world: &mut World, vxlan: &mut Vxlan, remote: &Remote, tos: u8) {
+        let Vxlan { netns, config, ways, .. } = vxlan;
+        let way = ways.get(world, &journey(*netns, config, remote, tos));
+        let outer = headers(config, remote, 0);
+        self.way = way.zip(outer).map(|(way, outer)| {
+            let most = way.mtu.saturating_sub(overhead(config)) as usize;
+            KnownWay { remote: *remote, tos: tos & ROUTED_TOS, way, outer, most }
+        });
     }
+}
+
+/// Sends a frame over a known way to the only far end of its address; false if it needs a closer look.
+#[inline]
+fn send_quick(
+    world: &mut World,
+    vxlan: &mut Vxlan,
+    known: &mut Known,
+    burst: &mut Burst,
+    frame: FrameId,
+) -> bool {
+    let pool = &world.run.pool;
+    let bytes = pool.bytes(frame);
+    let config = &vxlan.config;
+    if config.has(flag::EXTERNAL | flag::GPE)
+        || pool.meta(frame).tag.is_some()
+        || config.has(flag::PROXY) && answer::is_question(bytes)
+    {
+        return false;
+    }
+    let table = &mut vxlan.table;
+    let place = table.place(&pool.destination(frame), 0).or_else(|| table.place(&[0; 6], 0));
+    let Some(entry) = place.and_then(|place| table.find_at(place, world.now)) else { return false };
+    let remote = &entry.first;
+    if !entry.more.is_empty() || remote.address.is_unspecified() || config.has(flag::RSC) && entry.is_router()
+    {
+        return false;
+    }
+    let inside = inside::look(bytes);
+    let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
+    let same = |known: &KnownWay| known.remote == *remote && known.tos == tos & ROUTED_TOS;
+    if !known.way.as_ref().is_some_and(same) {
+        let remote = *remote;
+        known.turn_to(world, vxlan, &remote, tos);
+    }
+    let Some(KnownWay { way, outer, most, .. }) = &mut known.way else { return false };
+    let bytes = world.run.pool.bytes(frame);
+    let length = bytes.len().saturating_sub(inside.head);
+    fit(outer, &vxlan.config, (bytes, &inside), way, tos);
+    length <= *most && burst.send(world, way, outer, (frame, length))
+}
+
+/// Sends a frame that needs a closer look.
+#[cold]
+fn send_long(world: &mut World, id: DeviceId, frame: FrameId) {
+    let Some(vxlan) = state(world, id) else {
+        return world.discard(Some(id), frame, Drop::DeviceGone);
+    };
+    let (netns, config) = (vxlan.netns, vxlan.config.clone());
+    if !world.run.pool.insert_tag(frame) {
+        world[id].counters.tx_dropped += 1;
+        return world.discard(Some(id), frame, Drop::NoPool);
+    }
+    let inside = inside::look(world.run.pool.bytes(frame));
+    send_frame(world, Leaving { id, netns, config: &config, frame, inside, short: false });
+}
+
+/// Where packets to a far end are to go.
+#[inline]
+fn journey(netns: NetnsId, config: &Config, remote: &Remote, tos: u8) -> Journey {
+    Journey { netns, remote: remote.address, local: config.local, oif: remote.ifindex, tos: tos & ROUTED_TOS }
 }
 
 fn send_frame(world: &mut World, mut leaving: Leaving<'_>) {
@@ -63,18 +145,16 @@ fn send_frame(world: &mut World, mut leaving: Leaving<'_>) {
     if config.has(flag::PROXY) && answer::is_question(world.run.pool.bytes(frame)) {
         return answer::answer(world, id, config, frame);
     }
-    let now = world.now;
     let to = world.run.pool.destination(frame);
-    let find = |world: &mut World, mac: &Mac| state_mut(world, id)?.table.find(mac, 0, now);
-    let mut found = find(world, &to);
+    let mut found = find(world, id, &to);
     if config.has(flag::RSC) && found.is_some_and(|found| found.router) {
         leaving.short = answer::cut_short(world, id, config, frame);
         if leaving.short {
             let to = world.run.pool.destination(frame);
-            found = find(world, &to);
+            found = find(world, id, &to);
         }
     }
-    match found.or_else(|| find(world, &[0; 6])) {
+    match found.or_else(|| find(world, id, &[0; 6])) {
         Some(Found { first, more: false, .. }) => send_one(world, &leaving, &first),
         Some(_) => {
             let entry = if found.is_some() { world.run.pool.destination(frame) } else { [0; 6] };
@@ -87,6 +167,22 @@ fn send_frame(world: &mut World, mut leaving: Leaving<'_>) {
             lose(world, &leaving, Drop::TunnelNoRemote);
         }
     }
+}
+
+/// What is known of an address.
+#[derive(Clone, Copy)]
+struct Found {
+    /// The first far end.
+    first: Remote,
+    /// There are others.
+    more: bool,
+    router: bool,
+}
+
+fn find(world: &mut World, id: DeviceId, mac: &Mac) -> Option<Found> {
+    let now = world.now;
+    let entry = state_mut(world, id)?.table.find(mac, 0, now)?;
+    Some(Found { first: entry.first, more: !entry.more.is_empty(), router: entry.is_router() })
 }
 
 /// Sends a copy to each far end of an entry, to the first one last.
@@ -131,14 +227,8 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
         };
     }
     let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
-    let journey = Journey {
-        netns,
-        remote: remote.address,
-        local: config.local,
-        oif: remote.ifindex,
-        tos: tos & ROUTED_TOS,
-    };
-    let way = match way(world, id, &journey) {
+    let journey = journey(netns, config, remote, tos);
+    let way = match send::way(world, id, &journey, ways) {
         Ok(way) => way,
         Err(_) => {
             world[id].counters.errors.tx_carrier_errors += 1;
@@ -161,44 +251,26 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
             return bypass(world, id, id, answer, None);
         }
     }
-    let Some(outer) = outer(world, leaving, &way, remote, tos) else {
+    let Some(mut outer) = headers(config, remote, inside.ethertype) else {
         return fail(world, leaving, Drop::UnhandledProtocol);
     };
+    fit(&mut outer, config, (world.run.pool.bytes(frame), &inside), &way, tos);
     if config.has(flag::GPE) {
         world.run.pool.pull(frame, ETHERNET);
     }
     send::send_counted(world, id, &way, &outer, (frame, length));
 }
 
-/// The way to a far end, remembered or found.
-#[inline]
-fn way(world: &mut World, id: DeviceId, journey: &Journey) -> Result<Way, Errno> {
-    let epoch = world.run.epoch;
-    if let Some(way) = state(world, id).and_then(|vxlan| vxlan.ways.get(epoch, journey)) {
-        return Ok(way);
-    }
-    let way = send::find(world, journey)?;
-    // What was found may have changed what was known of the neighbour.
-    let epoch = world.run.epoch;
-    if let Some(vxlan) = state_mut(world, id) {
-        vxlan.ways.remember(epoch, *journey, way);
-    }
-    Ok(way)
+fn ways(world: &mut World, id: DeviceId) -> Option<&mut Ways> {
+    state_mut(world, id).map(|vxlan| &mut vxlan.ways)
 }
 
-/// The headers of a frame's packet; none if what it carries has no place in one.
-#[inline]
-fn outer(world: &World, leaving: &Leaving<'_>, way: &Way, remote: &Remote, tos: u8) -> Option<Outer> {
-    let Leaving { config, inside, .. } = leaving;
-    let bytes = world.run.pool.bytes(leaving.frame);
-    let ttl = match config.ttl {
-        _ if config.has(flag::TTL_INHERIT) => inside.ttl,
-        0 if remote.address.is_multicast() => 1,
-        ttl => ttl,
-    };
+/// The headers of packets to a far end, as far as they are alike; none if what they carry (its type, where it is not
+/// Ethernet) has no place in one.
+fn headers(config: &Config, remote: &Remote, ethertype: u16) -> Option<Outer> {
     let mut flags = vxlan::flag::NETWORK;
     if config.has(flag::GPE) {
-        let next = match inside.ethertype {
+        let next = match ethertype {
             ethertype::IPV4 => vxlan::next::IPV4,
             ethertype::IPV6 => vxlan::next::IPV6,
             _ => return None,
@@ -207,18 +279,32 @@ fn outer(world: &World, leaving: &Leaving<'_>, way: &Way, remote: &Remote, tos: 
     }
     let mut header = [0; send::HEADER];
     Header { flags, network: remote.network, reserved: 0 }.emit(&mut header)?;
-    let range = if config.ports.0 < config.ports.1 { config.ports } else { PORTS };
     let v4 = remote.address.is_ipv4();
     Some(Outer {
-        tos: inside::outer_tos(tos, inside.tos),
-        ttl: if ttl == 0 { way.ttl } else { ttl },
-        whole: inside::is_whole(config.df, inside),
+        tos: 0,
+        ttl: if config.ttl == 0 && remote.address.is_multicast() { 1 } else { config.ttl },
+        whole: false,
         label: config.label,
         sums: !config.has(if v4 { flag::ZERO_SUM_TX } else { flag::ZERO_SUM6_TX }),
-        source_port: inside::source_port(bytes, inside, range),
+        source_port: 0,
         port: if remote.port == 0 { config.port } else { remote.port },
         header,
     })
+}
+
+/// Makes them those of one frame's packet.
+#[inline]
+fn fit(outer: &mut Outer, config: &Config, (bytes, inside): (&[u8], &Inside), way: &Way, tos: u8) {
+    if config.has(flag::TTL_INHERIT) {
+        outer.ttl = inside.ttl;
+    }
+    if outer.ttl == 0 {
+        outer.ttl = way.ttl;
+    }
+    outer.tos = inside::outer_tos(tos, inside.tos);
+    outer.whole = inside::is_whole(config.df, inside);
+    let range = if config.ports.0 < config.ports.1 { config.ports } else { PORTS };
+    outer.source_port = inside::source_port(bytes, inside, range);
 }
 
 /// The far end is this host: the vxlan that listens there gets the frame (`encap_bypass_if_local`).

@@ -1,0 +1,168 @@
+//! Frames of one batch that came in for tunnels: datagrams of UDP to where others went that the host stack found to be
+//! for tunnels of the host. Those that have everything outside in common are handed to the type together. The outcome is
+//! that of the host stack for each of them; it takes the frames that need a closer look.
+
+use super::receive::{Came, Local, listens, terms};
+use crate::device::{DeviceId, Mac};
+use crate::frame::{FrameId, PacketKind};
+use crate::run::{Batch, Common};
+use crate::world::World;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use wire::{Ipv4View, Ipv6View, UdpView, checksum, ethertype, protocol, udp};
+
+const ETHERNET: usize = wire::ethernet::LENGTH;
+
+/// Frames that arrived.
+pub(crate) struct Arrivals {
+    /// The link that they came in through.
+    below: DeviceId,
+    common: Common,
+    /// What the last one said, and what that means.
+    known: Option<(Label, Came)>,
+    /// Frames that say the same, which nobody has got yet.
+    out: Box<Batch>,
+}
+
+/// What the headers of a frame say, as far as it matters for whom it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Label {
+    to: Mac,
+    tos: u8,
+    unsummed: bool,
+    port: u16,
+    v6: bool,
+    /// Source and destination; of IPv6 their halves.
+    addresses: [u64; 4],
+}
+
+impl Arrivals {
+    /// None if there are no tunnels, or somebody wants to see every frame.
+    #[inline]
+    pub(crate) fn new(world: &mut World, below: DeviceId, common: Common) -> Option<Arrivals> {
+        if world.get(below).is_none() || !listens(world, below) || !world.packet_sockets.is_empty() {
+            return None;
+        }
+        let mut out = world.run.spare();
+        out.begin(common);
+        Some(Arrivals { below, common, known: None, out })
+    }
+
+    /// Takes a frame; false if it needs a closer look, and then nothing has happened to it.
+    #[inline]
+    pub(crate) fn take(&mut self, world: &mut World, frame: FrameId) -> bool {
+        let pool = &world.run.pool;
+        let meta = pool.meta(frame);
+        if meta.tag.is_some() || meta.kind != PacketKind::Auto {
+            return false;
+        }
+        let bytes = pool.bytes(frame);
+        let length = bytes.len();
+        let Some((label, end)) = look(bytes) else { return false };
+        if self.known.as_ref().is_none_or(|known| known.0 != label) && !self.know(world, label) {
+            return false;
+        }
+        if end < length {
+            world.run.pool.truncate(frame, end);
+        }
+        self.out.push(frame, end)
+    }
+
+    /// Finds out what a label means; false if that is not known.
+    #[cold]
+    fn know(&mut self, world: &mut World, label: Label) -> bool {
+        self.end(world);
+        let below = self.below;
+        if world.get(below).is_none_or(|device| device.address != label.to) {
+            return false;
+        }
+        let [a, b, c, d] = label.addresses;
+        let whole = |high: u64, low: u64| Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low));
+        let (source, destination) = match label.v6 {
+            false => (IpAddr::V4(Ipv4Addr::from_bits(a as u32)), IpAddr::V4(Ipv4Addr::from_bits(b as u32))),
+            true => (IpAddr::V6(whole(a, b)), IpAddr::V6(whole(c, d))),
+        };
+        let (tos, key) = (label.tos, (label.v6, label.port));
+        if !Local::new(world, below, (source, destination), tos).is_known(world) {
+            return false;
+        }
+        let Some(terms) = terms(world, below, key).filter(|terms| terms.kind.datagrams.is_some()) else {
+            return false;
+        };
+        let ip = if label.v6 { wire::ipv6::LENGTH } else { wire::ipv4::LENGTH };
+        let at = ETHERNET + ip + udp::LENGTH;
+        self.known = Some((label, Came { below, source, tos, key, terms, at, unsummed: label.unsummed }));
+        true
+    }
+
+    /// Hands over what was taken so far. What is known holds no longer.
+    pub(crate) fn end(&mut self, world: &mut World) {
+        let Some((_, came)) = self.known.take() else { return };
+        if let Some(receive) = came.terms.kind.datagrams {
+            receive(world, &came, &mut self.out);
+        }
+        self.out.begin(self.common);
+    }
+
+    /// There are no more frames.
+    pub(crate) fn finish(mut self, world: &mut World) {
+        self.end(world);
+        self.out.clear();
+        world.run.put_back(self.out);
+    }
+}
+
+/// What a frame says, and its end without what may be behind the packet. None if it is anything but a whole datagram
+/// without options whose sums are right.
+#[inline]
+fn look(bytes: &[u8]) -> Option<(Label, usize)> {
+    let (head, packet) = bytes.split_first_chunk::<ETHERNET>()?;
+    match u16::from_be_bytes([head[12], head[13]]) {
+        ethertype::IPV4 => look4(head, packet),
+        ethertype::IPV6 => look6(head, packet),
+        _ => None,
+    }
+}
+
+#[inline]
+fn look4(head: &[u8; ETHERNET], packet: &[u8]) -> Option<(Label, usize)> {
+    let view = Ipv4View::new(packet).ok()?;
+    let plain = view.header_length() == wire::ipv4::LENGTH && !view.is_fragment();
+    if !plain || view.protocol() != protocol::UDP || !view.checksum_is_right() {
+        return None;
+    }
+    let (source, destination) = (view.source(), view.destination());
+    let pseudo = |length| checksum::pseudo_v4(source, destination, protocol::UDP, length);
+    let (port, unsummed) = look_datagram(view.payload(), pseudo)?;
+    let addresses = [source.to_bits().into(), destination.to_bits().into(), 0, 0];
+    let label = Label { to: mac(head), tos: view.tos(), unsummed, port, v6: false, addresses };
+    Some((label, ETHERNET + view.total_length()))
+}
+
+#[inline]
+fn look6(head: &[u8; ETHERNET], packet: &[u8]) -> Option<(Label, usize)> {
+    let view = Ipv6View::new(packet).ok()?;
+    if view.next_header() != protocol::UDP {
+        return None;
+    }
+    let (source, destination) = (view.source(), view.destination());
+    let pseudo = |length| checksum::pseudo_v6(source, destination, protocol::UDP, length);
+    let (port, unsummed) = look_datagram(view.payload(), pseudo)?;
+    let halves = |address: Ipv6Addr| [(address.to_bits() >> 64) as u64, address.to_bits() as u64];
+    let ([a, b], [c, d]) = (halves(source), halves(destination));
+    let (to, tos) = (mac(head), view.traffic_class());
+    let label = Label { to, tos, unsummed, port, v6: true, addresses: [a, b, c, d] };
+    Some((label, ETHERNET + view.bytes().len()))
+}
+
+/// The port that a datagram goes to, and whether it bears no sum. None if it does not end where the packet does.
+#[inline]
+fn look_datagram(bytes: &[u8], pseudo: impl Fn(usize) -> checksum::Sum) -> Option<(u16, bool)> {
+    let view = UdpView::new(bytes).ok().filter(|view| view.length() == bytes.len())?;
+    let unsummed = view.checksum() == 0;
+    let right = unsummed || view.checksum_is_right(pseudo(bytes.len()));
+    right.then_some((view.destination_port(), unsummed))
+}
+
+fn mac(head: &[u8; ETHERNET]) -> Mac {
+    [head[0], head[1], head[2], head[3], head[4], head[5]]
+}
