@@ -8,7 +8,10 @@
 //!
 //! Two things are passed over, because they serve the tool and not the command: `ip` of Debian asks with an empty request
 //! whether the kernel knows such requests at all, and it and `bridge` often have the names of all links told before they
-//! do anything, where ours asks for the one that it needs. Such questions name no address family.
+//! do anything, where ours asks for the one that it needs. Such questions name no address family. And two things do not
+//! count: the bit by which ours says that a listing needs no counters (RTEXT_FILTER_SKIP_STATS; Debian's has the kernel
+//! fill them in and does not look at them), and in which order neighbours are flushed, which is that of a hash table whose
+//! seed is chance.
 //!
 //! Limits: what a namespace hears before its monitor is there (the command that makes it) is not seen; attributes
 //! are taken for nested where their bytes read as attributes, which only decides about their order.
@@ -52,6 +55,11 @@ const FIXED: &[(u16, &str, usize)] = &[
     (23, "LINKPROP", 16),
     (24, "VLAN", 8),
 ];
+/// The attribute of a mask of what a link's answer holds, and the bit that leaves counters out.
+const IFLA_EXT_MASK: u16 = 29;
+const SKIP_STATS: u8 = 8;
+/// What begins the line of a neighbour that goes.
+const FLUSHED: &str = "DELNEIGH ";
 /// Attributes whose value is an open file or a process: the group of the message and the attribute's number.
 const OF_THE_RUN: &[(u16, u16)] = &[(0, 19), (0, 28), (18, 2), (18, 3)];
 
@@ -156,6 +164,9 @@ fn requests(mut datagram: &[u8]) -> Vec<String> {
         datagram = datagram.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
     lines
+        .chunk_by_mut(|one, next| one.starts_with(FLUSHED) && next.starts_with(FLUSHED))
+        .for_each(<[_]>::sort);
+    lines
 }
 
 /// Whether a request only tells the tool what it must know to do anything.
@@ -203,6 +214,9 @@ fn show(group: u16, mut list: Vec<(u16, &[u8])>) -> String {
         let (number, nested) = (kind & NUMBER, if kind & !NUMBER != 0 { "!" } else { "" });
         if OF_THE_RUN.contains(&(group, number)) {
             return format!("{number}{nested}:of the run");
+        }
+        if let ((0, IFLA_EXT_MASK), [low, high @ ..]) = ((group, number), value) {
+            return format!("{number}{nested}:{:02x}{}", low & !SKIP_STATS, hex(high));
         }
         match attributes(value).filter(|_| value.len() > ATTRIBUTE) {
             // No number inside means the same as outside.
@@ -255,7 +269,19 @@ mod tests {
         assert!(passes("GETLINK flags 0x1 H {3:643000 29:09000000}"));
         assert!(!passes("GETLINK flags 0x301 07000000 {29:01000000}"));
         assert!(!passes("GETLINK flags 0x1 11000000 {3:643000 29:01000000}"));
-        assert!(!passes("GETLINK flags 0x301 H {29:09000000}"));
+    }
+
+    #[test]
+    fn what_does_not_count_does_not_show() {
+        let mask = |low| message(18, 0x301, &[8, 0, 29, 0, low, 0, 0, 0]);
+        assert_eq!(requests(&mask(9)), requests(&mask(1)));
+        assert_ne!(requests(&mask(1)), requests(&mask(0)));
+        let gone = |last| message(29, 1, &[8, 0, 1, 0, 10, 0, 0, last]);
+        let (one, two) = (gone(1), gone(2));
+        assert_eq!(requests(&[one.clone(), two.clone()].concat()), requests(&[two, one].concat()));
+        let made = |last| message(28, 1, &[8, 0, 1, 0, 10, 0, 0, last]);
+        let (one, two) = (made(1), made(2));
+        assert_ne!(requests(&[one.clone(), two.clone()].concat()), requests(&[two, one].concat()));
     }
 
     #[test]
