@@ -3,11 +3,15 @@
 //! What is Linux's own (AF_NETLINK, network namespaces) is compiled on Linux only; [`system`] is portable.
 
 #[cfg(target_os = "linux")]
+mod ahead;
+#[cfg(target_os = "linux")]
 mod apart;
 #[cfg(target_os = "linux")]
 pub mod cable;
 #[cfg(target_os = "linux")]
 pub mod execute;
+#[cfg(target_os = "linux")]
+mod inbox;
 #[cfg(target_os = "linux")]
 pub mod multicast;
 #[cfg(target_os = "linux")]

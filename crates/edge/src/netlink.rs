@@ -6,31 +6,29 @@
 //!
 //! The options are those that today's tools set: strict checking of dumps' filters (an older kernel that lacks it
 //! filters less, which commands must expect anyway) and extended acknowledgements. The receive buffer is as large
-//! as what a socket may queue, so nothing is ever cut; its pages are taken only when they are used. Messages that
-//! another process sent are dropped: only port 0, the kernel, speaks here.
+//! as what a socket may queue, so nothing is ever cut. A long dump is received ahead (`ahead.rs`).
 //!
 //! Left out: other netlink families, and rings mapped into memory.
 
+use crate::ahead::{Ahead, Asked};
+use crate::inbox::{Inbox, LARGEST};
 use nix::errno::Errno as Os;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind,
-    recvmsg, sendto, setsockopt, socket, sockopt,
+    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, bind, sendto, setsockopt, socket,
+    sockopt,
 };
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
 use std::cell::Cell;
-use std::io::IoSliceMut;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::rc::{Rc, Weak};
 
-/// What the kernel may queue for us, and the largest datagram that we read.
-const RECEIVE: usize = 1 << 20;
 /// What we may have on the way to the kernel.
 const SEND: usize = 32 << 10;
 /// The option that has messages of other namespaces come in, and the type of what tells the namespace of one.
-const NETLINK_LISTEN_ALL_NSID: libc::c_int = 8;
+pub(crate) const NETLINK_LISTEN_ALL_NSID: libc::c_int = 8;
 /// The option that has requests for dumps checked, and their filters heeded.
 const NETLINK_GET_STRICT_CHK: libc::c_int = 12;
 
@@ -79,10 +77,10 @@ impl Socket {
 #[derive(Debug)]
 pub struct Netlink {
     socket: Rc<Socket>,
-    buffer: Vec<u8>,
-    /// Room for what comes beside a message; none unless messages of other namespaces come in.
-    beside: Vec<u8>,
-    sender: Option<i32>,
+    inbox: Inbox,
+    /// The dump that was asked for last, and what receives it ahead.
+    dump: Option<Asked>,
+    ahead: Option<Ahead>,
 }
 
 /// What [`wait`] needs of a channel that someone else owns; it does not keep the channel open.
@@ -106,12 +104,12 @@ impl Netlink {
         let fd = socket(AddressFamily::Netlink, kind.0, kind.1, kind.2).map_err(errno)?;
         let socket = Socket { fd, listens: Cell::new(false) };
         setsockopt(&socket.fd, sockopt::SndBuf, &SEND).map_err(errno)?;
-        setsockopt(&socket.fd, sockopt::RcvBuf, &RECEIVE).map_err(errno)?;
+        setsockopt(&socket.fd, sockopt::RcvBuf, &LARGEST).map_err(errno)?;
         // Kernels before 4.12 and 4.20 do not know these; then refusals say less and dumps are not filtered.
         let _ = socket.set(libc::NETLINK_EXT_ACK, 1);
         let _ = socket.set(NETLINK_GET_STRICT_CHK, 1);
         bind(socket.fd.as_raw_fd(), &NetlinkAddr::new(0, 0)).map_err(errno)?;
-        Ok(Netlink { socket: Rc::new(socket), buffer: vec![0; RECEIVE], beside: Vec::new(), sender: None })
+        Ok(Netlink { socket: Rc::new(socket), inbox: Inbox::new(), dump: None, ahead: None })
     }
 
     /// What [`wait`] needs to watch this channel.
@@ -123,29 +121,25 @@ impl Netlink {
 impl Channel for Netlink {
     fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
         let kernel = NetlinkAddr::new(0, 0);
+        self.dump = Asked::by(datagram);
         let sent = unbroken(|| sendto(self.socket.fd.as_raw_fd(), datagram, &kernel, MsgFlags::empty()))?;
         if sent == datagram.len() { Ok(()) } else { Err(Errno::EMSGSIZE) }
     }
 
     fn receive(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno> {
-        self.receive_within(RECEIVE, datagram)
-    }
-
-    fn receive_within(&mut self, room: usize, datagram: &mut Vec<u8>) -> Result<(), Errno> {
-        datagram.clear();
-        let fd = self.socket.fd.as_raw_fd();
-        let flags = if self.socket.listens.get() { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
-        loop {
-            let got = unbroken(|| self.receive_one(fd, flags, room))?;
-            if got.sender != 0 {
-                continue;
-            }
-            if got.cut {
-                return Err(Errno::EMSGSIZE);
-            }
-            datagram.extend_from_slice(&self.buffer[..got.length]);
-            return Ok(());
+        if let Some(part) = self.ahead.as_ref().and_then(|ahead| ahead.next(datagram)) {
+            return part;
         }
+        self.ahead = None;
+        let listens = self.socket.listens.get();
+        let flags = if listens { MsgFlags::MSG_DONTWAIT } else { MsgFlags::empty() };
+        self.inbox.receive(self.socket.fd.as_raw_fd(), flags, datagram)?;
+        if let Some(dump) = self.dump.as_mut().filter(|_| !listens) {
+            if dump.is_long_after(datagram) {
+                self.ahead = self.socket.fd.try_clone().ok().and_then(|socket| Ahead::begin(*dump, socket));
+            }
+        }
+        Ok(())
     }
 
     fn join(&mut self, group: u32) -> Result<(), Errno> {
@@ -157,7 +151,7 @@ impl Channel for Netlink {
 
     fn listen_all(&mut self) -> Result<(), Errno> {
         self.socket.set(NETLINK_LISTEN_ALL_NSID, 1)?;
-        self.beside = nix::cmsg_space!(libc::c_int);
+        self.inbox.hear_all();
         Ok(())
     }
 
@@ -167,45 +161,8 @@ impl Channel for Netlink {
     }
 
     fn sender(&self) -> Option<i32> {
-        self.sender
+        self.inbox.sender
     }
-}
-
-/// What lies in the buffer.
-struct Received {
-    length: usize,
-    /// Whether it was longer.
-    cut: bool,
-    /// The port that sent it; the kernel's is 0.
-    sender: u32,
-}
-
-impl Netlink {
-    /// Reads a datagram into the buffer, and the namespace that it comes from.
-    fn receive_one(&mut self, fd: RawFd, flags: MsgFlags, room: usize) -> nix::Result<Received> {
-        let room = room.min(self.buffer.len());
-        let mut slices = [IoSliceMut::new(&mut self.buffer[..room])];
-        let beside = Some(self.beside.as_mut_slice()).filter(|room| !room.is_empty());
-        let hears_all = beside.is_some();
-        let message = recvmsg::<NetlinkAddr>(fd, &mut slices, beside, flags)?;
-        // Nothing is told beside a message of our own namespace.
-        let beside = if hears_all { message.cmsgs().ok() } else { None };
-        self.sender = beside.and_then(|mut beside| beside.find_map(|told| namespace(&told)));
-        let cut = message.flags.contains(MsgFlags::MSG_TRUNC);
-        Ok(Received {
-            length: message.bytes,
-            cut,
-            sender: message.address.map_or(0, |address| address.pid()),
-        })
-    }
-}
-
-/// The identifier of a namespace, if this is what is told.
-fn namespace(told: &ControlMessageOwned) -> Option<i32> {
-    let ControlMessageOwned::Unknown(told) = told else { return None };
-    let header = (told.cmsg_header.cmsg_level, told.cmsg_header.cmsg_type);
-    let number = told.data_bytes.first_chunk().map(|bytes| i32::from_ne_bytes(*bytes));
-    number.filter(|_| header == (libc::SOL_NETLINK, NETLINK_LISTEN_ALL_NSID))
 }
 
 /// Waits until something lies in one of the channels that joined a group. Says whether any is open: without one
@@ -221,6 +178,7 @@ pub fn wait(watches: &[Watch]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rtnl::attr::Builder;
     use rtnl::client::Client;
     use rtnl::message::Messages;
 
@@ -237,6 +195,45 @@ mod tests {
             names.extend(message.attrs(16).find(3).map(|name| name.text().into_owned()));
         }
         assert!(names.iter().any(|name| name == "lo"), "{names:?}");
+    }
+
+    /// The body of a request for a bridge.
+    fn bridge(name: &str) -> Vec<u8> {
+        let mut body = Builder::onto(vec![0; 16]);
+        body.string(3, name.as_bytes());
+        let info = body.nest(18);
+        body.put(1, b"bridge");
+        body.end(info);
+        body.bytes
+    }
+
+    #[test]
+    fn a_long_dump_comes_whole_and_can_be_left() {
+        const LINKS: usize = 200;
+        let there = || {
+            let ready = crate::netns::isolate().and_then(|()| Netlink::open());
+            let mut channel = match ready {
+                Ok(channel) => channel,
+                Err(why) => return crate::system::write_err(&format!("skipped: no namespace here: {why}\n")),
+            };
+            for at in 0..LINKS {
+                let made = Client::new(&mut channel).talk(RTM_NEWLINK, 0x600, &bridge(&format!("br{at}")));
+                if let Err(why) = made {
+                    return crate::system::write_err(&format!("skipped: no bridge here: {why:?}\n"));
+                }
+            }
+            for _ in 0..3 {
+                let dump = Client::new(&mut channel).dump(RTM_GETLINK, &[0; 16]).unwrap();
+                let links = dump.parts.iter().flat_map(|part| Messages(part)).count();
+                assert!(links > LINKS && dump.parts.len() > 3, "{links} links in {}", dump.parts.len());
+            }
+            let mut client = Client::new(&mut channel);
+            let (mut dumping, mut part) = (client.begin_dump(RTM_GETLINK, &[0; 16]).unwrap(), Vec::new());
+            for _ in 0..4 {
+                assert_eq!(client.next_part(&mut dumping, &mut part), Ok(true));
+            }
+        };
+        std::thread::spawn(there).join().unwrap();
     }
 
     #[test]

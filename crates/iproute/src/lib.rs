@@ -11,6 +11,7 @@ pub mod flush;
 pub mod glob;
 pub mod host;
 pub mod link;
+mod link_dump;
 pub mod link_list;
 pub mod link_modify;
 pub mod link_show;

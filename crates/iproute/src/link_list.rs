@@ -5,6 +5,7 @@
 //! kernel may answer with more. A link that is filtered out here leaves an empty object in JSON, as in the tool.
 
 use crate::context::{AF_PACKET, Context, refusal_text};
+use crate::link_dump::show_links;
 use crate::link_show::{Filter, show};
 use rtnl::attr::Builder;
 use rtnl::message::{Message, Messages, Refusal};
@@ -196,7 +197,7 @@ pub(crate) fn lament(ctx: &mut Context<'_>, refusal: &Refusal, what: &str) {
     ctx.host.err(&text);
 }
 
-/// Asks for all links. All are read before the first is shown, because a line may name another link.
+/// Asks for all links and shows them as they come.
 fn all(ctx: &mut Context<'_>, filter: &Filter) -> Result<(), Stop> {
     let mut body = Builder::new();
     Ifinfo { family: AF_PACKET, ..Ifinfo::default() }.encode(&mut body);
@@ -209,17 +210,9 @@ fn all(ctx: &mut Context<'_>, filter: &Filter) -> Result<(), Stop> {
         body.put(IFLA_INFO_KIND, kind.as_bytes());
         body.end(nest);
     }
-    match ctx.dump(RTM_GETLINK, &body.bytes) {
-        Ok(links) => {
-            for link in &links {
-                Messages(link).for_each(|message| ctx.session.learn(&message));
-            }
-            for message in links.iter().flat_map(|part| Messages(part)) {
-                show_message(ctx, &message, filter);
-            }
-        }
-        // The tool complains of a dump that fails, and succeeds.
-        Err(stop) => ctx.host.err(&stop.error),
+    // The tool complains of a dump that fails, and succeeds.
+    if let Err(stop) = show_links(ctx, &body.bytes, &mut |ctx, link| show_message(ctx, link, filter)) {
+        ctx.host.err(&stop.error);
     }
     Ok(())
 }

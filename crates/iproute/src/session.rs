@@ -1,8 +1,9 @@
 //! A conversation with the kernel of one namespace, and the links' names that were learnt in it.
 //!
 //! Names and indexes are asked for one at a time when they are first needed, and kept: a command that prints a
-//! hundred vlans of one link asks for that link's name once. What a dump brought is kept too. Nothing is forgotten
-//! but what a notification or the caller says is gone; the commands are short.
+//! hundred vlans of one link asks for that link's name once. What a dump brought is kept too, and while one is under
+//! way that may still bring a name, the name is missed and not asked for. Nothing is forgotten but what a notification or
+//! the caller says is gone; the commands are short.
 
 use rtnl::attr::Builder;
 use rtnl::client::{Channel, Client, Links};
@@ -24,6 +25,8 @@ struct Known {
     altnames: Vec<String>,
     flags: u32,
     kind: u16,
+    /// The dump during which a message told of it last.
+    dump: u32,
 }
 
 /// A channel and what was learnt over it.
@@ -32,12 +35,17 @@ pub struct Session {
     seq: u32,
     warnings: Vec<String>,
     links: BTreeMap<u32, Known>,
+    /// How many dumps of links were under way so far, and whether one is.
+    dump: u32,
+    expecting: bool,
+    missed: bool,
 }
 
 impl Session {
     /// A session over a channel of its own.
     pub fn new(channel: Box<dyn Channel>) -> Self {
-        Session { channel, seq: 0, warnings: Vec::new(), links: BTreeMap::new() }
+        let (warnings, links) = (Vec::new(), BTreeMap::new());
+        Session { channel, seq: 0, warnings, links, dump: 0, expecting: false, missed: false }
     }
 
     /// Holds a conversation.
@@ -97,6 +105,7 @@ impl Session {
                     altnames,
                     flags: info.flags,
                     kind: info.kind,
+                    dump: self.dump,
                 };
                 let known = match self.links.remove(&ifindex) {
                     Some(old) if old.name != new.name => Known { name: old.name, renamed: true, ..new },
@@ -106,6 +115,18 @@ impl Session {
             }
             _ => {}
         }
+    }
+
+    /// Says whether a dump of links is under way elsewhere: a link that it did not tell of yet is missed then, and not
+    /// asked for.
+    pub fn expect_links(&mut self, expecting: bool) {
+        self.dump = self.dump.wrapping_add(u32::from(expecting));
+        self.expecting = expecting;
+    }
+
+    /// Whether a link was missed since this was last asked.
+    pub fn take_missed(&mut self) -> bool {
+        std::mem::take(&mut self.missed)
     }
 
     /// Forgets one link, after a request that may have changed its name.
@@ -129,7 +150,12 @@ impl Session {
     }
 
     fn known(&mut self, ifindex: u32) -> Option<&Known> {
-        if !self.links.contains_key(&ifindex) {
+        let told = self.links.get(&ifindex).map(|known| known.dump);
+        if self.expecting && told != Some(self.dump) {
+            self.missed = true;
+            return None;
+        }
+        if told.is_none() {
             self.fetch(Ifinfo { ifindex: ifindex as i32, ..Ifinfo::default() }, None);
         }
         self.links.get(&ifindex)

@@ -7,8 +7,8 @@ use rtnl::client::Channel;
 use rtnl::errno::Errno;
 use rtnl::message::{Header, Message, Messages, NLM_F_DUMP, Refusal, acknowledge, done};
 use rtnl::object::link::{
-    IFLA_ADDRESS, IFLA_ALT_IFNAME, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINKINFO, IFLA_PROP_LIST, Ifinfo,
-    RTM_GETLINK, RTM_NEWLINK,
+    IFLA_ADDRESS, IFLA_ALT_IFNAME, IFLA_IFNAME, IFLA_INFO_KIND, IFLA_LINK, IFLA_LINKINFO, IFLA_PROP_LIST,
+    IFLA_TXQLEN, Ifinfo, RTM_GETLINK, RTM_NEWLINK,
 };
 use rtnl::object::netns::{NETNSA_NSID, RTGENMSG, RTM_GETNSID, RTM_NEWNSID};
 use rtnl::sink::Format;
@@ -75,17 +75,59 @@ pub(crate) fn run(
     (std::mem::take(&mut host.written) + &after, status)
 }
 
-/// What the kernel was asked, and what it answers next.
+/// A link in a dump: its index, its name, and the index of what it stands on.
+pub(crate) type DumpedLink = (i32, &'static str, Option<u32>);
+
+/// What a dump of links brings: the links of each datagram, and the flags of all messages.
+pub(crate) struct LinkDump {
+    pub(crate) parts: Vec<Vec<DumpedLink>>,
+    pub(crate) flags: u16,
+}
+
+impl LinkDump {
+    /// The datagrams that answer a request, the last with the dump's end.
+    fn datagrams(&self, request: Header) -> Vec<Vec<u8>> {
+        let mut datagrams = Vec::new();
+        for links in &self.parts {
+            let mut out = Builder::new();
+            for (ifindex, name, lower) in links {
+                let header = Header { kind: RTM_NEWLINK, flags: self.flags, seq: request.seq, pid: 0 };
+                let start = out.start(header);
+                Ifinfo { ifindex: *ifindex, ..Ifinfo::default() }.encode(&mut out);
+                out.string(IFLA_IFNAME, name.as_bytes());
+                out.u32(IFLA_TXQLEN, 1000);
+                if let Some(lower) = lower {
+                    out.u32(IFLA_LINK, *lower);
+                }
+                out.finish(start);
+            }
+            datagrams.push(out.bytes);
+        }
+        let mut out = Builder::onto(datagrams.pop().unwrap_or_default());
+        done(&mut out, request, 0);
+        datagrams.push(out.bytes);
+        datagrams
+    }
+}
+
+/// What the kernel was asked.
 #[derive(Default)]
 struct Kernel {
     requests: Vec<Vec<u8>>,
-    replies: VecDeque<Vec<u8>>,
     /// The identifier of every namespace; -1 where they have none.
     nsid: i32,
+    /// What the next dumps of links bring; after them, none but their end.
+    dumps: VecDeque<LinkDump>,
 }
 
 impl Kernel {
-    fn answer(&mut self, message: &Message<'_>) {
+    /// The datagrams that answer a request.
+    fn answer(&mut self, message: &Message<'_>) -> Vec<Vec<u8>> {
+        if message.header.kind == RTM_GETLINK && message.has(NLM_F_DUMP) {
+            if let Some(dump) = self.dumps.pop_front() {
+                return dump.datagrams(message.header);
+            }
+        }
         let mut out = Builder::new();
         match message.header.kind {
             RTM_GETLINK => get_link(message, &mut out),
@@ -103,7 +145,7 @@ impl Kernel {
         if message.has(NLM_F_DUMP) {
             done(&mut out, message.header, 0);
         }
-        self.replies.push_back(out.bytes);
+        vec![out.bytes]
     }
 }
 
@@ -134,20 +176,24 @@ fn get_link(message: &Message<'_>, out: &mut Builder) {
     out.finish(start);
 }
 
-struct TestChannel(Rc<RefCell<Kernel>>);
+/// A channel to the kernel, and what lies in it.
+struct TestChannel {
+    kernel: Rc<RefCell<Kernel>>,
+    replies: VecDeque<Vec<u8>>,
+}
 
 impl Channel for TestChannel {
     fn send(&mut self, datagram: &[u8]) -> Result<(), Errno> {
-        let mut kernel = self.0.borrow_mut();
+        let mut kernel = self.kernel.borrow_mut();
         for message in Messages(datagram) {
             kernel.requests.push(message.bytes.to_vec());
-            kernel.answer(&message);
+            self.replies.extend(kernel.answer(&message));
         }
         Ok(())
     }
 
     fn receive(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno> {
-        *datagram = self.0.borrow_mut().replies.pop_front().ok_or(Errno::EAGAIN)?;
+        *datagram = self.replies.pop_front().ok_or(Errno::EAGAIN)?;
         Ok(())
     }
 
@@ -176,6 +222,20 @@ impl TestHost {
         host
     }
 
+    /// A world whose dumps of links bring this.
+    pub(crate) fn with_dumps(dumps: impl IntoIterator<Item = LinkDump>) -> TestHost {
+        let host = TestHost::default();
+        host.kernel.borrow_mut().dumps = dumps.into_iter().collect();
+        host
+    }
+
+    /// How often links were asked for, one or all.
+    pub(crate) fn questions(&self) -> usize {
+        let kernel = self.kernel.borrow();
+        let messages = kernel.requests.iter().flat_map(|bytes| Messages(bytes));
+        messages.filter(|message| message.header.kind == RTM_GETLINK).count()
+    }
+
     /// The requests that were not questions: type, flags and payload.
     pub(crate) fn requests(&self) -> Vec<String> {
         let kernel = self.kernel.borrow();
@@ -197,7 +257,7 @@ impl TestHost {
 
 impl Host for TestHost {
     fn channel(&mut self) -> Result<Box<dyn Channel>, Errno> {
-        Ok(Box::new(TestChannel(self.kernel.clone())))
+        Ok(Box::new(TestChannel { kernel: self.kernel.clone(), replies: VecDeque::new() }))
     }
 
     fn netns_names(&mut self) -> Result<Vec<String>, Errno> {

@@ -95,7 +95,7 @@ mod linux {
             // Writing to a string does not fail.
             let _ = writeln!(veth, "link add v{i} type veth peer name w{i}");
             let _ = writeln!(namespaces, "netns add n{i}");
-            let _ = writeln!(namespaces, "link add a netns n{i} type veth peer name b netns n{i}");
+            let _ = writeln!(namespaces, "link add v0 netns n{i} type veth peer name v1 netns n{i}");
         }
         let linked = std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_netloom"), &scene.ours);
         linked

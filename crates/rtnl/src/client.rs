@@ -62,7 +62,7 @@ pub trait Channel {
 }
 
 /// How often a dump is asked for before one that changed meanwhile is taken.
-const DUMPS_MAX: usize = 10;
+pub const DUMPS_MAX: usize = 10;
 
 /// What a dump brought.
 #[derive(Clone, Debug, Default)]
@@ -71,6 +71,21 @@ pub struct Dump {
     pub parts: Vec<Vec<u8>>,
     /// Whether the table changed meanwhile, so that an entry may be missing or stand twice.
     pub interrupted: bool,
+}
+
+/// A dump that is under way.
+#[derive(Debug)]
+pub struct Dumping {
+    seq: u32,
+    ended: bool,
+    interrupted: bool,
+}
+
+impl Dumping {
+    /// Whether the table changed since it began, so that an entry may be missing or stand twice.
+    pub fn interrupted(&self) -> bool {
+        self.interrupted
+    }
 }
 
 /// A dump that was refused.
@@ -226,27 +241,54 @@ impl<'c> Client<'c> {
 
     fn dump_once(&mut self, kind: u16, body: &[u8], length: usize, dump: &mut Dump) -> Result<(), Refusal> {
         let seq = self.send_in(kind, NLM_F_DUMP, body, length)?;
+        let mut dumping = Dumping { seq, ended: false, interrupted: false };
         loop {
             let mut part = Vec::new();
-            self.channel.receive(&mut part)?;
-            let (mut ended, mut all) = (None, true);
-            for message in Messages(&part) {
-                let is_ours = message.header.seq == seq;
-                let is_entry = is_ours && !matches!(message.header.kind, NLMSG_ERROR | NLMSG_DONE);
-                dump.interrupted |= is_ours && message.has(NLM_F_DUMP_INTR);
-                all &= is_entry;
-                ended = ended.or_else(|| end(&message).filter(|_| is_ours));
-            }
-            if !all {
-                part = entries(&part, seq);
-            }
+            let more = self.next_part(&mut dumping, &mut part);
+            dump.interrupted |= dumping.interrupted;
             if !part.is_empty() {
                 dump.parts.push(part);
             }
-            if let Some(ended) = ended {
-                return ended;
+            if !more? {
+                return Ok(());
             }
         }
+    }
+
+    /// Asks for a dump whose parts the caller reads, with [`Client::next_part`], while the kernel makes those behind
+    /// them.
+    ///
+    /// # Errors
+    /// What the transport says.
+    pub fn begin_dump(&mut self, kind: u16, body: &[u8]) -> Result<Dumping, Errno> {
+        let seq = self.send(kind, NLM_F_DUMP, body)?;
+        Ok(Dumping { seq, ended: false, interrupted: false })
+    }
+
+    /// Receives the next datagram of a dump into `part`, which then holds entries of the dump and nothing else, perhaps
+    /// none; `false` if no more comes.
+    ///
+    /// # Errors
+    /// The kernel's refusal; `part` holds the entries that came with it.
+    pub fn next_part(&mut self, dumping: &mut Dumping, part: &mut Vec<u8>) -> Result<bool, Refusal> {
+        if dumping.ended {
+            return Ok(false);
+        }
+        self.channel.receive(part)?;
+        let (seq, mut all, mut refused) = (dumping.seq, true, None);
+        for message in Messages(part) {
+            let is_ours = message.header.seq == seq;
+            let is_entry = is_ours && !matches!(message.header.kind, NLMSG_ERROR | NLMSG_DONE);
+            dumping.interrupted |= is_ours && message.has(NLM_F_DUMP_INTR);
+            all &= is_entry;
+            if let Some(end) = end(&message).filter(|_| is_ours && !dumping.ended) {
+                (dumping.ended, refused) = (true, end.err());
+            }
+        }
+        if !all {
+            *part = entries(part, seq);
+        }
+        refused.map_or(Ok(true), Err)
     }
 }
 

@@ -73,6 +73,14 @@ impl Colour {
     }
 }
 
+/// Where a sink stood, to take back what was written since.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    length: usize,
+    depth: usize,
+    comma: bool,
+}
+
 /// Gathers output as text or JSON.
 #[derive(Debug, Default)]
 pub struct Sink {
@@ -95,6 +103,17 @@ impl Sink {
     /// Takes what was gathered.
     pub fn take(&mut self) -> String {
         std::mem::take(&mut self.out)
+    }
+
+    /// Where the sink stands. It holds until something is taken.
+    pub fn place(&self) -> Place {
+        Place { length: self.out.len(), depth: self.depth, comma: self.comma }
+    }
+
+    /// Takes back what was written since the sink stood there.
+    pub fn back_to(&mut self, place: Place) {
+        self.out.truncate(place.length);
+        (self.depth, self.comma) = (place.depth, place.comma);
     }
 
     /// Whether JSON is being written.
@@ -339,19 +358,29 @@ impl Sink {
 
     fn json_text(&mut self, text: &str) {
         self.out.push('"');
-        for c in text.chars() {
-            match c {
-                '\t' => self.out.push_str("\\t"),
-                '\n' => self.out.push_str("\\n"),
-                '\r' => self.out.push_str("\\r"),
-                '\x0c' => self.out.push_str("\\f"),
-                '\x08' => self.out.push_str("\\b"),
-                '\\' => self.out.push_str("\\\\"),
-                '"' => self.out.push_str("\\\""),
-                c => self.out.push(c),
-            }
+        let mut rest = text;
+        while let Some(at) = rest.bytes().position(|byte| escape(byte).is_some()) {
+            self.out.push_str(&rest[..at]);
+            self.out.push_str(escape(rest.as_bytes()[at]).unwrap_or_default());
+            // What is escaped is a character of one byte.
+            rest = &rest[at + 1..];
         }
+        self.out.push_str(rest);
         self.out.push('"');
+    }
+}
+
+/// What stands in JSON for a byte that cannot stand there itself.
+fn escape(byte: u8) -> Option<&'static str> {
+    match byte {
+        b'\t' => Some("\\t"),
+        b'\n' => Some("\\n"),
+        b'\r' => Some("\\r"),
+        b'\x0c' => Some("\\f"),
+        b'\x08' => Some("\\b"),
+        b'\\' => Some("\\\\"),
+        b'"' => Some("\\\""),
+        _ => None,
     }
 }
 
