@@ -264,5 +264,10 @@ fn linkdown6(world: &mut World, netns: NetnsId, whose: Whose, old: i32, value: i
 /// Reads a setting.
 pub(crate) fn get(world: &World, netns: NetnsId, name: &str) -> Result<String, Errno> {
     let place = find(world, netns, name)?;
-    Ok(values(world, netns, place)?.get(number(place)).to_string())
+    let value = values(world, netns, place)?.get(number(place));
+    Ok(match place {
+        Place::Of(Family::Six, Whose::Device(id), v6::MTU) => crate::inet6::mtu(world, id).to_string(),
+        Place::Of(Family::Six, _, v6::MTU) if value == 0 => crate::inet6::IPV6_MIN_MTU.to_string(),
+        _ => value.to_string(),
+    })
 }

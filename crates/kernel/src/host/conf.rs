@@ -115,7 +115,19 @@ pub(crate) mod v6 {
     pub(crate) const ROUTER_SOLICITATIONS: usize = 13;
     pub(crate) const ROUTER_SOLICITATION_INTERVAL: usize = 14;
     pub(crate) const ACCEPT_RA: usize = 1;
+    pub(crate) const AUTOCONF: usize = 3;
+    pub(crate) const MTU: usize = 10;
+    pub(crate) const MAX_ADDRESSES: usize = 18;
     pub(crate) const FORCE_MLD_VERSION: usize = 23;
+    pub(crate) const ACCEPT_RA_DEFRTR: usize = 24;
+    pub(crate) const ACCEPT_RA_PINFO: usize = 25;
+    pub(crate) const ACCEPT_RA_MTU: usize = 26;
+    pub(crate) const ACCEPT_RA_FROM_LOCAL: usize = 31;
+    pub(crate) const ACCEPT_RA_MIN_HOP_LIMIT: usize = 32;
+    pub(crate) const ACCEPT_RA_MIN_LFT: usize = 33;
+    pub(crate) const ACCEPT_RA_RT_INFO_MIN_PLEN: usize = 34;
+    pub(crate) const ACCEPT_RA_RT_INFO_MAX_PLEN: usize = 35;
+    pub(crate) const ACCEPT_RA_RTR_PREF: usize = 36;
 }
 
 /// `net.ipv6.conf.DEVICE`.
@@ -130,7 +142,8 @@ pub(crate) static IPV6: &[Setting] = &[
     within("hop_limit", 64, (1, 255)),
     row("ignore_routes_with_linkdown", 0),
     row("keep_addr_on_down", 0),
-    Setting { limits: (1280, i32::MAX), ..odd("mtu", 1280, 1280, 65536) },
+    // 0: as the device's; for those to come 1280.
+    Setting { limits: (1280, i32::MAX), ..odd("mtu", 0, 1280, 0) },
     row("ndisc_notify", 0),
     row("proxy_ndp", 0),
     row("router_solicitations", -1),
@@ -151,6 +164,12 @@ pub(crate) static IPV6: &[Setting] = &[
     row("temp_valid_lft", 604_800),
     odd("use_tempaddr", 0, 0, -1),
     row("use_oif_addrs_only", 0),
+    row("accept_ra_from_local", 0),
+    row("accept_ra_min_hop_limit", 1),
+    row("accept_ra_min_lft", 0),
+    row("accept_ra_rt_info_min_plen", 0),
+    row("accept_ra_rt_info_max_plen", 0),
+    row("accept_ra_rtr_pref", 1),
 ];
 
 /// Places in [`NEIGHBOUR`] that the kernel looks at.
@@ -225,9 +244,9 @@ pub(crate) fn find(table: &[Setting], name: &str) -> Option<usize> {
 }
 
 /// The first place of neighbours' settings, behind a device's own.
-pub(crate) const NEIGHBOURS: usize = 34;
+pub(crate) const NEIGHBOURS: usize = 37;
 /// Places of a device's settings of one family.
-const ROWS: usize = 48;
+const ROWS: usize = 51;
 /// No row.
 const NOWHERE: u8 = u8::MAX;
 
@@ -370,6 +389,18 @@ mod tests {
             (IPV4, v4::RP_FILTER, "rp_filter"),
             (IPV6, v6::ADDR_GEN_MODE, "addr_gen_mode"),
             (IPV6, v6::DISABLE_IPV6, "disable_ipv6"),
+            (IPV6, v6::AUTOCONF, "autoconf"),
+            (IPV6, v6::MTU, "mtu"),
+            (IPV6, v6::MAX_ADDRESSES, "max_addresses"),
+            (IPV6, v6::ACCEPT_RA_DEFRTR, "accept_ra_defrtr"),
+            (IPV6, v6::ACCEPT_RA_PINFO, "accept_ra_pinfo"),
+            (IPV6, v6::ACCEPT_RA_MTU, "accept_ra_mtu"),
+            (IPV6, v6::ACCEPT_RA_FROM_LOCAL, "accept_ra_from_local"),
+            (IPV6, v6::ACCEPT_RA_MIN_HOP_LIMIT, "accept_ra_min_hop_limit"),
+            (IPV6, v6::ACCEPT_RA_MIN_LFT, "accept_ra_min_lft"),
+            (IPV6, v6::ACCEPT_RA_RT_INFO_MIN_PLEN, "accept_ra_rt_info_min_plen"),
+            (IPV6, v6::ACCEPT_RA_RT_INFO_MAX_PLEN, "accept_ra_rt_info_max_plen"),
+            (IPV6, v6::ACCEPT_RA_RTR_PREF, "accept_ra_rtr_pref"),
             (IPV6, v6::KEEP_ADDR_ON_DOWN, "keep_addr_on_down"),
             (IPV6, v6::ROUTER_SOLICITATION_INTERVAL, "router_solicitation_interval"),
             (NEIGHBOUR, neigh::GC_STALE_TIME, "gc_stale_time"),
