@@ -204,6 +204,10 @@ impl<'h> Context<'h> {
 
     /// The name of the namespace that has this identifier here, if one of the named ones has.
     pub fn nsid_name(&mut self, nsid: i32) -> Option<String> {
+        // A kernel gives identifiers while it tells of links; all names are looked for behind them, once.
+        if self.nsid_names.is_none() && self.session.misses() {
+            return None;
+        }
         self.learn_nsid_names();
         let names = self.nsid_names.as_ref()?;
         names.iter().find(|(id, _)| *id == nsid).map(|(_, name)| name.clone())

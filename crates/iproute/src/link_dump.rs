@@ -1,7 +1,7 @@
 //! Links shown while the dump that tells of them still arrives: the kernel makes its next part meanwhile, and what was
 //! shown need not be kept.
 //!
-//! A link may name another that comes later (`v0@v1`). Each link is tried; one that misses a name is taken back, and
+//! A link may name another that comes later (`v0@v1`), or a namespace. Each link is tried; one that misses a name is taken back, and
 //! it and those behind it wait for the next part. What still waits at the end asks for its names. A dump that changed
 //! under the kernel's hands is taken back as a whole and asked for again. So the output is what it would be if all was read
 //! before the first link is shown.

@@ -124,6 +124,12 @@ impl Session {
         self.expecting = expecting;
     }
 
+    /// Misses something, if a dump of links is under way that must be over first.
+    pub fn misses(&mut self) -> bool {
+        self.missed |= self.expecting;
+        self.expecting
+    }
+
     /// Whether a link was missed since this was last asked.
     pub fn take_missed(&mut self) -> bool {
         std::mem::take(&mut self.missed)

@@ -5,7 +5,7 @@
 //! link is ready it makes itself an address from its own (EUI-64). An address is tentative until nobody else has
 //! claimed it; then its local route comes and routers are asked for. With the link every address goes.
 //!
-//! **Left out**: what router advertisements say (prefixes, routes, MTU), temporary and stable private addresses.
+//! What routers say is `host::advertised`'s. **Left out**: temporary and stable private addresses.
 
 use crate::device::DeviceId;
 use crate::host::conf::{IPV6, Values, v6};
@@ -13,7 +13,7 @@ use crate::host::duplicates::{begin_search, run_search};
 use crate::host::fib6::{self, ADDRESS_METRIC, kernel_route, key};
 use crate::host::joined::{self, Joined, join_solicited, join6 as join, leave_solicited, leave6 as leave};
 use crate::host::reports::Reports;
-use crate::host::{AF_INET6, HostTimer, domain, mld, ndisc, neighbour};
+use crate::host::{AF_INET6, HostTimer, advertised, domain, mld, ndisc, neighbour};
 use crate::link::Event;
 use crate::netns::NetnsId;
 use crate::rtnl::netconf::{self, Whose};
@@ -97,6 +97,8 @@ pub(crate) struct Inet6 {
     pub reports: Option<Box<Reports<Ipv6Addr>>>,
     /// Whether the link was found ready (`IF_READY`).
     pub ready: bool,
+    /// Whether a router has answered since then.
+    pub advertised: bool,
     /// Questions for routers since then.
     pub solicitations: i32,
     /// The MTU that it goes by, in bytes.
@@ -188,7 +190,8 @@ fn init(world: &mut World, id: DeviceId) {
     let forwards = conf.is(v6::FORWARDING) && device.flags & IFF_MULTICAST != 0;
     let (addresses, groups) = (Vec::new(), Joined::default());
     let (mtu, stamp) = (device.mtu, hundredths(world.now));
-    let inet6 = Inet6 { conf, addresses, groups, reports: None, ready: false, solicitations: 0, mtu, stamp };
+    let (reports, ready, advertised, solicitations) = (None, false, false, 0);
+    let inet6 = Inet6 { conf, addresses, groups, reports, ready, advertised, solicitations, mtu, stamp };
     world[id].inet6 = Some(inet6);
     netconf::announce_device(world, id, AF_INET6);
     joined::begin6(world, id);
@@ -241,7 +244,8 @@ fn up(world: &mut World, id: DeviceId, came_up: bool) {
         joined::link_up6(world, id);
         return fib6::carrier(world, id, true);
     }
-    (inet6.solicitations, inet6.stamp) = (0, stamp);
+    (inet6.solicitations, inet6.advertised, inet6.stamp) = (0, false, stamp);
+    follow_mtu(world, id);
     joined::link_up6(world, id);
     if loopback {
         let _ = insert(world, id, fixed(world.now, Ipv6Addr::LOCALHOST, 128, 1));
@@ -346,6 +350,7 @@ pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> R
         add_multicast_route(world, id);
     }
     // That of the loopback is nobody else's.
+    let by_router = address.protocol == advertised::BY_ROUTER;
     let looked_for = !address.is(IFA_F_NODAD) && !address.address.is_loopback();
     if looked_for {
         address.flags |= IFA_F_TENTATIVE;
@@ -362,8 +367,11 @@ pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> R
     }
     note(world, id, asked.address, true);
     world.tell(id, Event::IpAddress(asked.address.into(), true));
-    add_prefix_route(world, id, &asked);
-    if looked_for && asked.protocol != 3 {
+    // What a router says of the prefix is another thing than what it says of addresses.
+    if !by_router {
+        add_prefix_route(world, id, &asked);
+    }
+    if looked_for && asked.protocol != 3 && !by_router {
         crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &asked);
     }
     begin_search(world, id, asked.address);
@@ -482,6 +490,7 @@ pub(crate) fn remove(world: &mut World, id: DeviceId, address: Ipv6Addr) {
     });
     note(world, id, address, false);
     world.tell(id, Event::IpAddress(address.into(), false));
+    crate::rtnl::addr6::announce(world, id, RTM_DELADDR, &gone);
     if forwards {
         leave_anycast(world, id, &gone);
     }
@@ -491,7 +500,6 @@ pub(crate) fn remove(world: &mut World, id: DeviceId, address: Ipv6Addr) {
     if let Some(peer) = gone.peer {
         fib6::remove(world, id, prefixes, key(peer, 128), RTN_UNICAST);
     }
-    crate::rtnl::addr6::announce(world, id, RTM_DELADDR, &gone);
     if !shared && gone.is(IFA_F_PERMANENT) && !gone.is(IFA_F_NOPREFIXROUTE) {
         fib6::remove(world, id, prefixes, gone.network(), RTN_UNICAST);
     }
@@ -545,6 +553,9 @@ fn forwarding_changed(world: &mut World, id: DeviceId, on: bool) {
         } else if !on {
             leave_anycast(world, id, &address);
         }
+    }
+    if on {
+        advertised::forget_routers(world, id);
     }
     let netns = world[id].netns;
     netconf::announce(world, netns, AF_INET6, Whose::Device(id), v6::FORWARDING);
@@ -605,6 +616,12 @@ pub(crate) fn find_device(
 pub(crate) fn link_local(world: &World, id: DeviceId) -> Option<Ipv6Addr> {
     let usable = |own: &&Address| is_link_local(own.address) && !own.is(IFA_F_TENTATIVE);
     addresses(world, id).iter().find(usable).map(|own| own.address)
+}
+
+/// The largest packet of IPv6 on a device: what a router or a person said, else the device's own.
+pub(crate) fn mtu(world: &World, id: DeviceId) -> u32 {
+    let Some(device) = world.get(id) else { return 0 };
+    device.inet6.as_ref().map_or(device.mtu, |inet6| inet6.mtu.min(device.mtu))
 }
 
 /// The hop limit of packets that say nothing else.

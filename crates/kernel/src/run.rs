@@ -97,6 +97,9 @@ struct Port {
     queue: Vec<FrameId>,
 }
 
+/// Rooms that are kept: as many as packets are looked at inside one another.
+const ROOMS: usize = 8;
+
 struct Job {
     device: DeviceId,
     step: Step,
@@ -114,6 +117,8 @@ pub struct Run {
     /// Empty batches, boxed so that one is taken and given back without being copied.
     #[allow(clippy::vec_box)]
     spare: Vec<Box<Batch>>,
+    /// Room for packets that are looked at outside their frames.
+    rooms: Vec<Vec<u8>>,
     /// By slot and step: the number of the last job that waits there, plus one.
     open: Vec<[u64; 2]>,
     ports: Vec<Option<Port>>,
@@ -148,6 +153,19 @@ impl Run {
     #[inline]
     pub(crate) fn put_back(&mut self, batch: Box<Batch>) {
         self.spare.push(batch);
+    }
+
+    /// Empty room for a packet outside a frame.
+    pub(crate) fn room(&mut self) -> Vec<u8> {
+        self.rooms.pop().unwrap_or_default()
+    }
+
+    /// Takes room back that was given.
+    pub(crate) fn take_room(&mut self, mut room: Vec<u8>) {
+        if self.rooms.len() < ROOMS {
+            room.clear();
+            self.rooms.push(room);
+        }
     }
 
     /// The last batch that waits for the device and direction, if there is one.

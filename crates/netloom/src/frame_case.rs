@@ -126,7 +126,8 @@ fn at_ports(
     written.iter().map(at_port).collect()
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+/// Reads bytes in hexadecimal, as many as a frame may have.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     if text.len() % 2 != 0 || text.len() / 2 > FRAME_MAX || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }

@@ -16,6 +16,7 @@ mod dissect_link;
 pub mod exceptions;
 pub mod frame_case;
 pub mod frames;
+pub mod inject;
 #[cfg(target_os = "linux")]
 pub mod linux;
 #[cfg(target_os = "linux")]

@@ -109,6 +109,10 @@ fn run_lines(
                 }
                 continue;
             }
+            Some(Item::Inject(_)) => {
+                let what = "frames are put in on the embedded kernel alone";
+                return Err(Trouble::line(source.name(), source.line(), what));
+            }
             Some(Item::Note(line)) => {
                 let printed = if line.is_empty() { Ok(()) } else { writeln!(out, "{line}") };
                 if printed.is_err() {

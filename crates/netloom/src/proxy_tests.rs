@@ -24,7 +24,8 @@ const BRIDGE: &str = "ip link add br0 type bridge vlan_filtering FILTERING
     ip link set e0 up
     ip link set e1 up
     ip link set e2 up
-    sysctl -qw net.ipv6.conf.all.disable_ipv6=1
+    sysctl -qw net.ipv6.conf.e0.disable_ipv6=1 net.ipv6.conf.e1.disable_ipv6=1 net.ipv6.conf.e2.disable_ipv6=1
+    sysctl -qw net.ipv6.conf.p0.disable_ipv6=1 net.ipv6.conf.p1.disable_ipv6=1 net.ipv6.conf.p2.disable_ipv6=1
     bridge vlan add dev p0 vid 7
     bridge vlan add dev p2 vid 7
     bridge link set dev p2 neigh_suppress on
@@ -32,7 +33,7 @@ const BRIDGE: &str = "ip link add br0 type bridge vlan_filtering FILTERING
     ip neigh add 10.0.0.5 lladdr 02:00:00:00:02:05 dev br0 nud permanent
     ip neigh add 10.0.0.4 lladdr 02:00:00:00:02:04 dev br0 nud permanent
     ip -6 neigh add fd00::2 lladdr 02:00:00:00:02:02 dev br0 nud permanent
-    sleep 3";
+    sleep 60";
 
 /// What a port that lets in known hosts only is made by: every frame is looked at there, and those of known hosts go on
 /// as without it.

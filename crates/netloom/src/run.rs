@@ -111,6 +111,14 @@ fn run_lines<W: Write>(
                 }
                 continue;
             }
+            Some(Item::Inject(inject)) => {
+                machine.console.note(&inject.line());
+                if let Err(errno) = machine.inject(&inject) {
+                    let what = format!("the frame cannot be put into {}: {errno}", inject.device);
+                    return Err(Trouble::line(source.name(), source.line(), what));
+                }
+                continue;
+            }
             Some(Item::Command(line)) => {
                 machine.console.command(line);
                 let status = machine.run_line(line);

@@ -105,6 +105,10 @@ pub fn run(world: &mut dyn World, history: Option<PathBuf>) -> i32 {
                 None => break,
                 Some(Item::Command(line)) => shell.line(world, line),
                 Some(Item::Nic(nic)) => shell.nic(world, &nic),
+                Some(Item::Inject(_)) => {
+                    world.host().err("netloom: frames are put in by files of commands alone\n");
+                    Next::GoOn
+                }
                 Some(Item::Note(_) | Item::Output) => Next::GoOn,
             };
             if next == Next::End {

@@ -1,11 +1,13 @@
 //! Reading files of commands, in either of their two forms, line by line and in bounded memory.
 //!
-//! *Commands*: every line is a command, `//` begins a note, `nic NAME MAC` puts a NIC in. *Notes* (and transcripts,
+//! *Commands*: every line is a command, `//` begins a note, `nic NAME MAC` puts a NIC in, and `// inject NETNS DEVICE HEX`
+//! a frame. *Notes* (and transcripts,
 //! which are notes): only the lines behind `# ` are commands, `//` begins a note, all else is what the commands once
 //! printed. Which of the two a file is shows in its first 64 KiB: if more lines begin with `# ` and a command than
 //! with a command alone it is notes, else it is commands, and `# ` is a comment there. (A help text may print a line
 //! that begins with a command; commands may be commented out.)
 
+use crate::inject::Inject;
 use crate::nic::Nic;
 use crate::programs;
 use crate::trouble::{DIRECTORY, Trouble};
@@ -35,6 +37,8 @@ pub enum Item<'a> {
     Note(&'a str),
     /// A NIC to put in.
     Nic(Nic),
+    /// A frame to put in.
+    Inject(Inject),
     /// What a command of the notes once printed.
     Output,
 }
@@ -138,11 +142,10 @@ impl Source {
 /// Says what a line is.
 fn item(form: Form, line: &str) -> Item<'_> {
     if let Some(note) = line.strip_prefix("//") {
-        return note
-            .trim_start()
-            .strip_prefix("nic ")
-            .and_then(Nic::from_line)
-            .map_or(Item::Note(line), Item::Nic);
+        let note = note.trim_start();
+        let nic = note.strip_prefix("nic ").and_then(Nic::from_line).map(Item::Nic);
+        let inject = || note.strip_prefix("inject ").and_then(Inject::from_line).map(Item::Inject);
+        return nic.or_else(inject).unwrap_or(Item::Note(line));
     }
     match form {
         _ if line.is_empty() => Item::Note(line),

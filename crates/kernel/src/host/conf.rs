@@ -132,6 +132,17 @@ pub(crate) mod v6 {
     pub(crate) const KEEP_ADDR_ON_DOWN: usize = 42;
     pub(crate) const ROUTER_SOLICITATION_MAX_INTERVAL: usize = 43;
     pub(crate) const ADDR_GEN_MODE: usize = 47;
+    pub(crate) const AUTOCONF: usize = 5;
+    pub(crate) const MAX_ADDRESSES: usize = 15;
+    pub(crate) const ACCEPT_RA_DEFRTR: usize = 17;
+    pub(crate) const ACCEPT_RA_PINFO: usize = 18;
+    pub(crate) const ACCEPT_RA_RTR_PREF: usize = 19;
+    pub(crate) const ACCEPT_RA_RT_INFO_MAX_PLEN: usize = 21;
+    pub(crate) const ACCEPT_RA_FROM_LOCAL: usize = 33;
+    pub(crate) const ACCEPT_RA_MTU: usize = 35;
+    pub(crate) const ACCEPT_RA_MIN_HOP_LIMIT: usize = 38;
+    pub(crate) const ACCEPT_RA_RT_INFO_MIN_PLEN: usize = 49;
+    pub(crate) const ACCEPT_RA_MIN_LFT: usize = 58;
 }
 
 /// `net.ipv6.conf.DEVICE`, in the order in which messages tell them (`DEVCONF_*`).
@@ -470,8 +481,19 @@ mod tests {
             (IPV4, v4::RP_FILTER, "rp_filter"),
             (IPV6, v6::ADDR_GEN_MODE, "addr_gen_mode"),
             (IPV6, v6::DISABLE_IPV6, "disable_ipv6"),
-            (IPV6, v6::KEEP_ADDR_ON_DOWN, "keep_addr_on_down"),
+            (IPV6, v6::AUTOCONF, "autoconf"),
             (IPV6, v6::MTU, "mtu"),
+            (IPV6, v6::MAX_ADDRESSES, "max_addresses"),
+            (IPV6, v6::ACCEPT_RA_DEFRTR, "accept_ra_defrtr"),
+            (IPV6, v6::ACCEPT_RA_PINFO, "accept_ra_pinfo"),
+            (IPV6, v6::ACCEPT_RA_MTU, "accept_ra_mtu"),
+            (IPV6, v6::ACCEPT_RA_FROM_LOCAL, "accept_ra_from_local"),
+            (IPV6, v6::ACCEPT_RA_MIN_HOP_LIMIT, "accept_ra_min_hop_limit"),
+            (IPV6, v6::ACCEPT_RA_MIN_LFT, "accept_ra_min_lft"),
+            (IPV6, v6::ACCEPT_RA_RT_INFO_MIN_PLEN, "accept_ra_rt_info_min_plen"),
+            (IPV6, v6::ACCEPT_RA_RT_INFO_MAX_PLEN, "accept_ra_rt_info_max_plen"),
+            (IPV6, v6::ACCEPT_RA_RTR_PREF, "accept_ra_rtr_pref"),
+            (IPV6, v6::KEEP_ADDR_ON_DOWN, "keep_addr_on_down"),
             (IPV6, v6::ROUTER_SOLICITATION_INTERVAL, "router_solicitation_interval"),
             (IPV6, v6::ROUTER_SOLICITATION_MAX_INTERVAL, "router_solicitation_max_interval"),
             (NEIGHBOUR, neigh::GC_STALE_TIME, "gc_stale_time"),

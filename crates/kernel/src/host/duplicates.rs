@@ -4,7 +4,7 @@
 use super::conf::v6;
 use super::fib6::{self, ADDRESS_METRIC, kernel_route, key};
 use super::joined::join_solicited;
-use super::{HostTimer, domain, mld, ndisc};
+use super::{HostTimer, advertised, domain, mld, ndisc};
 use crate::device::DeviceId;
 use crate::inet6::{self, addresses, conf, find_mut, is_link_local, join_anycast, link_local, part};
 use crate::world::World;
@@ -75,6 +75,7 @@ fn search_ended(world: &mut World, id: DeviceId, address: Ipv6Addr) {
     own.flags &= !(IFA_F_TENTATIVE | IFA_F_OPTIMISTIC | IFA_F_DADFAILED);
     let own = own.clone();
     let netns = world[id].netns;
+    crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &own);
     let route = kernel_route(world, id, RTN_LOCAL, 0);
     let table = domain::local_table(world, id);
     fib6::add(world, netns, table, key(address, 128), route);
@@ -86,7 +87,6 @@ fn search_ended(world: &mut World, id: DeviceId, address: Ipv6Addr) {
     if conf(world, id, v6::FORWARDING) != 0 {
         join_anycast(world, id, &own);
     }
-    crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &own);
     let first = is_link_local(address) && is_lonely(world, id, address);
     if first {
         mld::address_found(world, id);
@@ -106,15 +106,15 @@ fn is_lonely(world: &World, id: DeviceId, address: Ipv6Addr) -> bool {
     !others.filter(|own| is_link_local(own.address)).any(found)
 }
 
-/// Asks for routers, and again after a while, as nobody answers here (`addrconf_rs_timer`).
+/// Asks for routers, and again after a while until one answers (`addrconf_rs_timer`).
 pub(crate) fn ask_for_routers(world: &mut World, id: DeviceId) {
     let most = conf(world, id, v6::ROUTER_SOLICITATIONS);
     let interval = conf(world, id, v6::ROUTER_SOLICITATION_INTERVAL).max(1) as u64;
     let longest = conf(world, id, v6::ROUTER_SOLICITATION_MAX_INTERVAL).max(1) as u64;
-    let host = conf(world, id, v6::FORWARDING) == 0 && conf(world, id, v6::ACCEPT_RA) != 0;
+    let host = advertised::are_taken(world, id);
     let Some(source) = link_local(world, id).filter(|_| host && most != 0) else { return };
     let netns = world[id].netns;
-    let Some(inet6) = part(world, id).filter(|inet6| inet6.ready) else { return };
+    let Some(inet6) = part(world, id).filter(|inet6| inet6.ready && !inet6.advertised) else { return };
     if most > 0 && inet6.solicitations >= most {
         return;
     }

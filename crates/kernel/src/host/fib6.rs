@@ -4,7 +4,7 @@
 //! else by address ([`key`]). Under one prefix routes stand by metric, equal ones in the order in which they came.
 //! Routes of one prefix and metric that all lead to gateways are one route with several next hops.
 //!
-//! **Left out**: source prefixes, router preference, and exceptions of single destinations (path MTU, redirects).
+//! **Left out**: source prefixes, and exceptions of single destinations (path MTU, redirects).
 
 use super::HostTimer;
 use super::conf::v6;
@@ -68,7 +68,9 @@ pub(crate) struct Route {
 impl Route {
     /// Whether it may be one of several next hops (`rt6_qualify_for_ecmp`).
     pub(crate) fn joins(&self) -> bool {
-        self.rarities.expires.is_none() && self.hops.iter().all(|hop| hop.gateway.is_some())
+        self.rarities.expires.is_none()
+            && self.protocol != RTPROT_RA
+            && self.hops.iter().all(|hop| hop.gateway.is_some())
     }
 
     /// One of its metrics.
@@ -272,8 +274,19 @@ fn choose<'f>(
     if strict && flow.oif != 0 {
         return own;
     }
-    let mut all = fib.of_prefix(table, at);
-    let first = all.find_map(|(place, route)| Some((place, route, route.hops.iter().find(usable)?)))?;
+    let mut all = fib
+        .of_prefix(table, at)
+        .filter_map(|(place, route)| Some((place, route, route.hops.iter().find(usable)?)));
+    let mut first: Choice<'f> = all.next()?;
+    // Of routers that cost the same the first of the most preferred.
+    let rank = |route: &Route| [1, 2, 0, 0][usize::from(route.preference & 3)];
+    if first.1.protocol == RTPROT_RA {
+        for other in all.take_while(|(_, route, _)| route.metric == first.1.metric) {
+            if rank(other.1) > rank(first.1) {
+                first = other;
+            }
+        }
+    }
     Some(own.filter(|(_, route, _)| route.metric == first.1.metric).unwrap_or(first))
 }
 
@@ -399,7 +412,7 @@ pub(crate) fn outgoing(world: &World, netns: NetnsId, flow: &Flow) -> Result<Out
         _ if own && found.kind == RTN_LOCAL => flow.destination,
         _ => source6::select(world, through, flow.destination).ok_or(Errno::EADDRNOTAVAIL)?,
     };
-    let mtu = if found.mtu != 0 { found.mtu } else { world.get(device).map_or(0, |device| device.mtu) };
+    let mtu = if found.mtu != 0 { found.mtu } else { inet6::mtu(world, device) };
     let mtu = mtu.min(65_535 + wire::ipv6::LENGTH as u32);
     Ok(Outgoing { device, gateway: found.nexthop.gateway, source, destination: flow.destination, mtu })
 }
@@ -447,7 +460,7 @@ pub(crate) fn remove(world: &mut World, id: DeviceId, table: u32, key: Key, kind
 }
 
 /// Takes routes out, and tells of it.
-fn lose(world: &mut World, netns: NetnsId, lost: impl IntoIterator<Item = Somewhere<Route>>) {
+pub(crate) fn lose(world: &mut World, netns: NetnsId, lost: impl IntoIterator<Item = Somewhere<Route>>) {
     let Ok(space) = world.space_mut(netns) else { return };
     let fib = &mut space.stack.fib6;
     let gone = lost.into_iter().filter_map(|(table, place)| Some((table, place, fib.remove(table, place)?)));

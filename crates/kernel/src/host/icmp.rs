@@ -72,13 +72,14 @@ fn echo(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, icmp: &IcmpView<'_
     }
     let data = icmp.payload();
     let reply = Icmp::EchoReply { identifier: icmp.identifier(), sequence: icmp.sequence(), data };
-    let mut payload = vec![0; reply.length()];
-    reply.emit(&mut payload);
     // A reply to a group comes from an address of the way back.
     let own = if to_many { Ipv4Addr::UNSPECIFIED } else { view.destination() };
     let oif = domain::answer(world, id);
     let flow = Flow { source: own, oif, tos: view.tos() & 0x1c, ..Flow::to(view.source()) };
-    ipv4::reply(world, netns, &flow, protocol::ICMP, view.tos(), &payload);
+    super::with_room(world, reply.length(), |world, payload| {
+        reply.emit(payload);
+        ipv4::reply(world, netns, &flow, protocol::ICMP, view.tos(), payload);
+    });
 }
 
 /// Sends an error about a packet (`__icmp_send`): never about another error, a fragment but the first, or something
@@ -137,10 +138,11 @@ fn send_error_near(
         Error::Reassembly => Icmp::TimeExceeded { code: 1, packet },
         Error::Redirect { gateway } => Icmp::Redirect { code: FOR_HOST, gateway, packet },
     };
-    let mut payload = vec![0; message.length()];
-    message.emit(&mut payload);
     let tos = about.tos() & 0x1e | 0xc0;
-    ipv4::reply(world, netns, &flow, protocol::ICMP, tos, &payload);
+    super::with_room(world, message.length(), |world, payload| {
+        message.emit(payload);
+        ipv4::reply(world, netns, &flow, protocol::ICMP, tos, payload);
+    });
 }
 
 /// Whether an error may be sent now: one a second to each host, six at once (`icmpv4_xrlim_allow`).

@@ -104,10 +104,11 @@ fn send(
     };
     let flow = Flow { source, oif, ..Flow::to(to) };
     let Ok(route) = fib6::outgoing(world, netns, &flow) else { return };
-    let mut bytes = vec![0; message.length()];
-    message.emit(&mut bytes, route.source, route.destination);
     let limit = inet6::hop_limit(world, route.device);
-    let _ = ipv6::send(world, &route, protocol::ICMPV6, limit, class, false, &bytes);
+    super::with_room(world, message.length(), |world, bytes| {
+        message.emit(bytes, route.source, route.destination);
+        let _ = ipv6::send(world, &route, protocol::ICMPV6, limit, class, false, bytes);
+    });
 }
 
 /// Sends an error about a packet (`icmp6_send`): never about another error, or to many or to nobody. `from` is the

@@ -109,13 +109,11 @@ fn emit(
 
 /// The host hears what it sends to a group that it is in (`ip_mc_output`).
 fn loop_back(world: &mut World, id: DeviceId, frame: FrameId) {
-    if let Some(copy) = world.run.pool.share(frame) {
-        let bytes = world.run.pool.bytes(copy)[ETHERNET..].to_vec();
-        if let Ok(view) = Ipv4View::new(&bytes) {
+    super::with_packet(world, frame, |world, packet| {
+        if let Ok(view) = Ipv4View::new(packet) {
             deliver(world, id, &view, RTN_BROADCAST);
         }
-        world.run.pool.release(copy);
-    }
+    });
 }
 
 /// The source of a packet that waits in a frame.
@@ -126,12 +124,13 @@ pub(crate) fn source_of(world: &World, frame: FrameId) -> Option<Ipv4Addr> {
 
 /// The neighbour of a packet did not answer: whoever sent it hears of it (`ipv4_link_failure`).
 pub(crate) fn link_failed(world: &mut World, id: DeviceId, frame: FrameId) {
-    let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default().to_vec();
-    world.discard(Some(id), frame, Drop::NeighbourFailed);
     use wire::icmp::unreachable::HOST;
-    if world.get(id).is_some() {
-        icmp::send_own_error(world, id, &bytes, icmp::Error::Unreachable { code: HOST, mtu: 0 });
-    }
+    super::with_packet(world, frame, |world, packet| {
+        world.discard(Some(id), frame, Drop::NeighbourFailed);
+        if world.get(id).is_some() {
+            icmp::send_own_error(world, id, packet, icmp::Error::Unreachable { code: HOST, mtu: 0 });
+        }
+    });
 }
 
 /// Sends a packet that lies in a frame of another namespace's device over the routes through a device, as if it were
@@ -188,11 +187,8 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
     if let Some(other) = super::claimed(world, id, frame) {
         let way = route4::incoming(world, other, source, destination, tos & 0x1c, 0, false);
         if let Ok(Incoming::Local { kind, .. }) = way {
-            let bytes = view.bytes().to_vec();
             super::count_claimed(world, other, frame);
-            if let Ok(view) = Ipv4View::new(&bytes) {
-                deliver(world, other, &view, kind);
-            }
+            deliver_frame(world, other, frame, kind);
             return super::consume(world, other, frame, Drop::Consumed);
         }
     }
@@ -211,10 +207,7 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
             if tunnel::receive::take4(world, id, frame, kind == RTN_LOCAL && at == id) {
                 return;
             }
-            let bytes = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
-            if let Ok(view) = Ipv4View::new(&bytes) {
-                deliver(world, id, &view, kind);
-            }
+            deliver_frame(world, id, frame, kind);
             super::consume(world, id, frame, Drop::Consumed);
         }
         Ok(Incoming::Forward { device, gateway, found }) => {
@@ -256,29 +249,31 @@ fn refuse(world: &mut World, id: DeviceId, frame: FrameId, errno: Errno) {
     let forwards = route4::forwards(world, id);
     let reason = if forwards { reason } else { Drop::NotForwarding };
     if let Some(code) = code.filter(|_| forwards) {
-        let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default().to_vec();
-        let netns = world[id].netns;
-        icmp::send_error(world, netns, Some(id), &bytes, icmp::Error::Unreachable { code, mtu: 0 });
+        send_error(world, id, frame, icmp::Error::Unreachable { code, mtu: 0 });
     }
     super::consume(world, id, frame, reason);
 }
 
+/// Tells the sender of a packet that came in what is wrong with it.
+fn send_error(world: &mut World, id: DeviceId, frame: FrameId, error: icmp::Error) {
+    let netns = world[id].netns;
+    super::with_packet(world, frame, |world, packet| icmp::send_error(world, netns, Some(id), packet, error));
+}
+
 /// Sends a packet on (`ip_forward`).
 fn forward(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: IpAddr, mtu: u32) {
-    let netns = world[id].netns;
     let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
     let Ok(view) = Ipv4View::new(bytes) else { return };
     let (ttl, total, whole) = (view.ttl(), view.total_length(), view.dont_fragment());
     let too_big = total > mtu as usize;
     if ttl <= 1 {
-        let bytes = bytes.to_vec();
-        icmp::send_error(world, netns, Some(id), &bytes, icmp::Error::TimeExceeded);
+        send_error(world, id, frame, icmp::Error::TimeExceeded);
         return super::consume(world, id, frame, Drop::TtlExceeded);
     }
     if too_big && whole {
         use wire::icmp::unreachable::FRAGMENTATION_NEEDED as code;
-        let (bytes, mtu) = (bytes.to_vec(), mtu.min(u32::from(u16::MAX)) as u16);
-        icmp::send_error(world, netns, Some(id), &bytes, icmp::Error::Unreachable { code, mtu });
+        let mtu = mtu.min(u32::from(u16::MAX)) as u16;
+        send_error(world, id, frame, icmp::Error::Unreachable { code, mtu });
         return super::consume(world, id, frame, Drop::TooBig);
     }
     let Some(bytes) = world.run.pool.bytes_mut(frame) else {
@@ -307,17 +302,21 @@ fn redirect(world: &mut World, id: DeviceId, frame: FrameId, to: IpAddr) {
     if !route4::is_detour(world, id, way, Some(to).filter(|_| gateway != way.1)) {
         return;
     }
-    let bytes = bytes.to_vec();
     if world.space_mut(netns).is_ok_and(|space| space.stack.redirects.take(IpAddr::V4(way.0), now)) {
-        icmp::send_error(world, netns, Some(id), &bytes, icmp::Error::Redirect { gateway });
+        send_error(world, id, frame, icmp::Error::Redirect { gateway });
     }
 }
 
 /// Cuts a packet that is sent on into fragments.
 pub(super) fn cut(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: IpAddr, mtu: u32) {
-    let packet = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default().to_vec();
-    super::consume(world, id, frame, Drop::Consumed);
-    let (Ok(view), Ok(header)) = (Ipv4View::new(&packet), Ipv4::parse(&packet)) else { return };
+    super::with_packet(world, frame, |world, packet| {
+        super::consume(world, id, frame, Drop::Consumed);
+        cut_packet(world, packet, out, to, mtu);
+    });
+}
+
+fn cut_packet(world: &mut World, packet: &[u8], out: DeviceId, to: IpAddr, mtu: u32) {
+    let (Ok(view), Ok(header)) = (Ipv4View::new(packet), Ipv4::parse(packet)) else { return };
     let step = (mtu as usize).saturating_sub(view.header_length()) & !7;
     if step == 0 {
         return;
@@ -340,6 +339,15 @@ pub(super) fn cut(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId
         bytes[12..14].copy_from_slice(&ethertype::IPV4.to_be_bytes());
         super::output(world, out, to, next);
     }
+}
+
+/// Hands the packet of a frame to its protocol.
+fn deliver_frame(world: &mut World, id: DeviceId, frame: FrameId, kind: u8) {
+    super::with_packet(world, frame, |world, packet| {
+        if let Ok(view) = Ipv4View::new(packet) {
+            deliver(world, id, &view, kind);
+        }
+    });
 }
 
 /// Hands a packet for this host to its protocol (`ip_local_deliver`).

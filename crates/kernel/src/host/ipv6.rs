@@ -99,13 +99,12 @@ fn emit(
 
 /// The host hears what it sends to a group that it is in, but for its own questions and claims.
 fn loop_back(world: &mut World, id: DeviceId, frame: FrameId) {
-    let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
-    let echo = Ipv6View::new(&packet)
+    let echo = Ipv6View::new(&world.run.pool.bytes(frame)[ETHERNET..])
         .ok()
         .and_then(|view| view.carried().ok())
         .is_some_and(|carried| carried.protocol != protocol::ICMPV6 || carried.payload.first() == Some(&128));
     if echo && !fib6::is_loopback(world, id) {
-        deliver(world, id, &packet);
+        deliver_frame(world, id, frame);
     }
 }
 
@@ -122,12 +121,13 @@ pub(crate) fn source_of(world: &World, frame: FrameId) -> Option<Ipv6Addr> {
 
 /// The neighbour of a packet did not answer: whoever sent it hears of it.
 pub(crate) fn link_failed(world: &mut World, id: DeviceId, frame: FrameId) {
-    let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default().to_vec();
-    world.discard(Some(id), frame, Drop::NeighbourFailed);
     use wire::icmpv6::unreachable::ADDRESS as code;
-    if world.get(id).is_some() {
-        icmp6::send_own_error(world, id, &bytes, Error::Unreachable { code });
-    }
+    super::with_packet(world, frame, |world, packet| {
+        world.discard(Some(id), frame, Drop::NeighbourFailed);
+        if world.get(id).is_some() {
+            icmp6::send_own_error(world, id, packet, Error::Unreachable { code });
+        }
+    });
 }
 
 /// Sends a packet that lies in a frame of another namespace's device over the routes through a device, as if it were
@@ -173,9 +173,8 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
         if member && tunnel::receive::take6(world, id, frame, false) {
             return;
         }
-        let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
         if member {
-            deliver(world, id, &packet);
+            deliver_frame(world, id, frame);
         }
         return super::consume(world, id, frame, if member { Drop::Consumed } else { Drop::OtherHost });
     }
@@ -183,16 +182,14 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
         let flow = Flow { source, iif: world[other].ifindex, ..Flow::to(destination) };
         let found = fib6::lookup(world, world[other].netns, &flow, false);
         if found.is_ok_and(|found| matches!(found.kind, RTN_LOCAL | RTN_ANYCAST)) {
-            let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
             super::count_claimed(world, other, frame);
-            deliver(world, other, &packet);
+            deliver_frame(world, other, frame);
             return super::consume(world, other, frame, Drop::Consumed);
         }
     }
     if domain::is_master(world, id) {
         // What the master of a routing domain sent is its own.
-        let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
-        deliver(world, id, &packet);
+        deliver_frame(world, id, frame);
         return super::consume(world, id, frame, Drop::Consumed);
     }
     if passes_master {
@@ -208,8 +205,7 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
             if tunnel::receive::take6(world, id, frame, domain::master(world, id).is_none()) {
                 return;
             }
-            let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
-            deliver(world, id, &packet);
+            deliver_frame(world, id, frame);
             super::consume(world, id, frame, Drop::Consumed);
         }
         Ok(found) => forward(world, id, frame, whose, &found),
@@ -254,11 +250,17 @@ fn refuse(world: &mut World, id: DeviceId, frame: FrameId, errno: Errno) {
         _ => (Some(NO_ROUTE), Drop::NoRoute),
     };
     if let Some(code) = code {
-        let packet = world.run.pool.bytes(frame)[ETHERNET..].to_vec();
-        let netns = world[id].netns;
-        icmp6::send_error(world, netns, Some(id), &packet, Error::Unreachable { code });
+        send_error(world, id, frame, Error::Unreachable { code });
     }
     super::consume(world, id, frame, reason);
+}
+
+/// Tells the sender of a packet that came in what is wrong with it.
+fn send_error(world: &mut World, id: DeviceId, frame: FrameId, error: Error) {
+    let netns = world[id].netns;
+    super::with_packet(world, frame, |world, packet| {
+        icmp6::send_error(world, netns, Some(id), packet, error)
+    });
 }
 
 /// Sends a packet on (`ip6_forward`).
@@ -280,14 +282,13 @@ fn forward(world: &mut World, id: DeviceId, frame: FrameId, whose: For, found: &
             Some((Error::Unreachable { code: wire::icmpv6::unreachable::BEYOND_SCOPE }, Drop::Martian))
         }
         () => {
-            let out = world.get(found.nexthop.device).map_or(0, |device| device.mtu);
+            let out = inet6::mtu(world, found.nexthop.device);
             let mtu = if found.mtu == 0 { out } else { found.mtu };
             (length > mtu as usize).then_some((Error::TooBig { mtu: mtu.max(1280) }, Drop::TooBig))
         }
     };
     if let Some((error, reason)) = error {
-        let packet = bytes.to_vec();
-        icmp6::send_error(world, netns, Some(id), &packet, error);
+        send_error(world, id, frame, error);
         return super::consume(world, id, frame, reason);
     }
     let Some(bytes) = world.run.pool.bytes_mut(frame) else {
@@ -300,6 +301,11 @@ fn forward(world: &mut World, id: DeviceId, frame: FrameId, whose: For, found: &
     meta.origin = None;
     let to = found.nexthop.gateway.unwrap_or(destination);
     super::output(world, found.nexthop.device, IpAddr::V6(to), frame);
+}
+
+/// Hands the packet of a frame to its protocol.
+fn deliver_frame(world: &mut World, id: DeviceId, frame: FrameId) {
+    super::with_packet(world, frame, |world, packet| deliver(world, id, packet));
 }
 
 /// Hands a packet for this host to its protocol (`ip6_input_finish`).
@@ -346,20 +352,20 @@ fn deliver_whole(world: &mut World, id: DeviceId, packet: &[u8]) {
     let Ok(carried) = view.carried() else { return };
     let netns = world[id].netns;
     let input = domain::input(world, id);
-    let received = Received {
+    let head = Received {
         from: SocketAddr::new(IpAddr::V6(view.source()), 0),
         to: IpAddr::V6(view.destination()),
         ifindex: input.ifindex,
         port: input.port,
         ttl: view.hop_limit(),
-        payload: carried.payload.to_vec(),
+        payload: Vec::new(),
     };
     match carried.protocol {
         protocol::ICMPV6 => {
-            socket::deliver_raw6(world, netns, &received);
+            socket::deliver_raw6(world, netns, &head, carried.payload);
             icmp6::receive(world, id, &view, carried.payload);
         }
-        protocol::UDP => udp::receive6(world, id, &received, packet),
+        protocol::UDP => udp::receive6(world, id, &head, carried.payload, packet),
         protocol::TCP if view.destination().is_multicast() => {}
         protocol::TCP => {
             let (source, destination) = (view.source().into(), view.destination().into());

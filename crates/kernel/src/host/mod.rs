@@ -14,6 +14,7 @@
 //!
 //! **Left out**: multicast routing, and IPsec.
 
+pub(crate) mod advertised;
 pub mod api;
 pub(crate) mod arp;
 pub mod can;
@@ -285,6 +286,27 @@ pub(crate) fn consume(world: &mut World, id: DeviceId, frame: FrameId, reason: D
         return world.run.pool.release(frame);
     }
     world.discard(Some(id), frame, reason);
+}
+
+/// Looks at the packet of a frame while everything else may change: at a copy, whose room is used again.
+pub(crate) fn with_packet<T>(
+    world: &mut World,
+    frame: FrameId,
+    deed: impl FnOnce(&mut World, &[u8]) -> T,
+) -> T {
+    let mut room = world.run.room();
+    room.extend_from_slice(world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default());
+    let done = deed(world, &room);
+    world.run.take_room(room);
+    done
+}
+
+/// Gives room for a message of that length that is made and sent; it is used again.
+pub(crate) fn with_room(world: &mut World, length: usize, deed: impl FnOnce(&mut World, &mut [u8])) {
+    let mut room = world.run.room();
+    room.resize(length, 0);
+    deed(world, &mut room);
+    world.run.take_room(room);
 }
 
 /// Sends a whole frame through a device; one that has no carrier takes nothing (`noop_qdisc`).

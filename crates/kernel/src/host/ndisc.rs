@@ -1,7 +1,7 @@
 //! Neighbour discovery: asks who has an address, answers, claims, asks for routers (RFC 4861, 4862,
 //! `net/ipv6/ndisc.c`).
 //!
-//! **Left out**: router advertisements and redirects are not acted upon.
+//! What routers say of themselves is `advertised`'s. **Left out**: redirects are not acted upon.
 
 use super::conf::v6;
 use super::fib6::{self, Flow, Outgoing};
@@ -158,6 +158,9 @@ pub(crate) fn receive(
         {
             let claim = Claim { overrides: replaces, weakly: true, router: Some(router), ..Claim::default() };
             told(world, id, target, solicited, options, claim);
+        }
+        Ndp::RouterAdvertisement { router, options } => {
+            super::advertised::receive(world, id, source, &router, options);
         }
         Ndp::RouterSolicitation { options } if !source.is_unspecified() => {
             let forwards = world[id].inet6.as_ref().is_some_and(|inet6| inet6.conf.is(v6::FORWARDING));

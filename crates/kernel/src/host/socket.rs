@@ -470,18 +470,24 @@ pub(crate) fn deliver_raw4(world: &mut World, netns: NetnsId, id: DeviceId, view
 }
 
 /// The same for a message of ICMPv6.
-pub(crate) fn deliver_raw6(world: &mut World, netns: NetnsId, received: &Received) {
+pub(crate) fn deliver_raw6(world: &mut World, netns: NetnsId, received: &Received, payload: &[u8]) {
     if world.sockets.is_empty() {
         return;
     }
     let (to, input) = (received.to, Input { ifindex: received.ifindex, port: received.port });
     for socket in world.sockets.of(netns, Protocol::Icmp6).filter(|socket| socket.listens(to, input)) {
-        socket.push(received.clone());
+        socket.push(Received { payload: payload.to_vec(), ..received.clone() });
     }
 }
 
 /// Hands a datagram to the UDP socket at its port; whether there is one.
-pub(crate) fn deliver_udp(world: &mut World, netns: NetnsId, port: u16, received: Received) -> bool {
+pub(crate) fn deliver_udp(
+    world: &mut World,
+    netns: NetnsId,
+    port: u16,
+    received: &Received,
+    payload: &[u8],
+) -> bool {
     let spoken = if received.to.is_ipv4() { Protocol::Udp } else { Protocol::Udp6 };
     let (to, input) = (received.to, Input { ifindex: received.ifindex, port: received.port });
     let many = match to {
@@ -491,7 +497,7 @@ pub(crate) fn deliver_udp(world: &mut World, netns: NetnsId, port: u16, received
     let fits = |socket: &&mut Socket| socket.options.port == port && (many || socket.listens(to, input));
     match world.sockets.of(netns, spoken).find(fits) {
         Some(socket) => {
-            socket.push(received);
+            socket.push(Received { payload: payload.to_vec(), ..received.clone() });
             true
         }
         None => false,

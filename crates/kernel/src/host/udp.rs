@@ -27,30 +27,32 @@ pub(crate) fn receive4(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kin
         ifindex: input.ifindex,
         port: input.port,
         ttl: view.ttl(),
-        payload: datagram.payload().to_vec(),
+        payload: Vec::new(),
     };
-    let taken = socket::deliver_udp(world, netns, datagram.destination_port(), received);
+    let port = datagram.destination_port();
+    let taken = socket::deliver_udp(world, netns, port, &received, datagram.payload());
     if !taken && kind == RTN_LOCAL {
         use wire::icmp::unreachable::PORT as code;
         icmp::send_error(world, netns, Some(id), view.bytes(), icmp::Error::Unreachable { code, mtu: 0 });
     }
 }
 
-/// Takes a datagram over IPv6; `packet` is the whole.
-pub(crate) fn receive6(world: &mut World, id: DeviceId, head: &Received, packet: &[u8]) {
+/// Takes a datagram over IPv6; `head` says between whom, `packet` is the whole.
+pub(crate) fn receive6(world: &mut World, id: DeviceId, head: &Received, payload: &[u8], packet: &[u8]) {
     if tunnel::receive::take_whole(world, id, packet) {
         return;
     }
     let netns = world[id].netns;
     let (IpAddr::V6(source), IpAddr::V6(destination)) = (head.from.ip(), head.to) else { return };
-    let Ok(datagram) = UdpView::new(&head.payload) else { return };
+    let Ok(datagram) = UdpView::new(payload) else { return };
     let pseudo = checksum::pseudo_v6(source, destination, protocol::UDP, datagram.length());
     if datagram.checksum() == 0 || !datagram.checksum_is_right(pseudo) {
         return;
     }
     let from = SocketAddr::new(IpAddr::V6(source), datagram.source_port());
-    let received = Received { from, payload: datagram.payload().to_vec(), ..head.clone() };
-    let taken = socket::deliver_udp(world, netns, datagram.destination_port(), received);
+    let received = Received { from, ..head.clone() };
+    let port = datagram.destination_port();
+    let taken = socket::deliver_udp(world, netns, port, &received, datagram.payload());
     if !taken && !destination.is_multicast() {
         icmp6::send_error(world, netns, Some(id), packet, icmp6::Error::Unreachable { code: 4 });
     }

@@ -424,8 +424,9 @@ fn fill_answer(
     } else if let Some(source) = source {
         out.ipv6(RTA_PREFSRC, source);
     }
-    if found.mtu != 0 {
-        route::put_metrics(&[(RTAX_MTU, found.mtu)], out);
+    let known = world.space(world[through].netns).ok();
+    if let Some(route) = known.and_then(|space| space.stack.fib6.get(found.table, found.place)) {
+        route::put_metrics(&route.rarities.metrics, out);
     }
     out.u32(RTA_PRIORITY, found.metric);
     if let Some(gateway) = found.nexthop.gateway {
