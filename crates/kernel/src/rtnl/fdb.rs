@@ -13,7 +13,7 @@ use crate::link::bridge::{self, entries};
 use crate::world::World;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
-use rtnl::message::{Header, Message, NLM_F_EXCL, Refusal};
+use rtnl::message::{Header, Message, NLM_F_EXCL, NLM_F_REPLACE, Refusal};
 use rtnl::object::fdb::NLM_F_BULK;
 use rtnl::object::link::{ARPHRD_ETHER, IFLA_MASTER, Ifinfo};
 use rtnl::object::neigh::*;
@@ -94,15 +94,15 @@ pub(crate) fn add(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
     result
 }
 
-/// Asks for an extra address on a device itself (`ndo_dflt_fdb_add`).
+/// Asks for an extra address on a device itself (`ndo_dflt_fdb_add`), or on one that looks at who may
+/// (`macvlan_fdb_add`).
 fn add_own(world: &mut World, id: DeviceId, wanted: &entries::Wanted, more_flags: bool) -> Result {
+    if let Some(takes) = world[id].kind.takes_addresses {
+        return add_picked(world, id, wanted, takes(world, id));
+    }
     let other_state = wanted.state != 0 && wanted.state & NUD_PERMANENT == 0;
     if other_state || more_flags || wanted.vid != 0 {
         return Err(Errno::EINVAL.into());
-    }
-    let refuses = world[id].kind.takes_addresses.is_some_and(|takes| !takes(world, id));
-    if refuses && wanted.mac[0] & 1 == 0 {
-        return Err(Errno::EOPNOTSUPP.into());
     }
     if is_unicast_or_link_local(&wanted.mac) {
         if !world[id].unicast.users.contains_key(&wanted.mac) {
@@ -114,6 +114,21 @@ fn add_own(world: &mut World, id: DeviceId, wanted: &entries::Wanted, more_flags
         return Ok(());
     }
     if wanted.mode & NLM_F_EXCL != 0 { Err(Errno::EEXIST.into()) } else { Ok(()) }
+}
+
+/// The same where state and VLAN do not count: groups as they come, unicast addresses if the device takes any.
+fn add_picked(world: &mut World, id: DeviceId, wanted: &entries::Wanted, takes_unicast: bool) -> Result {
+    let is_group = wanted.mac[0] & 1 != 0;
+    if !is_group && !takes_unicast || wanted.mode & NLM_F_REPLACE != 0 {
+        return Err(Errno::EOPNOTSUPP.into());
+    }
+    match is_group {
+        true => world.add_group(id, wanted.mac),
+        false if wanted.mac == [0; 6] => return Err(Errno::EINVAL.into()),
+        false if world[id].unicast.users.contains_key(&wanted.mac) => return Err(Errno::EEXIST.into()),
+        false => world.add_unicast(id, wanted.mac),
+    }
+    Ok(())
 }
 
 fn is_unicast_or_link_local(mac: &Mac) -> bool {
@@ -159,8 +174,10 @@ pub(crate) fn delete(world: &mut World, asker: Asker, message: &Message<'_>) -> 
 
 /// Asks no longer for an extra address (`ndo_dflt_fdb_del`).
 fn delete_own(world: &mut World, id: DeviceId, mac: &Mac, state: u16) -> Result {
-    if state & NUD_PERMANENT == 0 {
-        return Err(Errno::EINVAL.into());
+    match world[id].kind.takes_addresses {
+        Some(takes) if mac[0] & 1 == 0 && !takes(world, id) => return Err(Errno::EOPNOTSUPP.into()),
+        None if state & NUD_PERMANENT == 0 => return Err(Errno::EINVAL.into()),
+        _ => {}
     }
     let there = if is_unicast_or_link_local(mac) {
         let there = world[id].unicast.users.contains_key(mac);

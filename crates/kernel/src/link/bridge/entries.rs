@@ -105,8 +105,8 @@ fn learn_outside(world: &mut World, bridge: DeviceId, number: u16, place: u64, w
         flags if flags & (flag::EXTERN_LEARN | flag::BY_USER) == flag::BY_USER => flags | flag::BY_USER,
         flags => flags | flag::EXTERN_LEARN | flag::BY_USER,
     });
-    let local = if number == 0 { flag::LOCAL } else { 0 };
-    let flags = base & !flag::LOCAL | local;
+    // One that was the bridge's own stays so.
+    let flags = base | if number == 0 { flag::LOCAL } else { 0 };
     let modified = known.is_none_or(|known| known.port != number || known.flags & flag::EXTERN_LEARN == 0);
     if !fdb.insert(place, number, flags, tick) {
         return Err(Errno::ENOMEM.into());
