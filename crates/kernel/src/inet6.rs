@@ -134,7 +134,10 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
     match event {
         Event::Register => init(world, id),
         Event::Up => up(world, id, true),
-        Event::Change => up(world, id, false),
+        Event::Change => {
+            evict_without_carrier(world, id);
+            up(world, id, false);
+        }
         Event::Down | Event::Domain => down(world, id, false),
         Event::Unregister => down(world, id, true),
         // The loopback keeps what IPv6 has of it, however small it becomes.
@@ -157,6 +160,15 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
         Event::NotifyPeers => announce_all(world, id),
         Event::ReportGroups => mld::report_again(world, id),
         _ => {}
+    }
+}
+
+/// Neighbours that are not there for good go with the carrier, if that is set (`ndisc_netdev_event`).
+fn evict_without_carrier(world: &mut World, id: DeviceId) {
+    let Some(device) = world.get(id).filter(|device| !device.carrier) else { return };
+    let all = world.space(device.netns).is_ok_and(|space| space.stack.all6.is(v6::NDISC_EVICT_NOCARRIER));
+    if all && conf(world, id, v6::NDISC_EVICT_NOCARRIER) != 0 {
+        neighbour::flush_device(world, id, true, Some(true));
     }
 }
 

@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 /// Seconds that the recording machine may have needed for what takes no time here.
-const SLOW: u64 = 40;
+const SLOW: u64 = 60;
 
 fn recordings() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/advertisements");
@@ -52,7 +52,7 @@ fn hosts_make_of_advertisements_what_linux_makes() {
 #[test]
 fn lifetimes_are_compared_as_numbers() {
     assert!(is_alike("valid_lft 3596sec x", "valid_lft 3599sec x"));
-    assert!(!is_alike("valid_lft 3550sec x", "valid_lft 3599sec x"));
+    assert!(!is_alike("valid_lft 3530sec x", "valid_lft 3599sec x"));
     assert!(!is_alike("metric 1024", "metric 1025"));
     assert!(is_alike("\"expires\":1787,\"a\":1", "\"expires\":1799,\"a\":1"));
 }

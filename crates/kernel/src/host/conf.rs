@@ -142,6 +142,7 @@ pub(crate) mod v6 {
     pub(crate) const ACCEPT_RA_MTU: usize = 35;
     pub(crate) const ACCEPT_RA_MIN_HOP_LIMIT: usize = 38;
     pub(crate) const ACCEPT_RA_RT_INFO_MIN_PLEN: usize = 49;
+    pub(crate) const NDISC_EVICT_NOCARRIER: usize = 56;
     pub(crate) const ACCEPT_RA_MIN_LFT: usize = 58;
 }
 
@@ -483,6 +484,7 @@ mod tests {
             (IPV6, v6::DISABLE_IPV6, "disable_ipv6"),
             (IPV6, v6::AUTOCONF, "autoconf"),
             (IPV6, v6::MTU, "mtu"),
+            (IPV6, v6::NDISC_EVICT_NOCARRIER, "ndisc_evict_nocarrier"),
             (IPV6, v6::MAX_ADDRESSES, "max_addresses"),
             (IPV6, v6::ACCEPT_RA_DEFRTR, "accept_ra_defrtr"),
             (IPV6, v6::ACCEPT_RA_PINFO, "accept_ra_pinfo"),

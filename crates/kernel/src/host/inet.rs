@@ -180,7 +180,7 @@ fn change(world: &mut World, id: DeviceId) {
     let Some(device) = world.get_mut(id) else { return };
     let carrier = device.carrier;
     if note_noarp(device) {
-        neighbour::flush_device(world, id, false, Some(false));
+        neighbour::flush_device(world, id, false, None);
     }
     if !carrier && is_set(world, id, v4::ARP_EVICT_NOCARRIER) {
         neighbour::flush_device(world, id, true, Some(false));

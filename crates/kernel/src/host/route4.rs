@@ -27,6 +27,8 @@ pub(crate) struct Outgoing {
     /// The host itself is among those it is for.
     pub local: bool,
     pub found: Option<Found>,
+    /// The table in which a route was found, if one was; also where that route does not count.
+    pub table: Option<u32>,
     /// The largest packet.
     pub mtu: u32,
 }
@@ -159,6 +161,7 @@ fn make(
         () => kind,
     };
     let joined = out.inet.as_ref().is_some_and(|inet| inet.groups.contains(&destination));
+    let table = found.map(|found| found.table);
     let (local, found) = match kind {
         RTN_BROADCAST => (true, None),
         RTN_MULTICAST => (joined || is_loopback, found.filter(|found| found.prefix.1 <= 28)),
@@ -167,7 +170,7 @@ fn make(
     let gateway = found.and_then(|found| found.nexthop.gateway);
     let mtu = found.map_or(0, |found| found.mtu);
     let mtu = if mtu == 0 { out.mtu.min(65535) } else { mtu };
-    Ok(Outgoing { kind, device, gateway, source, destination, local, found, mtu })
+    Ok(Outgoing { kind, device, gateway, source, destination, local, found, table, mtu })
 }
 
 /// Whether packets that came in through a device are sent on.

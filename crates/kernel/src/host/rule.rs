@@ -56,8 +56,6 @@ pub(crate) struct Rule {
     pub mask: u32,
     pub tos: u8,
     pub invert: bool,
-    /// It cannot be deleted.
-    pub permanent: bool,
     pub goto: u32,
     pub flow: u32,
     /// A route of a prefix no longer than this does not count; -1: every route counts.
@@ -88,7 +86,6 @@ impl Rule {
             mask: 0,
             tos: 0,
             invert: false,
-            permanent: false,
             goto: 0,
             flow: 0,
             suppress_length: -1,
@@ -140,16 +137,14 @@ pub(crate) struct Rules {
 impl Rules {
     /// The three rules of IPv4.
     pub(crate) fn inet() -> Rules {
-        let mut local = Rule::lookup(0, RT_TABLE_LOCAL);
-        local.permanent = true;
+        let local = Rule::lookup(0, RT_TABLE_LOCAL);
         let list = vec![local, Rule::lookup(32766, RT_TABLE_MAIN), Rule::lookup(32767, RT_TABLE_DEFAULT)];
         Rules { list, custom: false }
     }
 
     /// The two rules of IPv6.
     pub(crate) fn inet6() -> Rules {
-        let mut local = Rule::lookup(0, RT_TABLE_LOCAL);
-        local.permanent = true;
+        let local = Rule::lookup(0, RT_TABLE_LOCAL);
         Rules { list: vec![local, Rule::lookup(32766, RT_TABLE_MAIN)], custom: false }
     }
 

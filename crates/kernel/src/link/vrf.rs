@@ -77,6 +77,9 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
     world[new.device].private = Some(Box::new(Vrf(table.u32())));
     world.register(new.device)?;
     let netns = world[new.device].netns;
+    let stack = &mut world.space_mut(netns)?.stack;
+    stack.fib4.make_table(table.u32());
+    stack.fib6.make_table(table.u32());
     let strict = world.space(netns)?.stack.conf.is(conf::netns::STRICT_MODE);
     if strict && domain::with_table(world, netns, table.u32()).any(|other| other != new.device) {
         return Err(Refusal::said(Errno::EBUSY, "Table is used by another VRF"));

@@ -45,7 +45,7 @@ pub(crate) fn new(
     let (preferred, valid) = lifetimes(&tb)?;
     let flags = tb.u32(IFA_FLAGS).unwrap_or(u32::from(info.flags)) & SETTABLE;
     if world[id].inet6.is_none() {
-        return Err(Errno::ENOBUFS.into());
+        return Err(Errno::EINVAL.into());
     }
     if world[id].is_up() {
         joined::link_up6(world, id);

@@ -25,6 +25,7 @@ struct Answer {
     gateway: Option<IpAddr>,
     source: Option<Ipv4Addr>,
     found: Option<Found>,
+    table: Option<u32>,
     iif: Option<u32>,
 }
 
@@ -61,7 +62,7 @@ pub(crate) fn get(
         let route = fib.get(found.table, found.place).ok_or(Errno::EHOSTUNREACH)?;
         route4::fill(world, shown(found.table), found.prefix, route, &mut out, header);
     } else {
-        let table = answer.found.map_or(0, |found| shown(found.table));
+        let table = answer.table.map_or(0, shown);
         let table = if info.flags & RTM_F_LOOKUP_TABLE == 0 { RT_TABLE_MAIN } else { table };
         fill(world, &answer, table, (destination, source, mark, uid), &mut out, header);
     }
@@ -89,6 +90,7 @@ fn from_here(
         gateway: route.gateway,
         source: Some(route.source).filter(|source| *source != asked),
         found: route.found,
+        table: route.table,
         iif: None,
     })
 }
@@ -108,7 +110,16 @@ fn from_outside(
             let flags = flags | if kind == RTN_MULTICAST { MULTICAST } else { 0 };
             let link = found.and_then(|found| found.nexthop.device);
             let device = domain::loopback(world, world[id].netns, link);
-            Answer { kind, flags, device, gateway: None, source: None, found, iif }
+            Answer {
+                kind,
+                flags,
+                device,
+                gateway: None,
+                source: None,
+                found,
+                table: found.map(|found| found.table),
+                iif,
+            }
         }
         Incoming::Forward { device, gateway, found } => Answer {
             kind: RTN_UNICAST,
@@ -117,6 +128,7 @@ fn from_outside(
             gateway,
             source: None,
             found: Some(found),
+            table: Some(found.table),
             iif,
         },
     })

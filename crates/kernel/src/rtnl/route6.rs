@@ -175,6 +175,9 @@ fn check_hop(
         0 => None,
         ifindex => Some(world.by_index(netns, ifindex).ok_or(Errno::ENODEV)?),
     };
+    if named.is_some_and(|id| world[id].inet6.is_none()) {
+        return Err(Errno::ENODEV.into());
+    }
     let on_link = hop.flags & RTNH_F_ONLINK != 0;
     if on_link {
         let id = named.ok_or(Refusal::said(Errno::ENODEV, "Nexthop device required for onlink"))?;
@@ -202,7 +205,7 @@ fn check_hop(
         return Err(Refusal::said(Errno::ENETDOWN, "Nexthop device is not up"));
     }
     let loops = fib6::is_loopback(world, id) && kind != RTN_LOCAL;
-    let flags = if loops && !fib6::prefix(config.key).0.is_loopback() { 0 } else { u32::MAX };
+    let flags = if loops && !fib6::prefix(config.key).0.is_loopback() { RTNH_F_ONLINK } else { u32::MAX };
     let nexthop = made(id, hop.gateway);
     Ok(Nexthop { flags: nexthop.flags & flags, ..nexthop })
 }

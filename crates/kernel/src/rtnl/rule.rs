@@ -86,7 +86,6 @@ fn read(info: &FibRule, tb: &Tb<'_>, present: &Rules) -> Result<Rule, Refusal> {
         mask: tb.u32(FRA_FWMASK).unwrap_or(all),
         tos: info.tos,
         invert: info.flags & FIB_RULE_INVERT != 0,
-        permanent: false,
         goto: tb.u32(FRA_GOTO).unwrap_or(0),
         flow,
         suppress_length: tb.i32(FRA_SUPPRESS_PREFIXLEN).unwrap_or(-1),
@@ -126,7 +125,7 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
     if rule.l3mdev && rule.table != 0 {
         return Err(said("l3mdev and table are mutually exclusive"));
     }
-    let same = |other: &Rule| Rule { permanent: false, protocol: rule.protocol, ..other.clone() } == rule;
+    let same = |other: &Rule| Rule { protocol: rule.protocol, ..other.clone() } == rule;
     if message.has(NLM_F_EXCL) && present.list.iter().any(same) {
         return Err(Errno::EEXIST.into());
     }
@@ -182,9 +181,6 @@ pub(crate) fn delete(world: &mut World, asker: Asker, message: &Message<'_>) -> 
     };
     let rules = rules_mut(world, asker.netns, info.family)?;
     let at = rules.list.iter().position(fits).ok_or(Errno::ENOENT)?;
-    if rules.list[at].permanent {
-        return Err(Errno::EPERM.into());
-    }
     // commit
     rules.custom = true;
     let gone = rules.list.remove(at);
@@ -233,8 +229,7 @@ fn fill(world: &World, netns: NetnsId, family: u8, rule: &Rule, out: &mut Builde
         rules(world, netns, family)
             .is_ok_and(|rules| rules.list.iter().any(|other| other.priority == rule.goto))
     };
-    let mut flags = if rule.permanent { FIB_RULE_PERMANENT } else { 0 };
-    flags |= if rule.invert { FIB_RULE_INVERT } else { 0 };
+    let mut flags = if rule.invert { FIB_RULE_INVERT } else { 0 };
     flags |= if rule.action == FR_ACT_GOTO && !target(rule) { FIB_RULE_UNRESOLVED } else { 0 };
     flags |= if absent(&rule.iif) { FIB_RULE_IIF_DETACHED } else { 0 };
     flags |= if absent(&rule.oif) { FIB_RULE_OIF_DETACHED } else { 0 };

@@ -71,8 +71,6 @@ pub const FR_ACT_UNREACHABLE: u8 = 7;
 /// Refuse as prohibited.
 pub const FR_ACT_PROHIBIT: u8 = 8;
 
-/// It cannot be deleted.
-pub const FIB_RULE_PERMANENT: u32 = 1;
 /// It holds for what does not match.
 pub const FIB_RULE_INVERT: u32 = 2;
 /// The rule to go on at does not exist.
