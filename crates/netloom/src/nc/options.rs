@@ -156,11 +156,7 @@ fn complete(mut options: Options, operands: &[&str]) -> Result<Options, Stop> {
         options.host = options.source.take();
     }
     let port = port.ok_or_else(|| wrong("missing port number"))?;
-    options.ports =
-        if options.listen && operands.is_empty() { vec![own_port(&port)?] } else { ports(&port)? };
-    if options.listen {
-        options.ports.truncate(1);
-    }
+    options.ports = if options.listen { vec![own_port(&port)?] } else { ports(&port)? };
     Ok(options)
 }
 
