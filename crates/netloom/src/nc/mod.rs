@@ -59,12 +59,15 @@ impl Running {
     }
 }
 
+/// Objects of `ip` whose `exec` runs a program.
+const EXECUTING: [&str; 2] = ["netns", "vrf"];
+
 /// Whether these words run `nc`, plain or behind what only says where.
 pub(crate) fn is_nc(words: &[String]) -> bool {
     match words {
         [first, ..] if first == "nc" => true,
         [ip, object, exec, _, rest @ ..] => {
-            let known = ip == "ip" && exec == "exec" && matches!(object.as_str(), "netns" | "vrf");
+            let known = ip == "ip" && exec == "exec" && EXECUTING.contains(&object.as_str());
             known && is_nc(rest)
         }
         _ => false,
