@@ -54,6 +54,8 @@ pub(crate) struct Neighbour {
     /// `RTN_*`: what kind of address it is.
     pub kind: u8,
     pub protocol: u8,
+    /// Kept known without being used (`NTF_EXT_MANAGED`); here that is when it is asked for only.
+    pub managed: bool,
     pub probes: u32,
     /// Microseconds of virtual time; may lie before the kernel began.
     pub confirmed: i64,
@@ -96,6 +98,8 @@ pub(crate) struct Claim {
     pub external: bool,
     /// It is only to be used.
     pub only_use: bool,
+    /// It is to be kept known.
+    pub managed: bool,
 }
 
 fn get(world: &World, netns: NetnsId, key: Key) -> Option<&Neighbour> {
@@ -166,7 +170,7 @@ pub(crate) fn create(world: &mut World, key: Key, exempt: bool) -> Result<(), Er
     let (used, updated, confirmed) = (now, now, long_ago(now, reachable.max(0) as u64 * MILLISECOND));
     let queue = Rare::NEW;
     let neighbour =
-        Neighbour { state, mac, flags: 0, kind, protocol: 0, probes: 0, confirmed, used, updated, queue };
+        Neighbour { state, mac, flags: 0, kind, protocol: 0, managed: false, probes: 0, confirmed, used, updated, queue };
     let neighbours = &mut world.space_mut(netns)?.stack.neighbours;
     neighbours.entries.insert(key, neighbour);
     neighbours.counts[family(&key.1)] += 1;
@@ -485,6 +489,9 @@ pub(crate) fn update(
     if claim.admin && claim.external != (neighbour.flags & NTF_EXT_LEARNED != 0) {
         neighbour.flags ^= NTF_EXT_LEARNED;
         told = true;
+    }
+    if claim.admin {
+        neighbour.managed = claim.managed;
     }
     if claim.only_use {
         neighbour.state = old & !NUD_PERMANENT;

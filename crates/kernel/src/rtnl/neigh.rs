@@ -78,17 +78,22 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
     }
     let mut key = (id, address);
     let external = info.flags & NTF_EXT_LEARNED != 0;
+    let managed = tb.u32(NDA_FLAGS_EXT).unwrap_or(0) & NTF_EXT_MANAGED != 0;
     let mut claim = Claim {
         overrides: true,
         weakly: false,
         admin: true,
         router: Some(info.flags & NTF_ROUTER != 0),
         external,
-        only_use: info.flags & NTF_USE != 0,
+        only_use: info.flags & NTF_USE != 0 || managed,
+        managed,
     };
     if neighbour::find(world, key).is_none() {
         if !message.has(NLM_F_CREATE) {
             return Err(Errno::ENOENT.into());
+        }
+        if managed && info.state & NUD_PERMANENT != 0 {
+            return Err(said("Invalid NTF_* flag for permanent entry"));
         }
         neighbour::create(world, key, info.state & NUD_PERMANENT != 0 || external)?;
         key = neighbour::shared_key(world, key);
@@ -223,6 +228,9 @@ fn fill(world: &World, key: Key, entry: &Neighbour, out: &mut Builder, header: H
     .encode(out);
     if entry.protocol != 0 {
         out.u8(NDA_PROTOCOL, entry.protocol);
+    }
+    if entry.managed {
+        out.u32(NDA_FLAGS_EXT, NTF_EXT_MANAGED);
     }
     out.finish(start);
 }

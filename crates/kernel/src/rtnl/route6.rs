@@ -277,9 +277,11 @@ pub(crate) fn new(
             return Ok(());
         }
         if !message.has(NLM_F_CREATE) {
-            return Err(match fib.of_prefix(table, config.key).next() {
-                Some(_) => Errno::ENOENT.into(),
-                None => Refusal::said(Errno::ENOENT, "Can not replace route - no match found"),
+            // The root of a table is always there.
+            let known = config.key == fib6::key(Ipv6Addr::UNSPECIFIED, 0);
+            return Err(match known || fib.of_prefix(table, config.key).next().is_some() {
+                true => Errno::ENOENT.into(),
+                false => Refusal::said(Errno::ENOENT, "Can not replace route - no match found"),
             });
         }
     } else if equal(fib, None).is_some() {

@@ -125,8 +125,7 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
     if rule.l3mdev && rule.table != 0 {
         return Err(said("l3mdev and table are mutually exclusive"));
     }
-    let same = |other: &Rule| Rule { protocol: rule.protocol, ..other.clone() } == rule;
-    if message.has(NLM_F_EXCL) && present.list.iter().any(same) {
+    if message.has(NLM_F_EXCL) && present.list.contains(&rule) {
         return Err(Errno::EEXIST.into());
     }
     if rule.action == FR_ACT_TO_TBL && rule.table == 0 && !rule.l3mdev {
