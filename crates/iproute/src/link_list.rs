@@ -93,7 +93,7 @@ fn parse<'w>(
             }
             "vrf" => {
                 let name = words.value()?;
-                filter.master = Some(vrf(ctx, name)? as i32);
+                filter.master = Some(vrf(ctx, AF_PACKET, name)? as i32);
             }
             "nomaster" => filter.master = Some(-1),
             "type" => {
@@ -140,15 +140,16 @@ pub fn group_number(text: &str) -> Option<u32> {
     u32::try_from(value as i32).ok().filter(|_| !overflow)
 }
 
-/// The index of a link of kind `vrf`.
+/// The index of a link of kind `vrf`; it is asked for under that family.
 ///
 /// # Errors
 /// The tool's complaint if it is none.
-pub fn vrf(ctx: &mut Context<'_>, name: &str) -> Result<u32, Stop> {
+pub fn vrf(ctx: &mut Context<'_>, family: u8, name: &str) -> Result<u32, Stop> {
     let no_vrf = || Stop::invalid("Not a valid VRF name\n", name);
     let ifindex = ctx.links().index(name).ok_or_else(no_vrf)?;
     let mut body = Builder::new();
-    Ifinfo { ifindex: ifindex as i32, ..Ifinfo::default() }.encode(&mut body);
+    Ifinfo { family, ..Ifinfo::default() }.encode(&mut body);
+    body.string(IFLA_IFNAME, name.as_bytes());
     let answer = ctx.session.client(|client| client.ask(RTM_GETLINK, 0, &body.bytes)).unwrap_or_default();
     let message = Messages(&answer).next().ok_or_else(no_vrf)?;
     let info = Tb::read(message.attrs(Ifinfo::SIZE)).nest(IFLA_LINKINFO);

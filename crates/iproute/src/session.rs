@@ -195,7 +195,7 @@ impl Links for Session {
         if let Some((index, _)) = self.links.iter().find(|(_, known)| is_it(known)) {
             return Some(*index);
         }
-        if name.is_empty() || name.len() > ALTNAME_MAX {
+        if name.len() > ALTNAME_MAX {
             return None;
         }
         self.fetch(Ifinfo::default(), Some(name)).or_else(|| index_form(name))

@@ -58,7 +58,7 @@ impl Select {
                     let missing = || Stop::invalid("Device does not exist\n", name);
                     select.link.master = Some(ctx.links().index(name).ok_or_else(missing)? as i32);
                 }
-                "vrf" => select.link.master = Some(vrf(ctx, words.value()?)? as i32),
+                "vrf" => select.link.master = Some(vrf(ctx, ctx.options.family, words.value()?)? as i32),
                 "nomaster" => select.link.master = Some(-1),
                 "type" => {
                     let kind = words.value()?;

@@ -41,7 +41,6 @@ pub(super) fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String])
     if let Some(master) = master {
         body.u32(NDA_MASTER, master);
     }
-    ctx.learn_links()?;
     let entries = dump(ctx, RTM_GETNEIGH, &body)?;
     ctx.sink.open_array("", "");
     for entry in &entries {

@@ -112,7 +112,6 @@ fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<
     if let Some(device) = device {
         memory.link = super::device(ctx, device)?;
     }
-    ctx.learn_links()?;
     let links = dump_bridge_links(ctx, 0)?;
     ctx.sink.open_array("", "");
     for link in &links {

@@ -17,7 +17,6 @@ use rtnl::words::Stop;
 /// Runs the words behind `bridge mdb show`.
 pub(super) fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
     read_filter(ctx, words, &mut memory.mdb)?;
-    ctx.learn_links()?;
     let mut body = Builder::new();
     PortMsg { family: AF_BRIDGE, ifindex: 0 }.encode(&mut body);
     let not_process = |stop| Stop { status: 255, process: false, ..stop };

@@ -47,7 +47,7 @@ struct Filter {
     vid: u32,
 }
 
-/// Runs the words behind an object.
+/// Runs the words behind an object; the names of all links are read before.
 type Run = fn(&mut Context<'_>, &mut Memory, &[String]) -> Result<(), Stop>;
 
 /// The objects in the order in which a prefix is tried on them. Those that are not built yet have nothing to run.
@@ -108,7 +108,12 @@ fn run(host: &mut dyn Host, parsed: Parsed<'_>) -> i32 {
 fn command(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
     let Some((typed, rest)) = words.split_first() else { return Err(options::usage()) };
     match OBJECTS.iter().find(|(object, _)| matches(typed, object)) {
-        Some((_, Some(run))) => run(ctx, memory, rest),
+        Some((object, Some(run))) => {
+            if *object != "help" {
+                ctx.learn_links()?;
+            }
+            run(ctx, memory, rest)
+        }
         Some((object, None)) => {
             Err(Stop::fail(2, format!("netloom: \"bridge {object}\" is not built yet\n")))
         }

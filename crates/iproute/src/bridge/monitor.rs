@@ -43,7 +43,6 @@ pub(super) fn run(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) 
     for group in &watch.groups {
         ear.join(*group).map_err(cannot)?;
     }
-    ctx.learn_links()?;
     listen(ctx, memory, &mut *ear, &watch)
 }
 

@@ -25,7 +25,6 @@ pub(super) fn list(ctx: &mut Context<'_>, memory: &mut Memory) -> Result<(), Sto
 /// Runs the words behind `bridge vlan global show`.
 pub(super) fn list_global(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
     read_filter(ctx, words, &mut memory.vlan)?;
-    ctx.learn_links()?;
     list_by(ctx, &memory.vlan, BRIDGE_VLANDB_DUMPF_GLOBAL)
 }
 

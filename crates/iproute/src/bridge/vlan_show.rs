@@ -25,7 +25,6 @@ type Shows = fn(&mut Context<'_>, u32, &Attr<'_>, u32);
 /// Runs the words behind `bridge vlan show`.
 pub(super) fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
     read_filter(ctx, words, &mut memory.vlan)?;
-    ctx.learn_links()?;
     if ctx.sink.format.details > 0 {
         return vlan_rtm::list(ctx, memory);
     }
@@ -38,7 +37,6 @@ pub(super) fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String])
 /// Runs the words behind `bridge vlan tunnelshow`.
 pub(super) fn tunnels(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
     read_filter(ctx, words, &mut memory.vlan)?;
-    ctx.learn_links()?;
     if ctx.sink.format.statistics > 0 {
         return statistics(ctx, &memory.vlan);
     }

@@ -92,7 +92,7 @@ impl Filter {
                     let missing = || Stop::invalid("Device does not exist\n", name);
                     filter.master = ctx.links().index(name).ok_or_else(missing)? as i32;
                 }
-                "vrf" => filter.master = vrf(ctx, words.value()?)? as i32,
+                "vrf" => filter.master = vrf(ctx, ctx.options.family, words.value()?)? as i32,
                 "nomaster" => filter.master = -1,
                 "unused" => filter.unused = true,
                 "nud" => {

@@ -46,6 +46,7 @@ pub(super) fn run(ctx: &mut Context<'_>, kind: u16, flags: u16, words: &[String]
     if let Some(text) = line.address.filter(|text| *text != "null") {
         out.put(NDA_LLADDR, &lladdr::parse_within(text, ADDRESS_ROOM)?);
     }
+    ctx.learn_links()?;
     let body = line.body(ctx, &out)?;
     // A refusal ends the whole process here.
     ctx.talk(kind, flags, &body).map_err(|stop| Stop { process: true, ..stop })

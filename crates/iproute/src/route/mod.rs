@@ -102,5 +102,7 @@ fn vrf_table(ctx: &mut Context<'_>, name: &str) -> Result<u32, Stop> {
 
 /// Checks that a name is a VRF's.
 fn check_vrf(ctx: &mut Context<'_>, name: &str) -> Result<(), Stop> {
-    link_list::vrf(ctx, name).map(|_| ()).map_err(|_| Stop::invalid("Invalid VRF\n", name))
+    link_list::vrf(ctx, ctx.options.family, name)
+        .map(|_| ())
+        .map_err(|_| Stop::invalid("Invalid VRF\n", name))
 }
