@@ -124,9 +124,8 @@ impl Kernel {
     /// The datagrams that answer a request.
     fn answer(&mut self, message: &Message<'_>) -> Vec<Vec<u8>> {
         if message.header.kind == RTM_GETLINK && message.has(NLM_F_DUMP) {
-            if let Some(dump) = self.dumps.pop_front() {
-                return dump.datagrams(message.header);
-            }
+            let nothing = LinkDump { parts: Vec::new(), flags: 0 };
+            return self.dumps.pop_front().unwrap_or(nothing).datagrams(message.header);
         }
         let mut out = Builder::new();
         match message.header.kind {

@@ -22,12 +22,15 @@ const STATES: &[(u16, &str)] = &[
     (NUD_PERMANENT, "PERMANENT"),
 ];
 
+/// Bits of the header's flags, below those that have an attribute of their own.
+const HEAD: u32 = 8;
 /// The flags with names, in the order in which they are shown.
-const FLAGS: &[(u8, &str)] = &[
-    (NTF_ROUTER, "router"),
-    (NTF_PROXY, "proxy"),
-    (NTF_EXT_LEARNED, "extern_learn"),
-    (NTF_OFFLOADED, "offload"),
+const FLAGS: &[(u32, &str)] = &[
+    (NTF_ROUTER as u32, "router"),
+    (NTF_PROXY as u32, "proxy"),
+    (NTF_EXT_MANAGED << HEAD, "managed"),
+    (NTF_EXT_LEARNED as u32, "extern_learn"),
+    (NTF_OFFLOADED as u32, "offload"),
 ];
 
 /// How many hundredths a second has: the kernel's times are in those.
@@ -50,11 +53,9 @@ pub fn show(ctx: &mut Context<'_>, message: &Message<'_>, filter: &Filter) {
         return;
     }
     let sink = &mut ctx.sink;
-    for (_, name) in FLAGS.iter().filter(|(flag, _)| head.flags & flag != 0) {
+    let flags = u32::from(head.flags) | tb.u32(NDA_FLAGS_EXT).unwrap_or(0) << HEAD;
+    for (_, name) in FLAGS.iter().filter(|(flag, _)| flags & flag != 0) {
         sink.null(name, &format!("{name} "));
-    }
-    if tb.u32(NDA_FLAGS_EXT).unwrap_or(0) & NTF_EXT_MANAGED != 0 {
-        sink.null("managed", "managed ");
     }
     if sink.format.statistics > 0 {
         show_use(sink, &tb);
