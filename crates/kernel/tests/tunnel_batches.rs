@@ -114,6 +114,9 @@ impl Kind {
     }
 }
 
+/// Answers of the kernel, deaths by reason, and frames that were made and handed out.
+type State = (Vec<Vec<u8>>, Vec<(&'static str, u64)>, (u64, u64));
+
 /// A host with a cable and a tunnel; ports are the cable's far end, and the tunnel itself.
 struct Host {
     rig: Rig,
@@ -174,7 +177,7 @@ impl Host {
     }
 
     /// Everything that can be seen of the host: links with their counters, entries, deaths.
-    fn state(&mut self) -> (Vec<Vec<u8>>, Vec<(&'static str, u64)>, (u64, u64)) {
+    fn state(&mut self) -> State {
         let mut seen = Vec::new();
         for name in ["u0", "far", "tunnel", "red"] {
             seen.extend(self.rig.ask(&get(name)));
