@@ -16,7 +16,7 @@ use rtnl::object::addr::{IFA_ADDRESS, IFA_LOCAL, Ifaddr, RTM_NEWADDR};
 use rtnl::object::link::*;
 use rtnl::object::neigh::*;
 use std::net::Ipv4Addr;
-use traffic::{pairs, pump};
+use traffic::{pairs, pump, pump_on};
 
 /// Frames that one sample sends.
 const FRAMES: usize = 1 << 13;
@@ -110,7 +110,8 @@ impl Pair {
     }
 }
 
-fn measure(bencher: Bencher<'_, '_>, hosts: u32, mut pair: Pair, ports: [PortId; 2]) {
+/// Each batch is sent so many microseconds after the one before.
+fn measure(bencher: Bencher<'_, '_>, hosts: u32, mut pair: Pair, ports: [PortId; 2], step: u64) {
     let (there, back) = pairs(hosts, 64);
     let kernel = &mut pair.lab.kernel;
     for (from, to, frames) in [(0, 1, &there), (1, 0, &back)] {
@@ -118,13 +119,15 @@ fn measure(bencher: Bencher<'_, '_>, hosts: u32, mut pair: Pair, ports: [PortId;
             pump(kernel, ports[from], ports[to], std::slice::from_ref(frame), 1, 1);
         }
     }
+    let mut now = Instant(0);
     bencher.counter(ItemsCount::new(FRAMES)).bench_local(|| {
-        assert_eq!(pump(kernel, ports[0], ports[1], &there, FRAMES, 64), FRAMES);
+        let came = pump_on(kernel, (ports[0], ports[1]), &there, (FRAMES, 64), (&mut now, step));
+        assert_eq!(came, FRAMES);
     });
 }
 
 /// 64 bytes between so many pairs of hosts, with checksums (as a vxlan has them by default) and without.
-fn vxlan_64(bencher: Bencher<'_, '_>, hosts: u32, sums: u8) {
+fn vxlan_64(bencher: Bencher<'_, '_>, hosts: u32, sums: u8, step: u64) {
     let mut pair = Pair::new();
     let ports = pair.tunnel("vxlan", &|out, remote| {
         out.u32(vxlan::IFLA_VXLAN_ID, 42);
@@ -133,17 +136,23 @@ fn vxlan_64(bencher: Bencher<'_, '_>, hosts: u32, sums: u8) {
         out.u8(vxlan::IFLA_VXLAN_UDP_CSUM, sums);
         out.u8(vxlan::IFLA_VXLAN_LEARNING, 1);
     });
-    measure(bencher, hosts, pair, ports);
+    measure(bencher, hosts, pair, ports, step);
 }
 
 #[divan::bench(args = [1, 1_000])]
 fn vxlan_encap_decap_64(bencher: Bencher<'_, '_>, hosts: u32) {
-    vxlan_64(bencher, hosts, 0);
+    vxlan_64(bencher, hosts, 0, 0);
+}
+
+/// The same while time passes: what is used takes note of when.
+#[divan::bench(args = [1, 1_000])]
+fn vxlan_encap_decap_passing_time_64(bencher: Bencher<'_, '_>, hosts: u32) {
+    vxlan_64(bencher, hosts, 0, 5);
 }
 
 #[divan::bench(args = [1, 1_000])]
 fn vxlan_encap_decap_sums_64(bencher: Bencher<'_, '_>, hosts: u32) {
-    vxlan_64(bencher, hosts, 1);
+    vxlan_64(bencher, hosts, 1, 0);
 }
 
 #[divan::bench(args = [1, 1_000])]
@@ -153,5 +162,5 @@ fn geneve_encap_decap_64(bencher: Bencher<'_, '_>, hosts: u32) {
         out.u32(geneve::IFLA_GENEVE_ID, 42);
         out.ipv4(geneve::IFLA_GENEVE_REMOTE, remote);
     });
-    measure(bencher, hosts, pair, ports);
+    measure(bencher, hosts, pair, ports, 0);
 }

@@ -455,7 +455,7 @@ impl Pool {
     /// Makes the frame part of another that begins so many bytes before it, with an Ethernet header that has no tag; what
     /// was beside it is forgotten, its priority excepted. Gives the bytes in front, to be written, and the frame's own.
     /// None, and nothing happens, if there is no room or the pool is exhausted.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wrap(&mut self, frame: FrameId, count: usize) -> Option<(&mut [u8], &[u8])> {
         self.unshare(frame)?;
         let meta = &mut self.metas[frame.0 as usize];
@@ -475,7 +475,7 @@ impl Pool {
 
     /// Takes so many bytes off the front, behind which another frame begins: what was beside this one is forgotten, its
     /// priority excepted. False, and nothing happens, if there are not so many.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn unwrap(&mut self, frame: FrameId, count: usize) -> bool {
         if !self.pull(frame, count) {
             return false;

@@ -23,16 +23,37 @@ pub(crate) struct Arrivals {
     out: Box<Batch>,
 }
 
-/// What the headers of a frame say, as far as it matters for whom it is.
+/// What the headers of a frame say, as far as it matters for whom it is: numbers, which are compared fast.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Label {
-    to: Mac,
+    to: u64,
     tos: u8,
     unsummed: bool,
     port: u16,
     v6: bool,
-    /// Source and destination; of IPv6 their halves.
-    addresses: [u64; 4],
+    source: Halves,
+    destination: Halves,
+}
+
+/// The halves of an address; the upper one of IPv4 is 0.
+type Halves = (u64, u64);
+
+fn address((high, low): Halves, v6: bool) -> IpAddr {
+    match v6 {
+        false => IpAddr::V4(Ipv4Addr::from_bits(low as u32)),
+        true => IpAddr::V6(Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low))),
+    }
+}
+
+#[inline]
+fn halves(address: Ipv6Addr) -> Halves {
+    let bits = address.to_bits();
+    ((bits >> 64) as u64, bits as u64)
+}
+
+#[inline]
+fn number([a, b, c, d, e, f]: Mac) -> u64 {
+    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
 }
 
 impl Arrivals {
@@ -48,7 +69,7 @@ impl Arrivals {
     }
 
     /// Takes a frame; false if it needs a closer look, and then nothing has happened to it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take(&mut self, world: &mut World, frame: FrameId) -> bool {
         let pool = &world.run.pool;
         let meta = pool.meta(frame);
@@ -72,15 +93,10 @@ impl Arrivals {
     fn know(&mut self, world: &mut World, label: Label) -> bool {
         self.end(world);
         let below = self.below;
-        if world.get(below).is_none_or(|device| device.address != label.to) {
+        if world.get(below).is_none_or(|device| number(device.address) != label.to) {
             return false;
         }
-        let [a, b, c, d] = label.addresses;
-        let whole = |high: u64, low: u64| Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low));
-        let (source, destination) = match label.v6 {
-            false => (IpAddr::V4(Ipv4Addr::from_bits(a as u32)), IpAddr::V4(Ipv4Addr::from_bits(b as u32))),
-            true => (IpAddr::V6(whole(a, b)), IpAddr::V6(whole(c, d))),
-        };
+        let (source, destination) = (address(label.source, label.v6), address(label.destination, label.v6));
         let (tos, key) = (label.tos, (label.v6, label.port));
         if !Local::new(world, below, (source, destination), tos).is_known(world) {
             return false;
@@ -113,7 +129,7 @@ impl Arrivals {
 
 /// What a frame says, and its end without what may be behind the packet. None if it is anything but a whole datagram
 /// without options whose sums are right.
-#[inline]
+#[inline(always)]
 fn look(bytes: &[u8]) -> Option<(Label, usize)> {
     let (head, packet) = bytes.split_first_chunk::<ETHERNET>()?;
     match u16::from_be_bytes([head[12], head[13]]) {
@@ -123,7 +139,7 @@ fn look(bytes: &[u8]) -> Option<(Label, usize)> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn look4(head: &[u8; ETHERNET], packet: &[u8]) -> Option<(Label, usize)> {
     let view = Ipv4View::new(packet).ok()?;
     let plain = view.header_length() == wire::ipv4::LENGTH && !view.is_fragment();
@@ -133,12 +149,12 @@ fn look4(head: &[u8; ETHERNET], packet: &[u8]) -> Option<(Label, usize)> {
     let (source, destination) = (view.source(), view.destination());
     let pseudo = |length| checksum::pseudo_v4(source, destination, protocol::UDP, length);
     let (port, unsummed) = look_datagram(view.payload(), pseudo)?;
-    let addresses = [source.to_bits().into(), destination.to_bits().into(), 0, 0];
-    let label = Label { to: mac(head), tos: view.tos(), unsummed, port, v6: false, addresses };
+    let (source, destination) = ((0, source.to_bits().into()), (0, destination.to_bits().into()));
+    let label = Label { to: target(head), tos: view.tos(), unsummed, port, v6: false, source, destination };
     Some((label, ETHERNET + view.total_length()))
 }
 
-#[inline]
+#[inline(always)]
 fn look6(head: &[u8; ETHERNET], packet: &[u8]) -> Option<(Label, usize)> {
     let view = Ipv6View::new(packet).ok()?;
     if view.next_header() != protocol::UDP {
@@ -147,15 +163,14 @@ fn look6(head: &[u8; ETHERNET], packet: &[u8]) -> Option<(Label, usize)> {
     let (source, destination) = (view.source(), view.destination());
     let pseudo = |length| checksum::pseudo_v6(source, destination, protocol::UDP, length);
     let (port, unsummed) = look_datagram(view.payload(), pseudo)?;
-    let halves = |address: Ipv6Addr| [(address.to_bits() >> 64) as u64, address.to_bits() as u64];
-    let ([a, b], [c, d]) = (halves(source), halves(destination));
-    let (to, tos) = (mac(head), view.traffic_class());
-    let label = Label { to, tos, unsummed, port, v6: true, addresses: [a, b, c, d] };
+    let (source, destination) = (halves(source), halves(destination));
+    let (to, tos) = (target(head), view.traffic_class());
+    let label = Label { to, tos, unsummed, port, v6: true, source, destination };
     Some((label, ETHERNET + view.bytes().len()))
 }
 
 /// The port that a datagram goes to, and whether it bears no sum. None if it does not end where the packet does.
-#[inline]
+#[inline(always)]
 fn look_datagram(bytes: &[u8], pseudo: impl Fn(usize) -> checksum::Sum) -> Option<(u16, bool)> {
     let view = UdpView::new(bytes).ok().filter(|view| view.length() == bytes.len())?;
     let unsummed = view.checksum() == 0;
@@ -163,6 +178,7 @@ fn look_datagram(bytes: &[u8], pseudo: impl Fn(usize) -> checksum::Sum) -> Optio
     right.then_some((view.destination_port(), unsummed))
 }
 
-fn mac(head: &[u8; ETHERNET]) -> Mac {
-    [head[0], head[1], head[2], head[3], head[4], head[5]]
+#[inline]
+fn target(head: &[u8; ETHERNET]) -> u64 {
+    number([head[0], head[1], head[2], head[3], head[4], head[5]])
 }

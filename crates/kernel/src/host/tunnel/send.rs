@@ -54,8 +54,10 @@ pub(crate) struct Way {
     /// They come back: the far end is this host.
     pub local: bool,
     next: IpAddr,
-    /// The neighbour's address and the link's own, if they are known.
-    ends: Option<(Mac, Mac)>,
+    /// The neighbour's address, if it is known.
+    neighbour: Option<Mac>,
+    /// The Ethernet header, of which only the type is right if the neighbour is not known.
+    head: [u8; ETHERNET],
     /// The longest frame that the link takes.
     longest: usize,
 }
@@ -75,18 +77,21 @@ impl Way {
     /// The bytes of the largest packet that leaves at once, as it is, and of which nobody is told that it was dropped.
     #[inline]
     pub(super) fn most(&self) -> usize {
-        if self.ends.is_none() || self.local { 0 } else { self.longest.min(self.mtu as usize + ETHERNET) }
+        if self.neighbour.is_none() || self.local {
+            0
+        } else {
+            self.longest.min(self.mtu as usize + ETHERNET)
+        }
     }
 
     /// Writes all headers of a packet in front of what it carries; there is room for just these.
     #[inline(always)]
     pub(super) fn write(&self, outer: &Outer, identification: u16, head: &mut [u8], carried: &[u8]) {
-        let (to, from) = self.ends.unwrap_or_default();
         let length = (udp::LENGTH + HEADER + carried.len()) as u16;
         match (self.source, self.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
                 let Some(head) = head.first_chunk_mut::<HEADERS4>() else { return };
-                wire::Ethernet { destination: to, source: from, ethertype: ethertype::IPV4 }.emit(head);
+                head[..ETHERNET].copy_from_slice(&self.head);
                 let header = wire::Ipv4 {
                     tos: outer.tos,
                     identification,
@@ -105,7 +110,7 @@ impl Way {
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
                 let Some(head) = head.first_chunk_mut::<HEADERS6>() else { return };
-                wire::Ethernet { destination: to, source: from, ethertype: ethertype::IPV6 }.emit(head);
+                head[..ETHERNET].copy_from_slice(&self.head);
                 let header = wire::Ipv6 {
                     traffic_class: outer.tos,
                     flow_label: outer.label,
@@ -192,7 +197,7 @@ impl Ways {
             return None;
         }
         if found.used != world.now {
-            if let Some((mac, _)) = found.way.ends {
+            if let Some(mac) = found.way.neighbour {
                 neighbour::at_hand(world, (found.way.device, found.way.next))
                     .filter(|at_hand| *at_hand == mac)?;
             }
@@ -203,7 +208,7 @@ impl Ways {
 
     /// Remembers a way; one to a neighbour that is not known yet is none.
     fn remember(&mut self, world: &World, journey: Journey, way: Way) {
-        if way.ends.is_none() && !way.local {
+        if way.neighbour.is_none() && !way.local {
             return;
         }
         if self.found.is_empty() {
@@ -260,7 +265,8 @@ fn find(world: &mut World, journey: &Journey) -> Result<Way, Errno> {
                 ttl: conf.get(crate::host::conf::netns::DEFAULT_TTL) as u8,
                 local: route.kind == RTN_LOCAL && !many,
                 next: route.gateway.unwrap_or(IpAddr::V4(route.destination)),
-                ends: None,
+                neighbour: None,
+                head: [0; ETHERNET],
                 longest: 0,
             }
         }
@@ -277,16 +283,26 @@ fn find(world: &mut World, journey: &Journey) -> Result<Way, Errno> {
                 ttl: crate::inet6::hop_limit(world, route.device),
                 local: fib6::is_loopback(world, route.device),
                 next: IpAddr::V6(route.gateway.unwrap_or(route.destination)),
-                ends: None,
+                neighbour: None,
+                head: [0; ETHERNET],
                 longest: 0,
             }
         }
     };
     way.longest = world.longest(way.device, false);
     let open = world.get(way.device).filter(|device| device.is_up() && device.carrier);
+    let mut head = wire::Ethernet {
+        destination: [0; 6],
+        source: [0; 6],
+        ethertype: if way.is_ipv4() { ethertype::IPV4 } else { ethertype::IPV6 },
+    };
     if let Some(own) = open.filter(|_| !way.local).map(|device| device.address) {
-        way.ends = neighbour::at_hand(world, (way.device, way.next)).map(|mac| (mac, own));
+        way.neighbour = neighbour::at_hand(world, (way.device, way.next));
+        if let Some(mac) = way.neighbour {
+            (head.destination, head.source) = (mac, own);
+        }
     }
+    head.emit(&mut way.head);
     Ok(way)
 }
 
@@ -326,7 +342,7 @@ fn send(world: &mut World, way: &Way, outer: &Outer, frame: FrameId) -> bool {
         return send_large(world, way, outer, frame);
     }
     let fits = total + ETHERNET <= way.longest;
-    match way.ends {
+    match way.neighbour {
         Some(_) => world.forward(way.device, Step::Transmit, frame),
         None => drop(crate::host::output(world, way.device, way.next, frame)),
     }

@@ -5,6 +5,7 @@ use super::table::{ENTRIES, Entry, Key, REMOTES, Remote, key};
 use super::{Result, Vxlan, state, state_mut};
 use crate::device::{DeviceId, Mac};
 use crate::link::{Addresses, Found};
+use crate::rare::Rare;
 use crate::world::{Instant, World};
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -150,7 +151,7 @@ fn create(world: &mut World, id: DeviceId, place: Key, wanted: &Wanted, remote: 
         updated: now,
         number: 0,
         first: remote,
-        more: Vec::new(),
+        more: Rare::NEW,
     };
     vxlan.table.insert(place, entry);
     tell(world, id, place, &remote, RTM_NEWNEIGH);

@@ -61,11 +61,12 @@ impl Near {
         None
     }
 
-    /// Makes room for so many entries, if there are not two cells for each; what is here is forgotten then.
+    /// Makes room for so many entries, if there are not four cells for each, so that most stand in the first of theirs;
+    /// what is here is forgotten then.
     pub(super) fn fit(&mut self, entries: usize) {
-        if self.cells.len() < 2 * entries + WIDTH || self.cells.is_empty() {
+        if self.cells.len() < 4 * entries + WIDTH || self.cells.is_empty() {
             self.cells.clear();
-            self.cells.resize((4 * entries).next_power_of_two().max(LEAST) + WIDTH, EMPTY);
+            self.cells.resize((8 * entries).next_power_of_two().max(LEAST) + WIDTH, EMPTY);
         }
     }
 

@@ -7,6 +7,7 @@
 
 use super::near::Near;
 use crate::device::Mac;
+use crate::rare::{Rare, Usual};
 use crate::world::Instant;
 use rtnl::object::neigh::{NTF_EXT_LEARNED, NTF_ROUTER, NUD_NOARP, NUD_PERMANENT};
 use std::collections::BTreeMap;
@@ -27,9 +28,12 @@ pub(super) struct Remote {
     pub ifindex: u32,
 }
 
-/// What is known of an address.
+/// What is known of an address. What frames look at comes first.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub(super) struct Entry {
+    /// The first far end; most have no other.
+    pub first: Remote,
     /// `NUD_*`.
     pub state: u16,
     /// `NTF_*`.
@@ -37,18 +41,20 @@ pub(super) struct Entry {
     /// Somebody added it by request.
     pub by_user: bool,
     pub used: Instant,
+    pub more: Rare<Vec<Remote>>,
     pub updated: Instant,
     /// In which order entries came.
     pub number: u64,
-    /// The first far end; most have no other.
-    pub first: Remote,
-    pub more: Vec<Remote>,
+}
+
+impl Usual for Vec<Remote> {
+    const USUAL: &'static Vec<Remote> = &Vec::new();
 }
 
 impl Entry {
     /// The far ends in the order in which they came.
     pub(super) fn remotes(&self) -> impl Iterator<Item = &Remote> {
-        std::iter::once(&self.first).chain(&self.more)
+        std::iter::once(&self.first).chain(self.more.iter())
     }
 
     /// Whether it goes when it is not used.
@@ -88,12 +94,19 @@ impl Entry {
 /// The name of an entry: its row, the address, and the network for which it stands (0 if the device has one only).
 pub(super) type Key = (u8, Mac, u32);
 
+/// An entry with its name: what frames look at is in one line of the cache.
+#[repr(C, align(64))]
+struct Slot {
+    key: Key,
+    entry: Entry,
+}
+
 /// The table.
 #[derive(Default)]
 pub(super) struct Table {
     /// The place of each entry among `entries`.
     places: BTreeMap<Key, u32>,
-    entries: Vec<Option<(Key, Entry)>>,
+    entries: Vec<Option<Slot>>,
     free: Vec<u32>,
     numbers: u64,
     /// Where frames look first.
@@ -118,13 +131,13 @@ impl Table {
 
     pub(super) fn get(&self, key: &Key) -> Option<&Entry> {
         let place = *self.places.get(key)?;
-        self.entries.get(place as usize)?.as_ref().map(|(_, entry)| entry)
+        self.entries.get(place as usize)?.as_ref().map(|slot| &slot.entry)
     }
 
     /// An entry, to change.
     pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut Entry> {
         let place = *self.places.get(key)?;
-        self.entries.get_mut(place as usize)?.as_mut().map(|(_, entry)| entry)
+        self.entries.get_mut(place as usize)?.as_mut().map(|slot| &mut slot.entry)
     }
 
     /// What a frame finds: an address is used now.
@@ -135,10 +148,10 @@ impl Table {
     }
 
     /// The place of an entry, at which it is found as long as the table does not change.
-    #[inline]
+    #[inline(always)]
     pub(super) fn place(&mut self, mac: &Mac, network: u32) -> Option<u32> {
         let is_it = |place: u32| match self.entries.get(place as usize) {
-            Some(Some((key, _))) => key.1 == *mac && key.2 == network,
+            Some(Some(Slot { key, .. })) => key.1 == *mac && key.2 == network,
             _ => false,
         };
         match self.near.find(&(*mac, network), is_it) {
@@ -150,7 +163,7 @@ impl Table {
     /// What a frame finds at a place.
     #[inline]
     pub(super) fn find_at(&mut self, place: u32, now: Instant) -> Option<&Entry> {
-        let (_, entry) = self.entries.get_mut(place as usize)?.as_mut()?;
+        let Slot { entry, .. } = self.entries.get_mut(place as usize)?.as_mut()?;
         entry.used = now;
         Some(entry)
     }
@@ -160,7 +173,7 @@ impl Table {
     fn find_far(&mut self, mac: &Mac, network: u32) -> Option<u32> {
         let place = *self.places.get(&key(mac, network))?;
         self.near.fit(self.places.len());
-        let at = |place: u32| self.entries.get(place as usize)?.as_ref().map(|(key, _)| (key.1, key.2));
+        let at = |place: u32| self.entries.get(place as usize)?.as_ref().map(|slot| (slot.key.1, slot.key.2));
         self.near.note(&(*mac, network), place, at);
         Some(place)
     }
@@ -169,7 +182,7 @@ impl Table {
     pub(super) fn insert(&mut self, key: Key, mut entry: Entry) {
         self.numbers += 1;
         entry.number = self.numbers;
-        let entry = Some((key, entry));
+        let slot = Some(Slot { key, entry });
         let place = match self.free.pop() {
             Some(place) => place,
             None => {
@@ -177,7 +190,7 @@ impl Table {
                 self.entries.len() as u32 - 1
             }
         };
-        self.entries[place as usize] = entry;
+        self.entries[place as usize] = slot;
         if let Some(old) = self.places.insert(key, place) {
             self.entries[old as usize] = None;
             self.free.push(old);
@@ -187,7 +200,7 @@ impl Table {
     pub(super) fn remove(&mut self, key: &Key) -> Option<Entry> {
         let place = self.places.remove(key)?;
         self.free.push(place);
-        self.entries.get_mut(place as usize)?.take().map(|(_, entry)| entry)
+        self.entries.get_mut(place as usize)?.take().map(|slot| slot.entry)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &Entry)> {

@@ -48,6 +48,8 @@ pub(super) fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
 /// The way that the last frame took: most of a batch take the same.
 #[derive(Default)]
 struct Known {
+    /// An address, and the place of what is known of it.
+    to: Option<(Mac, u32)>,
     way: Option<KnownWay>,
 }
 
@@ -94,8 +96,17 @@ fn send_quick(
         return false;
     }
     let table = &mut vxlan.table;
-    let place = table.place(&pool.destination(frame), 0).or_else(|| table.place(&[0; 6], 0));
-    let Some(entry) = place.and_then(|place| table.find_at(place, world.now)) else { return false };
+    let to = pool.destination(frame);
+    let place = match known.to {
+        Some((mac, place)) if mac == to => place,
+        _ => {
+            let place = table.place(&to, 0).or_else(|| table.place(&[0; 6], 0));
+            let Some(place) = place else { return false };
+            known.to = Some((to, place));
+            place
+        }
+    };
+    let Some(entry) = table.find_at(place, world.now) else { return false };
     let remote = &entry.first;
     if !entry.more.is_empty() || remote.address.is_unspecified() || config.has(flag::RSC) && entry.is_router()
     {
