@@ -8,7 +8,11 @@
 //!
 //! Lines are carried out one by one, each when the one before it has succeeded. Several requests in one datagram would
 //! not save the time they promise: the kernel carries out all that a datagram holds even after one of them failed, so
-//! that nothing could stop where a batch has to, and a system call is a small part of what a request costs. Limits: bytes that are not UTF-8 are replaced, and a line ends at a zero byte.
+//! that nothing could stop where a batch has to, and a system call is a small part of what a request costs. Measured with
+//! pairs of veth: 1,000 requests in as many datagrams, in 63 or in 16 take the same time, because Linux waits twice for
+//! all processors to pass a quiet state while it makes a pair. So a forced batch is not grouped either.
+//!
+//! Limits: bytes that are not UTF-8 are replaced, and a line ends at a zero byte.
 
 use crate::context::Context;
 use rtnl::errno::Errno;
