@@ -53,10 +53,6 @@ const TUNNELS: &[&str] =
     &["gre", "gretap", "erspan", "ip6gre", "ip6gretap", "ip6erspan", "ipip", "sit", "ip6tnl", "vti", "vti6"];
 /// Transcripts on which the two may differ, each with its reason; tests/ON_LINUX.md says more.
 const MAY_DIFFER: &[(&str, &str)] = &[
-    (
-        "nlmon-ifb.txt",
-        "an nlmon counts the messages that commands exchange with the kernel, and ours are fewer",
-    ),
     ("vrf-ping.txt", NO_BPF),
     ("vrf-words.txt", NO_BPF),
 ];
