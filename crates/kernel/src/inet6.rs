@@ -342,7 +342,7 @@ pub(crate) fn insert(world: &mut World, id: DeviceId, mut address: Address) -> R
     let loopback = fib6::is_loopback(world, id);
     let wrong = address.address.is_unspecified()
         || address.address.is_multicast() && !address.is(IFA_F_MCAUTOJOIN)
-        || address.address.is_loopback() && !loopback;
+        || address.address.is_loopback() && !loopback && !domain::is_master(world, id);
     if wrong {
         return Err(Errno::EADDRNOTAVAIL.into());
     }
@@ -398,7 +398,8 @@ pub(crate) fn prefix_table(world: &World, id: DeviceId) -> u32 {
 
 /// The route of an address's prefix (`addrconf_prefix_route`); a link that is down takes none.
 pub(crate) fn add_prefix_route(world: &mut World, id: DeviceId, address: &Address) {
-    if address.is(IFA_F_NOPREFIXROUTE) || !world[id].is_up() || address.address.is_loopback() {
+    let of_lo = address.address.is_loopback() && fib6::is_loopback(world, id);
+    if address.is(IFA_F_NOPREFIXROUTE) || !world[id].is_up() || of_lo {
         return;
     }
     let netns = world[id].netns;

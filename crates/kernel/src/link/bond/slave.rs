@@ -328,9 +328,11 @@ fn attach(world: &mut World, bond: DeviceId, id: DeviceId) -> Result<(), Refusal
         state.force_primary = true;
     }
     begin_use(world, bond, id, mode);
-    world[id].rx_handler = Some(&super::TYPE);
-    if let Err(refusal) = world.link_upper(id, bond, true) {
-        world[id].rx_handler = None;
+    let taken = world[id].check_rx_handler().map_err(Refusal::from).and_then(|()| {
+        world[id].rx_handler = Some(&super::TYPE);
+        world.link_upper(id, bond, true).inspect_err(|_| world[id].rx_handler = None)
+    });
+    if let Err(refusal) = taken {
         let state = of_mut(world, bond);
         state.primary = state.primary.filter(|primary| *primary != id);
         state.active = state.active.filter(|active| *active != id);
