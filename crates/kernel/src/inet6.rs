@@ -11,12 +11,14 @@ use crate::device::DeviceId;
 use crate::host::conf::{IPV6, Values, v6};
 use crate::host::duplicates::{begin_search, run_search};
 use crate::host::fib6::{self, ADDRESS_METRIC, kernel_route, key};
-use crate::host::joined::{self, Joined, join_solicited, join6 as join, leave_solicited, leave6 as leave};
+use crate::host::joined::{self, Joined, join6 as join, leave_solicited};
+use crate::host::lifetimes6::watch_lifetimes;
 use crate::host::reports::Reports;
+use crate::host::router6::{self, leave_anycast};
 use crate::host::{AF_INET6, HostTimer, advertised, domain, mld, ndisc, neighbour};
 use crate::link::Event;
 use crate::netns::NetnsId;
-use crate::rtnl::netconf::{self, Whose};
+use crate::rtnl::netconf;
 use crate::world::{Instant, World};
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
@@ -30,12 +32,6 @@ pub(crate) const IPV6_MIN_MTU: u32 = 1280;
 /// All nodes of a link, and of the host.
 pub(crate) const ALL_NODES: [Ipv6Addr; 2] =
     [Ipv6Addr::new(0xff01, 0, 0, 0, 0, 0, 0, 1), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)];
-/// All routers of the host, a link and a site.
-const ALL_ROUTERS: [Ipv6Addr; 3] = [
-    Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 2),
-    Ipv6Addr::new(0xff01, 0, 0, 0, 0, 0, 0, 2),
-    Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 0, 2),
-];
 const SECOND: u64 = 1_000_000;
 
 /// An address.
@@ -80,7 +76,7 @@ impl Address {
         self.flags & flag != 0
     }
 
-    fn network(&self) -> fib6::Key {
+    pub(crate) fn network(&self) -> fib6::Key {
         key(self.address, self.length)
     }
 }
@@ -208,7 +204,7 @@ fn init(world: &mut World, id: DeviceId) {
     netconf::announce_device(world, id, AF_INET6);
     joined::begin6(world, id);
     if forwards {
-        join(world, id, ALL_ROUTERS[0]);
+        join(world, id, router6::ALL_ROUTERS[0]);
     }
 }
 
@@ -546,53 +542,12 @@ pub(crate) fn setting_changed(world: &mut World, id: DeviceId, at: usize, before
                 up(world, id, true);
             }
         }
-        v6::FORWARDING if (now != 0) != (before != 0) => forwarding_changed(world, id, now != 0),
+        v6::FORWARDING if (now != 0) != (before != 0) => router6::forwarding_changed(world, id, now != 0),
         v6::ADDR_GEN_MODE if now == 0 && before != 0 && part(world, id).is_some_and(|inet6| inet6.ready) => {
             generate(world, id);
         }
         _ => {}
     }
-}
-
-/// A router listens to the groups of routers and has an address for its whole prefix (`dev_forward_change`).
-fn forwarding_changed(world: &mut World, id: DeviceId, on: bool) {
-    let groups = if world[id].flags & IFF_MULTICAST != 0 { &ALL_ROUTERS[..] } else { &[] };
-    for group in groups.iter().copied() {
-        if on { join(world, id, group) } else { leave(world, id, group) }
-    }
-    for address in addresses(world, id).to_vec() {
-        if on && !address.is(IFA_F_TENTATIVE) {
-            join_anycast(world, id, &address);
-        } else if !on {
-            leave_anycast(world, id, &address);
-        }
-    }
-    if on {
-        advertised::forget_routers(world, id);
-    }
-    let netns = world[id].netns;
-    netconf::announce(world, netns, AF_INET6, Whose::Device(id), v6::FORWARDING);
-}
-
-fn anycast_of(address: &Address) -> Option<Ipv6Addr> {
-    let network = fib6::prefix(address.network()).0;
-    Some(network).filter(|network| address.length < 127 && !network.is_unspecified())
-}
-
-pub(crate) fn join_anycast(world: &mut World, id: DeviceId, address: &Address) {
-    let Some(anycast) = anycast_of(address) else { return };
-    let netns = world[id].netns;
-    let route = kernel_route(world, id, RTN_ANYCAST, 0);
-    let table = domain::local_table(world, id);
-    fib6::add(world, netns, table, key(anycast, 128), route);
-    join_solicited(world, id, anycast);
-}
-
-fn leave_anycast(world: &mut World, id: DeviceId, address: &Address) {
-    let Some(anycast) = anycast_of(address) else { return };
-    leave_solicited(world, id, anycast);
-    let table = domain::local_table(world, id);
-    fib6::remove(world, id, table, key(anycast, 128), RTN_ANYCAST);
 }
 
 /// The addresses of a device.
@@ -643,44 +598,4 @@ pub(crate) fn hop_limit(world: &World, id: DeviceId) -> u8 {
         limit @ 1..=255 => limit as u8,
         _ => 64,
     }
-}
-
-// Lifetimes.
-
-/// Sets the timer to the end of the lifetime that ends first.
-pub(crate) fn watch_lifetimes(world: &mut World, id: DeviceId) {
-    let ends = addresses(world, id).iter().flat_map(|own| {
-        let preferred = if own.is(IFA_F_DEPRECATED) { FOREVER } else { own.preferred };
-        [own.valid, preferred]
-            .into_iter()
-            .filter(|span| *span != FOREVER)
-            .map(|span| own.updated.0.saturating_add(u64::from(span) * SECOND))
-    });
-    let (next, netns) = (ends.min(), world[id].netns);
-    match next {
-        Some(at) => {
-            let delay = at.saturating_sub(world.now.0).max(1);
-            world.set_host_timer(netns, HostTimer::Lifetimes6(id), delay);
-        }
-        None => world.cancel_host_timer(netns, HostTimer::Lifetimes6(id)),
-    }
-}
-
-/// Ends what has lived long enough (`addrconf_verify_rtnl`).
-pub(crate) fn end_lifetimes(world: &mut World, id: DeviceId) {
-    let now = world.now;
-    let is_over = |own: &Address, span: u32| {
-        span != FOREVER && own.updated.0.saturating_add(u64::from(span) * SECOND) <= now.0
-    };
-    for own in addresses(world, id).to_vec() {
-        if is_over(&own, own.valid) {
-            remove(world, id, own.address);
-        } else if is_over(&own, own.preferred) && !own.is(IFA_F_DEPRECATED) {
-            let Some(present) = find_mut(world, id, own.address) else { continue };
-            present.flags |= IFA_F_DEPRECATED;
-            let told = present.clone();
-            crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &told);
-        }
-    }
-    watch_lifetimes(world, id);
 }

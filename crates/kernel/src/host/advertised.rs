@@ -348,7 +348,7 @@ fn make_address(world: &mut World, id: DeviceId, said: &Prefix) {
     if !told.is(IFA_F_TENTATIVE) {
         crate::rtnl::addr6::announce(world, id, RTM_NEWADDR, &told);
     }
-    inet6::watch_lifetimes(world, id);
+    super::lifetimes6::watch_lifetimes(world, id);
 }
 
 /// Tells those who listen of a prefix (`inet6_prefix_notify`).

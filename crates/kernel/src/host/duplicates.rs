@@ -4,9 +4,10 @@
 use super::conf::v6;
 use super::fib6::{self, ADDRESS_METRIC, kernel_route, key};
 use super::joined::join_solicited;
+use super::router6::join_anycast;
 use super::{HostTimer, advertised, domain, mld, ndisc};
 use crate::device::DeviceId;
-use crate::inet6::{self, addresses, conf, find_mut, is_link_local, join_anycast, link_local, part};
+use crate::inet6::{self, addresses, conf, find_mut, is_link_local, link_local, part};
 use crate::world::World;
 use rtnl::object::addr::*;
 use rtnl::object::link::{IFF_LOOPBACK, IFF_NOARP};

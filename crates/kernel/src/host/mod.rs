@@ -34,6 +34,7 @@ pub(crate) mod inet;
 pub(crate) mod ipv4;
 pub(crate) mod ipv6;
 pub(crate) mod joined;
+pub(crate) mod lifetimes6;
 pub(crate) mod limit;
 pub(crate) mod mld;
 pub(crate) mod multipath;
@@ -42,6 +43,7 @@ pub(crate) mod neighbour;
 pub mod packet;
 pub(crate) mod reports;
 pub(crate) mod route4;
+pub(crate) mod router6;
 pub(crate) mod routes;
 pub(crate) mod rule;
 pub mod socket;
@@ -187,7 +189,7 @@ pub(crate) fn timer(world: &mut World, netns: NetnsId, timer: HostTimer) {
         HostTimer::Connection(id) => tcp::timer(world, id),
         HostTimer::Routes6 => fib6::expire(world, netns),
         HostTimer::Lifetimes(id) if world.get(id).is_some() => inet::end_lifetimes(world, id),
-        HostTimer::Lifetimes6(id) if world.get(id).is_some() => crate::inet6::end_lifetimes(world, id),
+        HostTimer::Lifetimes6(id) if world.get(id).is_some() => lifetimes6::end_lifetimes(world, id),
         HostTimer::Duplicates(id, address) if world.get(id).is_some() => {
             duplicates::look_for_duplicates(world, id, address);
         }

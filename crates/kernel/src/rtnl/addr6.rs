@@ -4,7 +4,7 @@ use super::Asker;
 use super::addr::{left, lifetime_flags, lifetimes, stamp};
 use super::pieces::Pieces;
 use crate::device::DeviceId;
-use crate::host::{AF_INET6, fib6, joined};
+use crate::host::{AF_INET6, fib6, joined, lifetimes6};
 use crate::inet6::{self, Address};
 use crate::world::World;
 use rtnl::attr::Builder;
@@ -115,7 +115,7 @@ fn change(
     if moved {
         inet6::add_prefix_route(world, id, &told);
     }
-    inet6::watch_lifetimes(world, id);
+    lifetimes6::watch_lifetimes(world, id);
     announce(world, id, RTM_NEWADDR, &told);
 }
 
@@ -140,7 +140,7 @@ pub(crate) fn delete(
         return Err(Errno::EADDRNOTAVAIL.into());
     }
     inet6::remove(world, id, address);
-    inet6::watch_lifetimes(world, id);
+    lifetimes6::watch_lifetimes(world, id);
     if address.is_multicast() {
         joined::autoleave(world, id, IpAddr::V6(address));
     }
