@@ -52,10 +52,7 @@ struct Differing<'c> {
 const TUNNELS: &[&str] =
     &["gre", "gretap", "erspan", "ip6gre", "ip6gretap", "ip6erspan", "ipip", "sit", "ip6tnl", "vti", "vti6"];
 /// Transcripts on which the two may differ, each with its reason; tests/ON_LINUX.md says more.
-const MAY_DIFFER: &[(&str, &str)] = &[
-    ("vrf-ping.txt", NO_BPF),
-    ("vrf-words.txt", NO_BPF),
-];
+const MAY_DIFFER: &[(&str, &str)] = &[("vrf-ping.txt", NO_BPF), ("vrf-words.txt", NO_BPF)];
 const NO_BPF: &str = "`ip vrf exec` needs a program of BPF on a control group, which ours does not load";
 
 /// How ours says that something is not there.

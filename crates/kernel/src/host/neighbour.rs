@@ -169,8 +169,19 @@ pub(crate) fn create(world: &mut World, key: Key, exempt: bool) -> Result<(), Er
     let now = world.now;
     let (used, updated, confirmed) = (now, now, long_ago(now, reachable.max(0) as u64 * MILLISECOND));
     let queue = Rare::NEW;
-    let neighbour =
-        Neighbour { state, mac, flags: 0, kind, protocol: 0, managed: false, probes: 0, confirmed, used, updated, queue };
+    let neighbour = Neighbour {
+        state,
+        mac,
+        flags: 0,
+        kind,
+        protocol: 0,
+        managed: false,
+        probes: 0,
+        confirmed,
+        used,
+        updated,
+        queue,
+    };
     let neighbours = &mut world.space_mut(netns)?.stack.neighbours;
     neighbours.entries.insert(key, neighbour);
     neighbours.counts[family(&key.1)] += 1;
