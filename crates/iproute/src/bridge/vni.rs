@@ -92,10 +92,10 @@ fn read<'w>(words: &mut Words<'w>) -> Result<Wanted<'w>, Stop> {
                 return Err(Stop::invalid("duplicate group", word));
             }
             "group" => {
-                // Whatever is no group is taken for a remote that was named before.
-                let group = address(words.value()?, 0).ok().filter(Prefix::is_multicast);
-                let both = || fail("vxlan: both group and remote cannot be specified\n");
-                wanted.remote = Some(group.ok_or_else(both)?);
+                // The tool looks at memory that it never set here, and at times complains that a remote was named.
+                let text = words.value()?;
+                let group = Some(address(text, 0)?).filter(Prefix::is_multicast);
+                wanted.remote = Some(group.ok_or_else(|| Stop::invalid("invalid group address", text))?);
             }
             "remote" => wanted.remote = Some(address(words.value()?, 0)?),
             "help" => return Err(Stop::exit(USAGE)),
