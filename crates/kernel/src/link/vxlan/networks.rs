@@ -72,9 +72,10 @@ pub(super) fn count(world: &mut World, id: DeviceId, network: u32, how: impl FnO
 
 /// Carries out one entry of a request (`vxlan_process_vni_filter`).
 pub(crate) fn entry(world: &mut World, id: DeviceId, attr: Attr<'_>, deed: Deed) -> Result {
-    let mut attrs = attr.attrs();
-    if let Some(unknown) = attrs.find_map(|attr| ENTRY.row(attr.number).is_none().then_some(attr)) {
-        return Err(Refusal::said(Errno::EINVAL, "Unknown attribute type").at(Some(unknown)));
+    for inner in attr.attrs() {
+        if ENTRY.row(inner.number).is_none() {
+            return Err(Refusal::said(Errno::EINVAL, "Unknown attribute type").at(Some(inner)));
+        }
     }
     let tb = ENTRY.parse(attr.attrs())?;
     let first = tb.u32(VXLAN_VNIFILTER_ENTRY_START).unwrap_or(0);
