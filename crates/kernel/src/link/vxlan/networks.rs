@@ -114,8 +114,7 @@ fn all(
     Ok(())
 }
 
-/// Takes a network, or changes where its frames go (`vxlan_vni_add`). That it is there is told again each time; a new
-/// one is told of only if it has a far end.
+/// Takes a network, or changes where its frames go (`vxlan_vni_add`). That it is there is told again each time.
 fn add(world: &mut World, id: DeviceId, network: u32, remote: Option<IpAddr>) -> Result {
     let vxlan = state(world, id).ok_or(Errno::EOPNOTSUPP)?;
     if vxlan.many.contains_key(&network) {
@@ -141,20 +140,18 @@ fn add(world: &mut World, id: DeviceId, network: u32, remote: Option<IpAddr>) ->
             world.space_mut(netns)?.stack.tunnels.listen(id, key, terms, std::iter::once(network))?;
         }
     }
-    if move_to(world, id, network, remote)? {
-        notify(world, id, network, RTM_NEWTUNNEL);
-    }
+    move_to(world, id, network, remote)?;
+    notify(world, id, network, RTM_NEWTUNNEL);
     Ok(())
 }
 
-/// Frames of a network that nobody knows go to another far end; says whether anything changed
-/// (`vxlan_vni_update_group`). A far end stays beside the new one unless there is no new one at all.
-fn move_to(world: &mut World, id: DeviceId, network: u32, remote: Option<IpAddr>) -> Result<bool> {
+/// Frames of a network that nobody knows go to another far end (`vxlan_vni_update_group`). A far end stays beside the new one unless there is no new one at all.
+fn move_to(world: &mut World, id: DeviceId, network: u32, remote: Option<IpAddr>) -> Result {
     let vxlan = state(world, id).ok_or(Errno::EOPNOTSUPP)?;
     let old = vxlan.many.get(&network).and_then(|network| network.remote);
     let new = remote.or(default(&vxlan.config));
     if new.is_none() && old.is_none() {
-        return Ok(false);
+        return Ok(());
     }
     exchange(world, id, network, old.filter(|_| new.is_none()), new)?;
     if let Some(kept) = state_mut(world, id).and_then(|vxlan| vxlan.many.get_mut(&network)) {
@@ -166,7 +163,7 @@ fn move_to(world: &mut World, id: DeviceId, network: u32, remote: Option<IpAddr>
             join(world, id, remote)?;
         }
     }
-    Ok(true)
+    Ok(())
 }
 
 /// Where the device sends what no network has a far end for.
