@@ -18,6 +18,7 @@ use rtnl::object::link::{IFLA_EXT_MASK, Ifinfo, RTEXT_FILTER_VF, RTM_GETLINK};
 use rtnl::object::neigh::RTM_GETNEIGH;
 use rtnl::object::netns::{NETNSA_FD, NETNSA_NSID, RTGENMSG, RTM_GETNSID};
 use rtnl::object::route::RTM_GETROUTE;
+use rtnl::object::tunnel::RTM_GETTUNNEL;
 use rtnl::show::Scene;
 use rtnl::sink::{Format, Sink};
 use rtnl::table::Tb;
@@ -291,7 +292,7 @@ fn dump_datagram(kind: u16) -> usize {
     match kind {
         RTM_GETADDR => 152,
         RTM_GETROUTE | RTM_GETSTATS => 156,
-        RTM_GETVLAN => 280,
+        RTM_GETVLAN | RTM_GETTUNNEL => 280,
         RTM_GETNEIGH => 284,
         _ => 0,
     }

@@ -2,7 +2,7 @@
 
 use crate::complete::{Wanted, is, past_options};
 
-const OBJECTS: &[&str] = &["fdb", "help", "link", "mdb", "monitor", "vlan"];
+const OBJECTS: &[&str] = &["fdb", "help", "link", "mdb", "monitor", "vlan", "vni"];
 const OPTIONS: &[&str] = &[
     "-batch",
     "-color",
@@ -22,7 +22,8 @@ const FDB_VERBS: &[&str] = &["add", "append", "delete", "flush", "get", "help", 
 const MDB_VERBS: &[&str] = &["add", "delete", "help", "show"];
 const VLAN_VERBS: &[&str] = &["add", "delete", "global", "help", "set", "show", "tunnelshow"];
 const GLOBAL_VERBS: &[&str] = &["set", "show"];
-const MONITOR_OBJECTS: &[&str] = &["all", "fdb", "link", "mdb", "vlan"];
+const MONITOR_OBJECTS: &[&str] = &["all", "fdb", "link", "mdb", "vlan", "vni"];
+const VNI_VERBS: &[&str] = &["add", "delete", "help", "show"];
 
 /// The words behind `bridge link set dev PORT`.
 const LINK_SET: &[&str] = &[
@@ -158,6 +159,7 @@ pub(crate) fn behind_bridge(words: &[&str], partial: &str) -> Wanted {
         Ok([object, rest @ ..]) if is(object, "fdb") => behind_fdb(rest),
         Ok([object, rest @ ..]) if is(object, "mdb") => behind_mdb(rest),
         Ok([object, rest @ ..]) if is(object, "vlan") => behind_vlan(rest),
+        Ok([object, rest @ ..]) if is(object, "vni") => behind_vni(rest),
         Ok([object, ..]) if is(object, "monitor") => Wanted::Fixed(MONITOR_OBJECTS),
         Ok(_) => Wanted::Free,
     }
@@ -193,6 +195,14 @@ fn behind_mdb(words: &[&str]) -> Wanted {
         [verb, rest @ ..] if is(verb, "add") || is(verb, "delete") => behind_word(rest, MDB_ENTRY),
         [verb, rest @ ..] if is(verb, "show") => behind_word(rest, FILTER),
         _ => Wanted::Free,
+    }
+}
+
+fn behind_vni(words: &[&str]) -> Wanted {
+    match words {
+        [] => Wanted::Fixed(VNI_VERBS),
+        [verb, rest @ ..] if is(verb, "show") => behind_word(rest, &["dev"]),
+        [_, rest @ ..] => behind_word(rest, &["dev", "group", "remote", "vni"]),
     }
 }
 

@@ -4,7 +4,7 @@
 //! goes wrong is 255. It keeps what a command filtered by, so in a batch a filter holds for the commands behind it;
 //! [`Memory`] is that. Numbers are mostly read as C's `atoi` does, which knows no error.
 //!
-//! Left out: `vni`, and what the tool does when a request outgrows its buffer of 1024 bytes.
+//! Left out: what the tool does when a request outgrows its buffer of 1024 bytes.
 
 use crate::batch;
 use crate::context::{AF_BRIDGE, Context, refusal_text};
@@ -26,6 +26,7 @@ mod vlan;
 mod vlan_options;
 mod vlan_rtm;
 mod vlan_show;
+mod vni;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,8 @@ struct Memory {
     fdb: fdb_show::Filter,
     mdb: Filter,
     vlan: Filter,
+    /// The device whose networks `vni` shows; 0 is any.
+    vni: u32,
 }
 
 /// A link and a VLAN to show; 0 is any.
@@ -50,15 +53,15 @@ struct Filter {
 /// Runs the words behind an object; the names of all links are read before.
 type Run = fn(&mut Context<'_>, &mut Memory, &[String]) -> Result<(), Stop>;
 
-/// The objects in the order in which a prefix is tried on them. Those that are not built yet have nothing to run.
-static OBJECTS: &[(&str, Option<Run>)] = &[
-    ("link", Some(link::run)),
-    ("fdb", Some(fdb::run)),
-    ("mdb", Some(mdb::run)),
-    ("vlan", Some(vlan::run)),
-    ("vni", None),
-    ("monitor", Some(monitor::run)),
-    ("help", Some(|_, _, _| Err(options::usage()))),
+/// The objects in the order in which a prefix is tried on them.
+static OBJECTS: &[(&str, Run)] = &[
+    ("link", link::run),
+    ("fdb", fdb::run),
+    ("mdb", mdb::run),
+    ("vlan", vlan::run),
+    ("vni", vni::run),
+    ("monitor", monitor::run),
+    ("help", |_, _, _| Err(options::usage())),
 ];
 
 /// Runs `bridge` with these words, of which the first is the one behind `bridge`, and gives its exit status.
@@ -108,14 +111,11 @@ fn run(host: &mut dyn Host, parsed: Parsed<'_>) -> i32 {
 fn command(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
     let Some((typed, rest)) = words.split_first() else { return Err(options::usage()) };
     match OBJECTS.iter().find(|(object, _)| matches(typed, object)) {
-        Some((object, Some(run))) => {
+        Some((object, run)) => {
             if *object != "help" {
                 ctx.learn_links()?;
             }
             run(ctx, memory, rest)
-        }
-        Some((object, None)) => {
-            Err(Stop::fail(2, format!("netloom: \"bridge {object}\" is not built yet\n")))
         }
         None => Err(fail(format!("Object \"{typed}\" is unknown, try \"bridge help\".\n"))),
     }

@@ -1,10 +1,10 @@
-//! `bridge monitor`: prints what the kernel tells of ports, learning tables, groups and VLANs, for as long as the host
-//! lets it wait.
+//! `bridge monitor`: prints what the kernel tells of ports, learning tables, groups, VLANs and networks of a vxlan, for
+//! as long as the host lets it wait.
 //!
-//! Without a word it hears of everything but VLANs. Names of links are read once at the start; that a link was
-//! renamed meanwhile is not noticed, as in the tool. Left out: `vni`.
+//! Without a word it hears of everything but VLANs and networks. Names of links are read once at the start; that a link was
+//! renamed meanwhile is not noticed, as in the tool.
 
-use super::{Filter, Memory, fdb_show, link, mdb_show, vlan_rtm};
+use super::{Filter, Memory, fdb_show, link, mdb_show, vlan_rtm, vni};
 use crate::context::Context;
 use crate::time::stamp;
 use rtnl::client::Channel;
@@ -14,6 +14,7 @@ use rtnl::object::brvlan::{RTM_DELVLAN, RTM_NEWVLAN, RTNLGRP_BRVLAN};
 use rtnl::object::link::{RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK};
 use rtnl::object::mdb::{RTM_DELMDB, RTM_NEWMDB, RTNLGRP_MDB};
 use rtnl::object::neigh::{RTM_DELNEIGH, RTM_NEWNEIGH, RTNLGRP_NEIGH};
+use rtnl::object::tunnel::{RTM_DELTUNNEL, RTM_NEWTUNNEL, RTNLGRP_TUNNEL};
 use rtnl::words::{Stop, Words, matches};
 
 const USAGE: &str = "\
@@ -48,7 +49,7 @@ pub(super) fn run(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) 
 
 fn parse<'w>(words: &mut Words<'w>) -> Result<Watch<'w>, Stop> {
     let mut watch = Watch::default();
-    // The last of the words decides whether the usual groups are heard of; VLANs stay once they were named.
+    // The last of the words decides whether the usual groups are heard of; others stay once they were named.
     let mut usual = true;
     while let Some(typed) = words.take() {
         let objects = ["file", "link", "fdb", "mdb", "vlan", "vni"];
@@ -62,13 +63,11 @@ fn parse<'w>(words: &mut Words<'w>) -> Result<Watch<'w>, Stop> {
             Some("fdb") => RTNLGRP_NEIGH,
             Some("mdb") => RTNLGRP_MDB,
             Some("vlan") => RTNLGRP_BRVLAN,
-            Some(_) => {
-                return Err(Stop::fail(2, "netloom: \"bridge monitor vni\" is not built yet\n"));
-            }
+            Some(_) => RTNLGRP_TUNNEL,
             None if typed == "all" => {
                 usual = true;
                 watch.labels = true;
-                watch.groups.push(RTNLGRP_BRVLAN);
+                watch.groups.extend([RTNLGRP_BRVLAN, RTNLGRP_TUNNEL]);
                 continue;
             }
             None if matches(typed, "help") => return Err(Stop::exit(USAGE)),
@@ -136,6 +135,7 @@ fn accept(ctx: &mut Context<'_>, memory: &Memory, message: &Message<'_>, watch: 
         RTM_NEWNEIGH | RTM_DELNEIGH => fdb_show::show(ctx, message, &memory.fdb, before("[NEIGH]")),
         RTM_NEWMDB | RTM_DELMDB => mdb_show::show_event(ctx, message, mdb, before("[MDB]")),
         RTM_NEWVLAN | RTM_DELVLAN => vlan_rtm::show_event(ctx, message, vlan, before("[VLAN]")),
+        RTM_NEWTUNNEL | RTM_DELTUNNEL => vni::show(ctx, message, memory.vni, before("[TUNNEL]")),
         _ => {}
     }
 }

@@ -6,15 +6,17 @@
 //!
 //! * `config`: the settings, and what is refused;
 //! * `table`, `near`: addresses and far ends; `entries`: requests about them, and word of them;
+//! * `networks`: those that a device of many takes;
 //! * `transmit`, `receive`: frames out and in; `answer`: what it answers in the name of others.
 //!
-//! **Left out**: the list of identifiers of a device that serves many, for which the `bridge` of 6.1.0 has no command,
-//! so such a device listens for none; checksums that cover only what is outside (`remcsumtx`); and marks of a group.
+//! **Left out**: checksums that cover only what is outside (`remcsumtx`); marks of a group; and that an answer to ARP
+//! through a device of many networks goes back where the question came from.
 
 mod answer;
 mod config;
 mod entries;
 mod near;
+pub(crate) mod networks;
 mod receive;
 mod table;
 mod transmit;
@@ -104,6 +106,8 @@ struct Vxlan {
     netns: NetnsId,
     config: Config,
     table: Table,
+    /// The networks that it takes, if it is one of many.
+    many: networks::Networks,
     /// Ways to far ends.
     ways: Ways,
 }
@@ -123,7 +127,11 @@ impl Vxlan {
 
     /// The networks for which it claims and listens.
     fn networks(&self) -> Vec<u32> {
-        if self.config.has(flag::FILTER) { Vec::new() } else { vec![self.config.network] }
+        if self.config.has(flag::FILTER) {
+            self.many.keys().copied().collect()
+        } else {
+            vec![self.config.network]
+        }
     }
 
     /// The ports at which it listens: one of its family, or both if where packets go is decided outside.
@@ -181,8 +189,8 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result {
         device.abilities.live_address = true;
     }
     fit_to_lower(world, id, &config, lower, !new.tb.has(IFLA_MTU));
-    world[id].private =
-        Some(Box::new(Vxlan { netns, config, table: Table::default(), ways: Ways::default() }));
+    let (table, many, ways) = (Table::default(), networks::Networks::new(), Ways::default());
+    world[id].private = Some(Box::new(Vxlan { netns, config, table, many, ways }));
     world.register(id)?;
     if let Some(lower) = lower {
         world.link_upper(lower, id, false)?;
@@ -249,7 +257,8 @@ fn changelink(world: &mut World, id: DeviceId, tb: &Tb<'_>, data: &Tb<'_>) -> Re
     }
     let moved = config.remote != old.remote;
     if moved {
-        if let Err(refusal) = change_default(world, id, &old, &config) {
+        let changed = change_default(world, id, &old, &config);
+        if let Err(refusal) = changed.and_then(|()| networks::follow(world, id, &old, &config)) {
             fresh.into_iter().for_each(|fresh| world.unlink_upper(fresh, id));
             return Err(refusal);
         }
@@ -311,6 +320,7 @@ fn dellink(world: &mut World, id: DeviceId, dying: &mut Vec<DeviceId>) {
 
 fn uninit(world: &mut World, id: DeviceId) {
     unclaim(world, id);
+    networks::end(world, id);
     if let Some(network) = state(world, id).map(|vxlan| vxlan.config.network) {
         entries::remove_entry(world, id, &[0; 6], network);
     }
@@ -320,7 +330,7 @@ fn uninit(world: &mut World, id: DeviceId) {
 
 fn open(world: &mut World, id: DeviceId) -> Result {
     listen(world, id)?;
-    if let Err(refusal) = join_group(world, id) {
+    if let Err(refusal) = join_group(world, id).and_then(|()| networks::join_all(world, id)) {
         hang_up(world, id);
         return Err(refusal);
     }
@@ -332,6 +342,7 @@ fn open(world: &mut World, id: DeviceId) -> Result {
 
 fn stop(world: &mut World, id: DeviceId) {
     leave_group(world, id);
+    networks::leave_all(world, id);
     world.cancel_timer(id, AGE);
     entries::flush(world, id, false);
     hang_up(world, id);

@@ -20,6 +20,7 @@ use rtnl::object::netconf::RTM_GETNETCONF;
 use rtnl::object::netns::{RTM_DELNSID, RTM_GETNSID, RTM_NEWNSID};
 use rtnl::object::route::{RTM_DELROUTE, RTM_GETROUTE, RTM_NEWROUTE};
 use rtnl::object::rule::{RTM_DELRULE, RTM_GETRULE, RTM_NEWRULE};
+use rtnl::object::tunnel::{RTM_DELTUNNEL, RTM_GETTUNNEL, RTM_NEWTUNNEL};
 use rtnl::table::Tb;
 
 pub(crate) mod addr;
@@ -47,6 +48,7 @@ pub(crate) mod route4;
 pub(crate) mod route6;
 pub(crate) mod rule;
 pub(crate) mod setlink;
+pub(crate) mod tunnel;
 
 /// The family of bridges.
 const AF_BRIDGE: u8 = 7;
@@ -131,6 +133,8 @@ fn dispatch(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<()
         RTM_GETSTATS => brlink::get_statistics(world, asker, message),
         RTM_NEWVLAN | RTM_DELVLAN => brvlan::change(world, asker, message),
         RTM_GETVLAN if dump => brvlan::start_dump(world, asker, message),
+        RTM_NEWTUNNEL | RTM_DELTUNNEL => tunnel::change(world, asker, message),
+        RTM_GETTUNNEL if dump => tunnel::dump(world, asker, message),
         RTM_NEWMDB => mdb::add(world, asker, message),
         RTM_DELMDB => mdb::delete(world, asker, message),
         RTM_GETMDB if dump => mdb::start_dump(world, asker, message),

@@ -12,3 +12,4 @@ pub mod netns;
 pub mod prefix;
 pub mod route;
 pub mod rule;
+pub mod tunnel;

@@ -1,7 +1,7 @@
 //! Frames that come in at a vxlan's port (`vxlan_rcv`, `vxlan_snoop`).
 
 use super::table::Remote;
-use super::{TYPE, entries, flag, state, state_mut};
+use super::{TYPE, entries, flag, networks, state, state_mut};
 use crate::device::{DeviceId, Mac, is_valid_ether_addr};
 use crate::frame::{FrameId, PacketKind};
 use crate::host::consume;
@@ -69,10 +69,11 @@ impl Arriving {
             None => self.check_ethernet(world, came, &to, frame)?,
         }
         if came.tos & inside::ECN != 0 {
-            tell_congestion(world, came, to.id, frame)?;
+            tell_congestion(world, came, &to, frame)?;
         }
         if !to.up {
             world[to.id].counters.rx_dropped += 1;
+            networks::count(world, to.id, to.header.network, |counters| counters.rx_dropped += 1);
             return Err(Drop::DeviceDown);
         }
         if to.kind.is_some() {
@@ -136,19 +137,26 @@ impl Arriving {
     fn end(&mut self, world: &mut World) {
         let Some(to) = self.to.take().filter(|_| !self.out.is_empty()) else { return };
         let (packets, bytes) = (self.out.len() as u64, self.out.bytes().0);
+        let bytes = bytes - packets * ETHERNET as u64;
         let counters = &mut world[to.id].counters;
         counters.rx_packets += packets;
-        counters.rx_bytes += bytes - packets * ETHERNET as u64;
+        counters.rx_bytes += bytes;
+        networks::count(world, to.id, to.header.network, |counters| {
+            counters.rx_packets += packets;
+            counters.rx_bytes += bytes;
+        });
         world.forward_all(to.id, Step::Receive, &mut self.out);
     }
 }
 
 /// Tells those inside of congestion outside.
-fn tell_congestion(world: &mut World, came: &Came, id: DeviceId, frame: FrameId) -> Result<(), Drop> {
+fn tell_congestion(world: &mut World, came: &Came, to: &Target, frame: FrameId) -> Result<(), Drop> {
+    let id = to.id;
     let told = world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
     if !told {
         world[id].counters.errors.rx_frame_errors += 1;
         world[id].counters.errors.rx_errors += 1;
+        networks::count(world, id, to.header.network, |counters| counters.rx_errors += 1);
         return Err(Drop::TunnelCongestion);
     }
     Ok(())
