@@ -85,13 +85,13 @@ pub(crate) fn outer_tos(tos: u8, inside: u8) -> u8 {
 /// What congestion outside means inside (`INET_ECN_decapsulate`): the frame is changed, or (false) it must be dropped,
 /// for it says that nobody would understand.
 ///
-/// Linux takes what follows the Ethernet header for the packet even if that is a tag, and reads and writes the tag.
+/// Linux takes what follows the Ethernet header for the packet even if that is a tag, and then reads and writes the tag.
 #[inline]
 pub(crate) fn tell_congestion(outside: u8, frame: &mut [u8]) -> bool {
     if outside & ECN == 0 {
         return true;
     }
-    let Inside { ethertype, .. } = look(frame);
+    let ethertype = misread_ethertype(frame);
     let tos = match ethertype {
         ethertype::IPV4 => byte(frame, ETHERNET + 1),
         _ => (short(frame, ETHERNET) >> 4) as u8,
@@ -107,6 +107,20 @@ pub(crate) fn tell_congestion(outside: u8, frame: &mut [u8]) -> bool {
         _ => {}
     }
     true
+}
+
+/// The type of what is inside, as Linux finds it here: behind a tag it looks for it twelve bytes too far on, as if the frame
+/// still had the Ethernet header in front (`__vlan_get_protocol`).
+fn misread_ethertype(frame: &[u8]) -> u16 {
+    let mut ethertype = short(frame, 12);
+    let places = (0..TAGS).map(|tag| ETHERNET + 12 + 4 * tag);
+    for at in places {
+        if !wire::tag::is_tag(ethertype) {
+            break;
+        }
+        ethertype = short(frame, at);
+    }
+    ethertype
 }
 
 /// Puts a mark on the packet in a frame.
