@@ -187,8 +187,7 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
     if let Some(other) = super::claimed(world, id, frame) {
         let way = route4::incoming(world, other, source, destination, tos & 0x1c, 0, false);
         if let Ok(Incoming::Local { kind, .. }) = way {
-            super::count_claimed(world, other, frame);
-            deliver_frame(world, other, frame, kind);
+            deliver_claimed(world, other, frame, kind);
             return super::consume(world, other, frame, Drop::Consumed);
         }
     }
@@ -347,6 +346,25 @@ fn deliver_frame(world: &mut World, id: DeviceId, frame: FrameId, kind: u8) {
         if let Ok(view) = Ipv4View::new(packet) {
             deliver(world, id, &view, kind);
         }
+    });
+}
+
+/// The same for a device that claimed the packet, and counts it there once it is whole (`ipvlan_nf_input`).
+fn deliver_claimed(world: &mut World, id: DeviceId, frame: FrameId, kind: u8) {
+    let deliver = |world: &mut World, packet: &[u8]| {
+        if let Ok(view) = Ipv4View::new(packet) {
+            super::count_claimed(world, id, ETHERNET + view.bytes().len());
+            deliver_whole(world, id, &view, kind);
+        }
+    };
+    super::with_packet(world, frame, |world, packet| match Ipv4View::new(packet) {
+        Ok(view) if view.is_fragment() => {
+            let netns = world[id].netns;
+            if let Some(whole) = fragment::collect4(world, netns, id, &view) {
+                deliver(world, &whole);
+            }
+        }
+        _ => deliver(world, packet),
     });
 }
 

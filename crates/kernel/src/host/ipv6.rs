@@ -182,7 +182,7 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
         let flow = Flow { source, iif: world[other].ifindex, ..Flow::to(destination) };
         let found = fib6::lookup(world, world[other].netns, &flow, false);
         if found.is_ok_and(|found| matches!(found.kind, RTN_LOCAL | RTN_ANYCAST)) {
-            super::count_claimed(world, other, frame);
+            super::count_claimed(world, other, world.run.pool.length(frame));
             deliver_frame(world, other, frame);
             return super::consume(world, other, frame, Drop::Consumed);
         }

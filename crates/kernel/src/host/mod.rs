@@ -270,12 +270,11 @@ pub(crate) fn claimed(world: &World, id: DeviceId, frame: FrameId) -> Option<Dev
     world[id].rx_handler?.claim?(world, id, frame)
 }
 
-/// Counts a packet at the device that claimed it.
-pub(crate) fn count_claimed(world: &mut World, id: DeviceId, frame: FrameId) {
-    let length = world.run.pool.length(frame) as u64;
+/// Counts a packet of so many bytes, the Ethernet header among them, at the device that claimed it.
+pub(crate) fn count_claimed(world: &mut World, id: DeviceId, length: usize) {
     let counters = &mut world[id].counters;
     counters.rx_packets += 1;
-    counters.rx_bytes += length;
+    counters.rx_bytes += length as u64;
 }
 
 /// The host stack is done with a frame.
