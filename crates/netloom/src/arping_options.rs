@@ -65,29 +65,9 @@ fn usage(complaint: &str) -> Stop {
 /// Reads the arguments.
 pub(crate) fn read_options(arguments: &[String]) -> Result<Options, Stop> {
     let mut options = Options { interval: 1, ..Options::default() };
-    let mut operands: Vec<&str> = Vec::new();
-    let mut words = arguments.iter().map(String::as_str);
-    while let Some(word) = words.next() {
-        if word == "--" {
-            operands.extend(words);
-            break;
-        }
-        let Some(mut letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
-            operands.push(word);
-            continue;
-        };
-        while let Some(letter) = letters.chars().next() {
-            letters = &letters[letter.len_utf8()..];
-            let value = match "cwisI".contains(letter) {
-                false => "",
-                true if !letters.is_empty() => std::mem::take(&mut letters),
-                true => words
-                    .next()
-                    .ok_or_else(|| usage(&format!("arping: option requires an argument -- '{letter}'\n")))?,
-            };
-            set(&mut options, letter, value)?;
-        }
-    }
+    let missing = |letter| usage(&format!("arping: option requires an argument -- '{letter}'\n"));
+    let set = |letter, value: &str| set(&mut options, letter, value);
+    let operands = crate::letters::read(arguments, "cwisI", missing, set)?;
     match operands[..] {
         [target] => options.target = target.into(),
         _ => return Err(usage("")),

@@ -18,8 +18,9 @@ pub mod frame_case;
 pub mod frames;
 pub mod inject;
 #[cfg(target_os = "linux")]
-pub mod linux;
+mod letters;
 #[cfg(target_os = "linux")]
+pub mod linux;
 mod live;
 pub mod machine;
 pub mod masks;

@@ -126,30 +126,12 @@ pub(crate) fn read_options(arguments: &[String], v6: bool) -> Result<Options, St
         broadcast: false,
         family: v6.then_some(6),
     };
-    let mut operands: Vec<&str> = Vec::new();
     let mut interval_given = false;
-    let mut words = arguments.iter().map(String::as_str);
-    while let Some(word) = words.next() {
-        if word == "--" {
-            operands.extend(words);
-            break;
-        }
-        let Some(mut letters) = word.strip_prefix('-').filter(|letters| !letters.is_empty()) else {
-            operands.push(word);
-            continue;
-        };
-        while let Some(letter) = letters.chars().next() {
-            letters = &letters[letter.len_utf8()..];
-            let takes_value = "cIilmMQstwWeFNpST".contains(letter);
-            let value = match takes_value {
-                false => "",
-                true if !letters.is_empty() => std::mem::take(&mut letters),
-                true => words.next().ok_or_else(|| missing(letter))?,
-            };
-            interval_given |= letter == 'i';
-            set(&mut options, letter, value)?;
-        }
-    }
+    let set = |letter, value: &str| {
+        interval_given |= letter == 'i';
+        set(&mut options, letter, value)
+    };
+    let operands = crate::letters::read(arguments, "cIilmMQstwWeFNpST", missing, set)?;
     if options.flood && !interval_given {
         options.interval = 0;
     }
