@@ -99,17 +99,7 @@ pub(super) fn run(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) 
 
 fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
     // A VLAN filters nothing here, and its word is passed over like any other.
-    let mut words = Words::new(words);
-    let mut device = None;
-    while let Some(word) = words.take() {
-        if word == "dev" {
-            let value = words.value()?;
-            if device.replace(value).is_some() {
-                return Err(Stop::duplicate("dev", value));
-            }
-        }
-    }
-    if let Some(device) = device {
+    if let Some(device) = super::only_device(words)? {
         memory.link = super::device(ctx, device)?;
     }
     let links = dump_bridge_links(ctx, 0)?;

@@ -146,6 +146,21 @@ fn dump(ctx: &mut Context<'_>, kind: u16, body: &Builder) -> Result<Vec<Vec<u8>>
     ctx.dump(kind, &body.bytes).map_err(|stop| Stop { process: true, ..stop })
 }
 
+/// The device that a listing is asked for, by listings that read no other word and pass over the rest.
+fn only_device(words: &[String]) -> Result<Option<&str>, Stop> {
+    let mut words = Words::new(words);
+    let mut device = None;
+    while let Some(word) = words.take() {
+        if word == "dev" {
+            let value = words.value()?;
+            if device.replace(value).is_some() {
+                return Err(Stop::duplicate("dev", value));
+            }
+        }
+    }
+    Ok(device)
+}
+
 /// The index of a link.
 fn device(ctx: &mut Context<'_>, name: &str) -> Result<u32, Stop> {
     ctx.links().index(name).ok_or_else(|| fail(format!("Cannot find device \"{name}\"\n")))

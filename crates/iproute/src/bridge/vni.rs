@@ -107,17 +107,7 @@ fn read<'w>(words: &mut Words<'w>) -> Result<Wanted<'w>, Stop> {
 
 /// Runs the words behind `bridge vni show`.
 fn list(ctx: &mut Context<'_>, memory: &mut Memory, words: &[String]) -> Result<(), Stop> {
-    let mut words = Words::new(words);
-    let mut name = None;
-    while let Some(word) = words.take() {
-        if word == "dev" {
-            let value = words.value()?;
-            if name.replace(value).is_some() {
-                return Err(Stop::duplicate("dev", value));
-            }
-        }
-    }
-    if let Some(name) = name {
+    if let Some(name) = super::only_device(words)? {
         memory.vni = super::device(ctx, name)?;
     }
     let statistics = ctx.sink.format.statistics > 0;

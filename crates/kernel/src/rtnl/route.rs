@@ -54,6 +54,13 @@ pub(crate) struct Filter {
     pub cloned: bool,
 }
 
+impl Filter {
+    /// Whether routes of a protocol and a type are asked for.
+    pub(crate) fn wants(&self, protocol: u8, kind: u8) -> bool {
+        (self.protocol == 0 || self.protocol == protocol) && (self.kind == 0 || self.kind == kind)
+    }
+}
+
 /// Lists routes.
 pub(crate) fn dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<(), Refusal> {
     let info = Rtmsg::decode(message).ok_or(Errno::EINVAL)?;

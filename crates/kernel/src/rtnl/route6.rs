@@ -519,9 +519,7 @@ pub(crate) fn list(world: &World, asker: Asker, filter: &Filter, pieces: &mut Pi
     }
     let through = world.by_index(asker.netns, filter.oif);
     for (id, place, route) in fib.listing(filter.table, through) {
-        let wanted = (filter.protocol == 0 || route.protocol == filter.protocol)
-            && (filter.kind == 0 || route.kind == filter.kind);
-        if wanted {
+        if filter.wants(route.protocol, route.kind) {
             let header = pieces.header();
             fill(world, id, place.prefix, route, &mut pieces.out, header);
         }

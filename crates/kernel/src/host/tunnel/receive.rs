@@ -4,11 +4,11 @@
 //! They come here from the host stack once it has found that a packet is for the host. What it found is remembered
 //! for packets with the same addresses, as a way out is (`send`), and those take the short way (`arrivals`).
 
-use super::{Port, PortKey, Terms};
+use super::{Port, PortKey, Terms, inside};
 use crate::device::DeviceId;
 use crate::frame::FrameId;
 use crate::host::consume;
-use crate::run::{Common, Drop, marks_of};
+use crate::run::{Batch, Common, Drop, marks_of};
 use crate::world::World;
 use std::net::IpAddr;
 use wire::{Ipv4View, Ipv6View, Sum, UdpView, checksum, ethertype, protocol};
@@ -32,6 +32,46 @@ pub(crate) struct Came {
     pub at: usize,
     /// It bears no checksum.
     pub unsummed: bool,
+}
+
+impl Came {
+    /// Tells those inside of congestion outside; a frame that may not be told is counted and dropped.
+    #[inline]
+    pub(crate) fn tell_congestion(
+        &self,
+        world: &mut World,
+        id: DeviceId,
+        frame: FrameId,
+    ) -> Result<(), Drop> {
+        if self.tos & inside::ECN == 0 {
+            return Ok(());
+        }
+        let bytes = world.run.pool.bytes_mut(frame);
+        if bytes.is_some_and(|bytes| inside::tell_congestion(self.tos, bytes)) {
+            return Ok(());
+        }
+        let errors = &mut world[id].counters.errors;
+        errors.rx_frame_errors += 1;
+        errors.rx_errors += 1;
+        Err(Drop::TunnelCongestion)
+    }
+}
+
+/// Puts an Ethernet header on a packet that came without one, for every frame here begins with it.
+pub(crate) fn put_ethernet(world: &mut World, frame: FrameId, kind: u16) -> Result<(), Drop> {
+    let mut head = [0; ETHERNET];
+    head[12..].copy_from_slice(&kind.to_be_bytes());
+    if world.run.pool.push(frame, &head) { Ok(()) } else { Err(Drop::NoPool) }
+}
+
+/// Counts frames that came for a device, without their Ethernet headers; tells the packets and bytes.
+pub(crate) fn count(world: &mut World, id: DeviceId, batch: &Batch) -> (u64, u64) {
+    let packets = batch.len() as u64;
+    let bytes = batch.bytes().0 - packets * ETHERNET as u64;
+    let counters = &mut world[id].counters;
+    counters.rx_packets += packets;
+    counters.rx_bytes += bytes;
+    (packets, bytes)
 }
 
 /// What is remembered of packets: in which epoch, the link, their addresses and type of service.

@@ -6,7 +6,7 @@ use crate::frame::{FrameId, PacketKind};
 use crate::host::consume;
 use crate::host::tunnel::burst::{self, Burst};
 use crate::host::tunnel::inside::{self, Inside};
-use crate::host::tunnel::receive::Came;
+use crate::host::tunnel::receive::{self, Came};
 use crate::host::tunnel::send::{self, Journey, Outer, Way, Ways};
 use crate::host::tunnel::too_big;
 use crate::link::bridge;
@@ -251,9 +251,7 @@ impl Arriving {
             return Err(Drop::TunnelHeader);
         }
         check_ethernet(world, &to, kind, frame)?;
-        if came.tos & inside::ECN != 0 {
-            tell_congestion(world, came, to.id, frame)?;
-        }
+        came.tell_congestion(world, to.id, frame)?;
         if kind != geneve::ETHERNET {
             world.run.pool.meta_mut(frame).kind = PacketKind::Host;
         }
@@ -277,10 +275,7 @@ impl Arriving {
     /// Counts what is for the geneve, and puts it before it.
     fn end(&mut self, world: &mut World) {
         let Some(to) = self.to.take().filter(|_| !self.out.is_empty()) else { return };
-        let (packets, bytes) = (self.out.len() as u64, self.out.bytes().0);
-        let counters = &mut world[to.id].counters;
-        counters.rx_packets += packets;
-        counters.rx_bytes += bytes - packets * ETHERNET as u64;
+        receive::count(world, to.id, &self.out);
         world.forward_all(to.id, Step::Receive, &mut self.out);
     }
 }
@@ -289,9 +284,7 @@ impl Arriving {
 #[inline]
 fn check_ethernet(world: &mut World, to: &Target, kind: u16, frame: FrameId) -> Result<(), Drop> {
     if kind != geneve::ETHERNET {
-        let mut head = [0; ETHERNET];
-        head[12..].copy_from_slice(&kind.to_be_bytes());
-        return if world.run.pool.push(frame, &head) { Ok(()) } else { Err(Drop::NoPool) };
+        return receive::put_ethernet(world, frame, kind);
     }
     if world.run.pool.length(frame) < ETHERNET {
         world[to.id].counters.rx_dropped += 1;
@@ -300,17 +293,6 @@ fn check_ethernet(world: &mut World, to: &Target, kind: u16, frame: FrameId) -> 
     if world.run.pool.source(frame) == to.own {
         world[to.id].counters.errors.rx_errors += 1;
         return Err(Drop::OwnFrame);
-    }
-    Ok(())
-}
-
-/// Tells those inside of congestion outside.
-fn tell_congestion(world: &mut World, came: &Came, id: DeviceId, frame: FrameId) -> Result<(), Drop> {
-    let told = world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
-    if !told {
-        world[id].counters.errors.rx_frame_errors += 1;
-        world[id].counters.errors.rx_errors += 1;
-        return Err(Drop::TunnelCongestion);
     }
     Ok(())
 }

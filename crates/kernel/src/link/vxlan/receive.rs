@@ -5,8 +5,7 @@ use super::{TYPE, entries, flag, networks, state, state_mut};
 use crate::device::{DeviceId, Mac, is_valid_ether_addr};
 use crate::frame::{FrameId, PacketKind};
 use crate::host::consume;
-use crate::host::tunnel::inside;
-use crate::host::tunnel::receive::Came;
+use crate::host::tunnel::receive::{self, Came};
 use crate::run::{Batch, Common, Drop, Step, mark, marks_of};
 use crate::world::World;
 use rtnl::message::{NLM_F_CREATE, NLM_F_EXCL};
@@ -65,12 +64,12 @@ impl Arriving {
         };
         world.run.pool.unwrap(frame, came.at + vxlan::LENGTH);
         match to.kind {
-            Some(kind) => put_ethernet(world, frame, kind)?,
+            Some(kind) => receive::put_ethernet(world, frame, kind)?,
             None => self.check_ethernet(world, came, &to, frame)?,
         }
-        if came.tos & inside::ECN != 0 {
-            tell_congestion(world, came, &to, frame)?;
-        }
+        came.tell_congestion(world, to.id, frame).inspect_err(|_| {
+            networks::count(world, to.id, to.header.network, |counters| counters.rx_errors += 1);
+        })?;
         if !to.up {
             world[to.id].counters.rx_dropped += 1;
             networks::count(world, to.id, to.header.network, |counters| counters.rx_dropped += 1);
@@ -136,30 +135,13 @@ impl Arriving {
     /// Counts what is for the vxlan, and puts it before it.
     fn end(&mut self, world: &mut World) {
         let Some(to) = self.to.take().filter(|_| !self.out.is_empty()) else { return };
-        let (packets, bytes) = (self.out.len() as u64, self.out.bytes().0);
-        let bytes = bytes - packets * ETHERNET as u64;
-        let counters = &mut world[to.id].counters;
-        counters.rx_packets += packets;
-        counters.rx_bytes += bytes;
+        let (packets, bytes) = receive::count(world, to.id, &self.out);
         networks::count(world, to.id, to.header.network, |counters| {
             counters.rx_packets += packets;
             counters.rx_bytes += bytes;
         });
         world.forward_all(to.id, Step::Receive, &mut self.out);
     }
-}
-
-/// Tells those inside of congestion outside.
-fn tell_congestion(world: &mut World, came: &Came, to: &Target, frame: FrameId) -> Result<(), Drop> {
-    let id = to.id;
-    let told = world.run.pool.bytes_mut(frame).is_some_and(|bytes| inside::tell_congestion(came.tos, bytes));
-    if !told {
-        world[id].counters.errors.rx_frame_errors += 1;
-        world[id].counters.errors.rx_errors += 1;
-        networks::count(world, id, to.header.network, |counters| counters.rx_errors += 1);
-        return Err(Drop::TunnelCongestion);
-    }
-    Ok(())
 }
 
 /// The vxlan that listens for a network on a link (`vxlan_vs_find_vni`).
@@ -198,13 +180,6 @@ fn understand(flags: u32, header: &Header) -> Result<Option<u16>, Drop> {
         left &= !(bit::GROUP | bit::GROUP_BITS);
     }
     if left != 0 || header.reserved != 0 { Err(Drop::TunnelHeader) } else { Ok(kind) }
-}
-
-/// Every frame here begins with an Ethernet header, so a bare packet gets one.
-fn put_ethernet(world: &mut World, frame: FrameId, kind: u16) -> Result<(), Drop> {
-    let mut head = [0; ETHERNET];
-    head[12..].copy_from_slice(&kind.to_be_bytes());
-    if world.run.pool.push(frame, &head) { Ok(()) } else { Err(Drop::NoPool) }
 }
 
 /// Learns that an address is behind a far end; false if it is none, or known to be elsewhere and may not move.
