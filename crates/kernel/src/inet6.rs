@@ -432,34 +432,50 @@ pub(crate) fn find_mut(world: &mut World, id: DeviceId, address: Ipv6Addr) -> Op
 fn down(world: &mut World, id: DeviceId, for_good: bool) {
     let device = &world[id];
     let Some(inet6) = &device.inet6 else { return };
-    let (netns, untouched) = (device.netns, !device.is_up() && inet6.is_untouched());
-    if !untouched {
+    let untouched = !device.is_up() && inet6.is_untouched();
+    if untouched {
+        forget_neighbours(world, id);
+    } else {
         fib6::link_down(world, id);
+        forget_neighbours(world, id);
+        end_service(world, id, for_good);
     }
+    if for_good {
+        // A device that leaves its namespace listens to nothing already.
+        if !untouched || !world[id].multicast.in_order().is_empty() {
+            leave_groups(world, id);
+        }
+        netconf::announce_gone(world, id, AF_INET6);
+        world[id].inet6 = None;
+    }
+}
+
+fn forget_neighbours(world: &mut World, id: DeviceId) {
     neighbour::flush_device(world, id, false, Some(true));
     let stamp = hundredths(world.now);
     if let Some(inet6) = part(world, id) {
         inet6.stamp = stamp;
     }
-    if !untouched {
-        addresses_down(world, id, for_good);
-        world.cancel_host_timer(netns, HostTimer::Routers(id));
-        if part(world, id).is_some_and(|inet6| std::mem::replace(&mut inet6.ready, false)) {
-            joined::link_down6(world, id);
-        }
+}
+
+/// What a link that was ready, or had been given something, had begun, ends.
+fn end_service(world: &mut World, id: DeviceId, for_good: bool) {
+    let netns = world[id].netns;
+    addresses_down(world, id, for_good);
+    world.cancel_host_timer(netns, HostTimer::Routers(id));
+    if part(world, id).is_some_and(|inet6| std::mem::replace(&mut inet6.ready, false)) {
+        joined::link_down6(world, id);
     }
     if for_good {
-        // A device that leaves its namespace listens to nothing already.
-        if !untouched || !world[id].multicast.in_order().is_empty() {
-            joined::leave_all6(world, id);
-        }
-        if !untouched {
-            world.cancel_host_timer(netns, HostTimer::Groups6(id));
-            world.cancel_host_timer(netns, HostTimer::Lifetimes6(id));
-        }
-        netconf::announce_gone(world, id, AF_INET6);
-        world[id].inet6 = None;
+        world.cancel_host_timer(netns, HostTimer::Lifetimes6(id));
     }
+}
+
+/// Leaves all groups, and says nothing of them later.
+fn leave_groups(world: &mut World, id: DeviceId) {
+    let netns = world[id].netns;
+    joined::leave_all6(world, id);
+    world.cancel_host_timer(netns, HostTimer::Groups6(id));
 }
 
 /// The addresses of a link that went down go, but those that are to be kept.

@@ -4,6 +4,9 @@
 //! makes ends with it. The two programs take turns, each beginning every other time, and a row's ratio is the median of
 //! the ratios of the turns. Both are whole processes, from start to exit, whose output nobody reads.
 //!
+//! The column `kernel` is the least that any program could need: the same requests, encoded beforehand, sent and
+//! answered one by one within this process, and nothing read of the answers. It is a ratio to iproute2 as well.
+//!
 //! A word behind `--` chooses the rows whose names hold it. Without the right to make namespaces, or without iproute2,
 //! nothing is measured, and that is said.
 
@@ -17,14 +20,17 @@ fn main() {
 }
 
 #[cfg(target_os = "linux")]
+mod bare;
+
+#[cfg(target_os = "linux")]
 mod linux {
+    use super::bare;
     use std::fmt::Write as _;
     use std::path::{Path, PathBuf};
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
-    /// Lines of the batches, and half the links of the listings.
-    const MANY: usize = 1000;
+    const MANY: usize = bare::MANY;
     /// What the system may take to clear away what a turn left.
     const SETTLE: Duration = Duration::from_millis(700);
 
@@ -35,27 +41,64 @@ mod linux {
         folder: PathBuf,
     }
 
-    /// A row: its name, the ratio that is asked for, how many turns, and one turn of a program.
-    type Row = (&'static str, f64, usize, fn(&Scene, &Path) -> Result<Duration, String>);
+    /// A row.
+    struct Row {
+        name: &'static str,
+        /// The ratio that is asked for.
+        asked: f64,
+        turns: usize,
+        /// One turn of a program.
+        turn: fn(&Scene, &Path) -> Result<Duration, String>,
+        /// The kernel's part of a turn.
+        kernel: fn() -> Result<Duration, String>,
+    }
 
     const ROWS: &[Row] = &[
-        ("start-up: link show lo", 1.0, 200, |_, ip| time(ip, &["link", "show", "lo"])),
-        ("-batch of 1,000 veth pairs", 0.85, 5, |scene, ip| {
-            apart(|| time(ip, &["-batch", &scene.file("veth")]))
-        }),
-        ("-batch of 1,000 namespaces with two links each", 0.5, 3, |scene, ip| {
-            apart(|| {
-                let took = time(ip, &["-batch", &scene.file("namespaces")])?;
-                time(&scene.ours, &["-all", "netns", "delete"])?;
-                Ok(took)
-            })
-        }),
+        Row {
+            name: "start-up: link show lo",
+            asked: 1.0,
+            turns: 200,
+            turn: |_, ip| time(ip, &["link", "show", "lo"]),
+            kernel: || apart_at_once(bare::ask_for_lo),
+        },
+        Row {
+            name: "-batch of 1,000 veth pairs",
+            asked: 0.85,
+            turns: 5,
+            turn: |scene, ip| apart(|| time(ip, &["-batch", &scene.file("veth")])),
+            kernel: || apart(bare::make_pairs),
+        },
+        Row {
+            name: "-batch of 1,000 namespaces with two links each",
+            asked: 0.5,
+            turns: 3,
+            turn: |scene, ip| {
+                apart(|| {
+                    let took = time(ip, &["-batch", &scene.file("namespaces")])?;
+                    time(&scene.ours, &["-all", "netns", "delete"])?;
+                    Ok(took)
+                })
+            },
+            kernel: || apart(bare::make_namespaces),
+        },
     ];
 
     /// Rows in a namespace that has 2,000 links.
     const LISTINGS: &[Row] = &[
-        ("-d link show of 2,000 links", 0.6, 15, |_, ip| time(ip, &["-d", "link", "show"])),
-        ("-d -j link show of 2,000 links", 0.6, 15, |_, ip| time(ip, &["-d", "-j", "link", "show"])),
+        Row {
+            name: "-d link show of 2,000 links",
+            asked: 0.6,
+            turns: 15,
+            turn: |_, ip| time(ip, &["-d", "link", "show"]),
+            kernel: bare::list,
+        },
+        Row {
+            name: "-d -j link show of 2,000 links",
+            asked: 0.6,
+            turns: 15,
+            turn: |_, ip| time(ip, &["-d", "-j", "link", "show"]),
+            kernel: bare::list,
+        },
     ];
 
     pub(super) fn run() -> Result<(), String> {
@@ -74,11 +117,14 @@ mod linux {
         let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
         let is_wanted =
             |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.contains(word.as_str()));
-        println!("{:<48} {:>9} {:>9} {:>6} {:>6}", "medians", "ours", "iproute2", "ratio", "asked");
-        for row in ROWS.iter().filter(|row| is_wanted(row.0)) {
+        println!(
+            "{:<48} {:>9} {:>9} {:>6} {:>6} {:>6}",
+            "medians", "ours", "iproute2", "ratio", "asked", "kernel"
+        );
+        for row in ROWS.iter().filter(|row| is_wanted(row.name)) {
             measure_row(scene, row)?;
         }
-        let listings: Vec<&Row> = LISTINGS.iter().filter(|row| is_wanted(row.0)).collect();
+        let listings: Vec<&Row> = LISTINGS.iter().filter(|row| is_wanted(row.name)).collect();
         if listings.is_empty() {
             return Ok(());
         }
@@ -111,28 +157,33 @@ mod linux {
     }
 
     /// Takes the turns of a row and prints it.
-    fn measure_row(scene: &Scene, &(name, asked, turns, turn): &Row) -> Result<(), String> {
-        let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    fn measure_row(scene: &Scene, row: &Row) -> Result<(), String> {
+        let (mut ours, mut theirs, mut ratios, mut kernels) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         // The first turn of each is not counted: it finds nothing in memory.
-        for at in 0..=turns {
+        for at in 0..=row.turns {
             let first = if at % 2 == 0 { &scene.ours } else { &scene.theirs };
             let second = if at % 2 == 0 { &scene.theirs } else { &scene.ours };
-            let mut took = [turn(scene, first)?, turn(scene, second)?].map(|took| took.as_secs_f64());
+            let mut took =
+                [(row.turn)(scene, first)?, (row.turn)(scene, second)?].map(|took| took.as_secs_f64());
             if at % 2 != 0 {
                 took.reverse();
             }
+            let kernel = (row.kernel)()?.as_secs_f64();
             if at > 0 {
                 ours.push(took[0]);
                 theirs.push(took[1]);
                 ratios.push(took[0] / took[1]);
+                kernels.push(kernel / took[1]);
             }
         }
-        let (ours, theirs, ratio) = (median(ours), median(theirs), median(ratios));
+        let (ours, theirs, ratio, kernel) = (median(ours), median(theirs), median(ratios), median(kernels));
         println!(
-            "{name:<48} {:>6.1} ms {:>6.1} ms {ratio:>6.2} {:>6}",
+            "{:<48} {:>6.1} ms {:>6.1} ms {ratio:>6.2} {:>6} {kernel:>6.2}",
+            row.name,
             ours * 1e3,
             theirs * 1e3,
-            format!("≤ {asked}")
+            format!("≤ {}", row.asked),
         );
         Ok(())
     }
@@ -156,14 +207,19 @@ mod linux {
 
     /// Does something in a network namespace of its own, and waits a while for the system to clear it away.
     fn apart<T: Send>(deed: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
+        let done = apart_at_once(deed);
+        std::thread::sleep(SETTLE);
+        done
+    }
+
+    /// Does something in a network namespace of its own.
+    fn apart_at_once<T: Send>(deed: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
         let there = || {
             edge::netns::isolate().map_err(|errno| format!("no network namespace of its own: {errno}"))?;
             deed()
         };
         let died = |_| Err("a turn died".to_string());
-        let done = std::thread::scope(|scope| scope.spawn(there).join().unwrap_or_else(died));
-        std::thread::sleep(SETTLE);
-        done
+        std::thread::scope(|scope| scope.spawn(there).join().unwrap_or_else(died))
     }
 
     /// The first `ip` in `PATH` that says it is iproute2's and is not this program.
