@@ -27,6 +27,14 @@ pub fn read_file(path: &str) -> Result<Vec<u8>, Errno> {
     Ok(bytes)
 }
 
+/// Looks whether there is a file.
+///
+/// # Errors
+/// What the system says if there is none.
+pub fn find_file(path: &str) -> Result<(), Errno> {
+    std::fs::metadata(path).map(drop).map_err(|error| errno(&error))
+}
+
 /// Waits for some bytes of standard input; none at its end.
 ///
 /// # Errors

@@ -101,6 +101,12 @@ pub trait Host {
     /// What the system says.
     fn read_file(&mut self, path: &str) -> Result<Vec<u8>, Errno>;
 
+    /// Looks whether there is a file.
+    ///
+    /// # Errors
+    /// What the system says if there is none.
+    fn find_file(&mut self, path: &str) -> Result<(), Errno>;
+
     /// Waits for some bytes of standard input: none at its end. A world that has it whole gives nothing here.
     fn read_input(&mut self) -> Option<Result<Vec<u8>, Errno>> {
         None

@@ -320,6 +320,10 @@ impl Host for TestHost {
         Err(Errno::ENOENT)
     }
 
+    fn find_file(&mut self, _: &str) -> Result<(), Errno> {
+        Err(Errno::ENOENT)
+    }
+
     fn time_of_day(&mut self) -> u64 {
         0
     }

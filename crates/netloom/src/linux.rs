@@ -185,6 +185,10 @@ impl Host for LinuxHost {
         system::read_file(path)
     }
 
+    fn find_file(&mut self, path: &str) -> Result<(), Errno> {
+        system::find_file(path)
+    }
+
     fn read_input(&mut self) -> Option<Result<Vec<u8>, Errno>> {
         Some(system::read_input())
     }

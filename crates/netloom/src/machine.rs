@@ -481,6 +481,10 @@ impl<C: Console> Host for Machine<C> {
         edge::system::read_file(path)
     }
 
+    fn find_file(&mut self, path: &str) -> Result<(), Errno> {
+        edge::system::find_file(path)
+    }
+
     fn time_of_day(&mut self) -> u64 {
         BEGINNING.saturating_add(self.world.borrow().now.0)
     }

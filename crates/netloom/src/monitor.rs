@@ -216,6 +216,11 @@ impl Host for Remote {
         carry_try(&self.ask, move |served| served.host.read_file(&path))
     }
 
+    fn find_file(&mut self, path: &str) -> Result<(), Errno> {
+        let path = path.to_string();
+        carry_try(&self.ask, move |served| served.host.find_file(&path))
+    }
+
     fn time_of_day(&mut self) -> u64 {
         carry(&self.ask, |served| served.host.time_of_day()).unwrap_or(0)
     }

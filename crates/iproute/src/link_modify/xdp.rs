@@ -2,7 +2,9 @@
 //! here can load one.
 
 use super::line::{Job, Line};
+use crate::host::Host;
 use rtnl::attr::Builder;
+use rtnl::errno::Errno;
 use rtnl::object::link::IFLA_XDP;
 use rtnl::words::{Stop, Words, matches};
 
@@ -33,7 +35,7 @@ pub(super) fn parse<'w>(
         return Err(Stop::incomplete());
     }
     if words.left() > 0 || !matches!(text, "none" | "off") {
-        return Err(no_program(text, words));
+        return Err(no_program(text, words, job.ctx.host));
     }
     let nest = out.nest(IFLA_XDP);
     out.i32(IFLA_XDP_FD, -1);
@@ -49,14 +51,34 @@ pub(super) fn parse<'w>(
     Ok(())
 }
 
-/// Why no program is loaded: nothing here can.
-fn no_program(text: &str, words: &Words<'_>) -> Stop {
-    let ways = ["object-file", "object-pinned", "pinned", "fd"];
-    if !ways.iter().any(|way| matches(text, way)) {
+/// The words for where a program is, any prefix of which will do, and what the tool says of a file that is not there;
+/// a descriptor is no file.
+const WAYS: &[(&str, Option<Missing>)] = &[
+    ("object-file", Some(no_object)),
+    ("object-pinned", Some(no_pin)),
+    ("pinned", Some(no_pin)),
+    ("fd", None),
+];
+
+/// The sentence for a file and what the system says of it.
+type Missing = fn(&str, Errno) -> String;
+
+fn no_object(file: &str, why: Errno) -> String {
+    format!("Error opening object {file}: {why}\nCannot initialize ELF context!\n")
+}
+
+fn no_pin(file: &str, why: Errno) -> String {
+    format!("Couldn't retrieve pinned program '{file}': {why}\n")
+}
+
+/// Why no program is loaded: it is not there, or nothing here can.
+fn no_program(text: &str, words: &Words<'_>, host: &mut dyn Host) -> Stop {
+    let Some((_, missing)) = WAYS.iter().find(|(way, _)| matches(text, way)) else {
         return Stop::exit(format!("What mode is \"{text}\"?\n"));
-    }
-    match words.peek() {
-        None => Stop::incomplete(),
-        Some(program) => Stop::exit(format!("Error: \"{program}\": XDP programs cannot be loaded here.\n")),
+    };
+    let Some(program) = words.peek() else { return Stop::incomplete() };
+    match missing.map(|missing| host.find_file(program).map_err(|why| missing(program, why))) {
+        Some(Err(sentence)) => Stop::exit(sentence),
+        _ => Stop::exit(format!("Error: \"{program}\": XDP programs cannot be loaded here.\n")),
     }
 }
