@@ -5,8 +5,10 @@
 //! in from outside and none goes out. They are made in the process that becomes the program, or in a thread that
 //! starts it and ends, never in one that goes on.
 //!
-//! Limits: the program stays in the control group that the caller is in (`ip vrf exec` is not undone).
+//! A program can be given a control group: it joins that before it begins, so it makes no socket outside of it.
 
+use crate::capability;
+use crate::cgroup::Members;
 use crate::netlink::errno;
 use crate::system;
 use nix::libc;
@@ -16,6 +18,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, si
 use nix::sys::statvfs::{FsFlags, statvfs};
 use rtnl::errno::Errno;
 use std::convert::Infallible;
+use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -28,9 +31,15 @@ const UNUSED: Option<&str> = None;
 pub enum Failure {
     /// Its view of the file system could not be made: what was tried, and why it failed.
     View(&'static str, Errno),
+    /// It could not join its control group.
+    Group,
     /// There is no such program, or it cannot be run.
     Start(Errno),
 }
+
+/// What a new process says in the place of an error number if it could not join its control group. No error of the
+/// system has it.
+const NOT_JOINED: i32 = 0x4e4a;
 
 /// Which program the first word names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,16 +61,28 @@ pub fn replace(words: &[String], program: Program, namespace: Option<&str>) -> R
     Err(Failure::Start(system::errno(&command.exec())))
 }
 
-/// Runs a program as [`replace`] does, but beside this process, and waits for its end.
+/// Runs a program as [`replace`] does, but beside this process, and waits for its end. It joins a control group first,
+/// if one is given, and then has no rights that its user has not.
 ///
 /// # Errors
 /// Why it did not start.
-pub fn run(words: &[String], program: Program, namespace: Option<&str>) -> Result<ExitStatus, Failure> {
+pub fn run(
+    words: &[String],
+    program: Program,
+    namespace: Option<&str>,
+    group: Option<&Members>,
+) -> Result<ExitStatus, Failure> {
     let mut command = command(words, program)?;
+    if let Some(group) = group {
+        join_first(&mut command, group.again().map_err(|_| Failure::Group)?);
+    }
     let start = || {
         // The thread has this thread's network namespace; its mounts become its own.
         make_view(namespace)?;
-        command.spawn().map_err(|e| Failure::Start(system::errno(&e)))
+        command.spawn().map_err(|e| match e.raw_os_error() {
+            Some(NOT_JOINED) => Failure::Group,
+            _ => Failure::Start(system::errno(&e)),
+        })
     };
     let joined = std::thread::scope(|scope| scope.spawn(start).join());
     let mut child = joined.unwrap_or(Err(Failure::Start(Errno::EIO)))?;
@@ -108,6 +129,17 @@ fn command(words: &[String], program: Program) -> Result<Command, Failure> {
     Ok(command)
 }
 
+/// Has a program join a control group before it begins.
+fn join_first(command: &mut Command, group: Members) {
+    let join = move || {
+        let joined = group.join().and_then(|()| capability::give_up());
+        joined.map_err(|_| io::Error::from_raw_os_error(NOT_JOINED))
+    };
+    // Safety: it runs in the new process, where other threads' locks may be held for ever. Neither call allocates or
+    // locks, and the error is a number.
+    unsafe { command.pre_exec(join) };
+}
+
 /// Gives the calling thread the view of the file system that belongs to a named network namespace.
 fn make_view(namespace: Option<&str>) -> Result<(), Failure> {
     let Some(name) = namespace else { return Ok(()) };
@@ -152,7 +184,7 @@ mod tests {
     }
 
     fn run(words: &[String], namespace: Option<&str>) -> Result<ExitStatus, Failure> {
-        super::run(words, Program::Named, namespace)
+        super::run(words, Program::Named, namespace, None)
     }
 
     #[test]
@@ -169,6 +201,27 @@ mod tests {
         assert_eq!(run(&words("no-such-program-anywhere"), None), Err(Failure::Start(Errno::ENOENT)));
         assert_eq!(run(&[], None), Err(Failure::Start(Errno::ENOENT)));
         assert_eq!(run(&words("/"), None), Err(Failure::Start(Errno::EACCES)));
+    }
+
+    #[test]
+    fn a_program_joins_its_group_or_does_not_begin() {
+        let folder = std::env::temp_dir().join(format!("netloom-joins-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let list = folder.join("cgroup.procs");
+        std::fs::write(&list, "").unwrap();
+        let group = Members::open(&folder).unwrap();
+        // A file in the place of the list shows what was written.
+        let ended = super::run(
+            &words("grep -qx 0 LIST".replace("LIST", list.to_str().unwrap()).as_str()),
+            Program::Named,
+            None,
+            Some(&group),
+        );
+        assert_eq!(ended.map(status), Ok(0));
+        std::fs::remove_dir_all(&folder).unwrap();
+        let read_only = std::fs::File::open("/proc/self/status").unwrap();
+        let refused = super::run(&words("true"), Program::Named, None, Some(&Members::of_file(read_only)));
+        assert_eq!(refused, Err(Failure::Group));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! once: that is what a full buffer on a pipe does, and it decides the order in which the two are read when they
 //! share one pipe. A refused request becomes a [`Stop`] that carries the tool's words; nothing here prints it.
 
-use crate::host::Host;
+use crate::host::{Host, KILLED, shown};
 use crate::session::Session;
 use rtnl::attr::Builder;
 use rtnl::client::{Channel, Client, Links, RefusedDump};
@@ -268,6 +268,23 @@ impl<'h> Context<'h> {
             self.host.err(&stop.error);
         }
         self.sink.out.push_str(&stop.output);
+    }
+
+    /// Runs a program, whose status is that of the command. `beside` says that the tool does not become the program but
+    /// waits for it; where a signal ended that, the tool ends too, and says nothing.
+    ///
+    /// # Errors
+    /// The program's status, or that there is no such program.
+    pub(crate) fn execute(&mut self, command: &[String], beside: bool) -> Result<(), Stop> {
+        match self.host.execute(command) {
+            Ok(0) => Ok(()),
+            Ok(status) if status > KILLED && beside => Err(Stop::exit_with(1, "")),
+            Ok(status) => Err(Stop::fail(shown(status), "")),
+            Err(errno) => {
+                let program = command.first().map_or("", String::as_str);
+                Err(Stop::fail(1, format!("exec of \"{program}\" failed: {errno}\n")))
+            }
+        }
     }
 
     /// Writes out what was gathered.

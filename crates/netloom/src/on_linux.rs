@@ -8,7 +8,7 @@ use crate::shell::World;
 use crate::shell_words::{Line, NotUnderstood, split};
 use crate::source::{Item, Source};
 use crate::trouble::Trouble;
-use iproute::host::Host;
+use iproute::host::{Host, shown};
 use rtnl::errno::Errno;
 use std::io::{self, Write};
 
@@ -40,7 +40,7 @@ impl World for LinuxShell {
         if let Some(tool) = tool(&words[0]) {
             return Ok(tool(&mut self.host, &words[1..]));
         }
-        Ok(self.host.execute(&words).unwrap_or_else(|errno| {
+        Ok(self.host.execute(&words).map(shown).unwrap_or_else(|errno| {
             match errno {
                 Errno::ENOENT => self.host.err(&not_found(&words)),
                 _ => self.host.err(&format!("bash: line 1: {}: {errno}\n", words[0])),

@@ -12,6 +12,7 @@ mod tests;
 use crate::context::Context;
 use crate::host::NameChange;
 use crate::options::not_entered;
+use crate::vrf;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use rtnl::words::{Stop, Words, integer, matches};
@@ -216,30 +217,37 @@ fn exec(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
         return Err(fail("No command specified\n"));
     }
     if let Some(name) = name {
-        let entered = execute(ctx, name, words.rest());
-        let status = entered.map_err(|errno| Stop::fail(255, not_entered(name, errno)))?;
-        return if status == 0 { Ok(()) } else { Err(Stop::fail(status, "")) };
+        return execute(ctx, name, words.rest());
     }
+    ctx.host.expect_more();
     for name in ctx.host.netns_names().map_err(|_| fail(""))? {
         ctx.sink.out.push_str(&format!("\nnetns: {name}\n"));
-        if let Err(errno) = execute(ctx, &name, words.rest()) {
-            ctx.host.err(&not_entered(&name, errno));
+        match execute(ctx, &name, words.rest()) {
+            Err(stop) if stop.process => return Err(stop),
+            Err(stop) => ctx.print_stop(&stop),
+            Ok(()) => {}
         }
     }
     Ok(())
 }
 
-/// Runs a program in a namespace and gives its status; 1 if there is no such program.
-fn execute(ctx: &mut Context<'_>, name: &str, command: &[String]) -> Result<i32, Errno> {
+/// Runs a program in a namespace, unbound from the routing domain of another one.
+fn execute(ctx: &mut Context<'_>, name: &str, command: &[String]) -> Result<(), Stop> {
     ctx.flush();
-    let entered = ctx.host.netns_enter(name)?;
-    let status = ctx.host.execute(command);
-    ctx.host.netns_leave(entered);
-    Ok(status.unwrap_or_else(|errno| {
-        let program = command.first().map_or("", String::as_str);
-        ctx.host.err(&format!("exec of \"{program}\" failed: {errno}\n"));
-        1
-    }))
+    let unbound = vrf::reset(ctx);
+    let done = match ctx.host.netns_enter(name) {
+        Ok(entered) => {
+            let beside = ctx.options.all || ctx.options.batch.is_some();
+            let done = ctx.execute(command, beside);
+            ctx.host.netns_leave(entered);
+            done
+        }
+        Err(errno) => Err(Stop::fail(255, not_entered(name, errno))),
+    };
+    if unbound {
+        ctx.host.vrf_leave();
+    }
+    done
 }
 
 /// `monitor`: tells of names as they come and go, for as long as the host goes on.
