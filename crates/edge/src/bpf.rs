@@ -119,7 +119,37 @@ fn last_error() -> Errno {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cgroup::{self, Members};
+    use crate::execute::{Program, run, status};
     use std::fs;
+    use std::path::Path;
+
+    /// Loads the program, puts it at a group, and gives the status of a shell in that group which makes a socket and
+    /// connects it to this machine itself.
+    fn connect_in(group: &Path, link: u32) -> Result<i32, Errno> {
+        attach(&load(link)?, &cgroup::open(group)?)?;
+        let words = ["bash", "-c", "exec 2>/dev/null 3<>/dev/udp/127.0.0.1/9"].map(String::from);
+        let ended = run(&words, Program::Named, None, Some(&Members::open(group)?));
+        Ok(ended.map_or(-1, status))
+    }
+
+    #[test]
+    fn the_sockets_of_a_group_are_bound() {
+        let skip =
+            |why: &str| system::write_err(&format!("skipped: no control group to be had here: {why}\n"));
+        let Ok(Some(mount)) = cgroup::mount_point() else { return skip("they are not mounted") };
+        let group = mount.join(format!("netloom-bpf-{}", std::process::id()));
+        if let Err((_, why)) = cgroup::make(&group) {
+            return skip(&why.to_string());
+        }
+        // `lo` has the index 1 in every namespace; no link has the other.
+        let connected = [1, i32::MAX as u32].map(|link| connect_in(&group, link));
+        fs::remove_dir(&group).expect("the programs have ended");
+        match connected {
+            [Err(why), _] | [_, Err(why)] => skip(&why.to_string()),
+            [Ok(bound), Ok(nowhere)] => assert_eq!((bound, nowhere), (0, 1)),
+        }
+    }
 
     #[test]
     fn an_instruction_is_eight_bytes() {

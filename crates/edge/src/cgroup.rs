@@ -6,6 +6,7 @@
 use crate::netlink::errno;
 use crate::system;
 use nix::mount::{MsFlags, mount as mount_file_system};
+use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use nix::unistd::write;
 use rtnl::errno::Errno;
 use std::ffi::OsStr;
@@ -23,18 +24,21 @@ const MEMBERS: &str = "cgroup.procs";
 /// The argument that `mount` does not read.
 const UNUSED: Option<&str> = None;
 
-/// Where the groups are mounted, if they are: the first such place of several.
+/// Where the groups are mounted, if they are: the first such place of several that no other mount hides.
 ///
 /// # Errors
 /// What the system says when it is asked for its mounts.
 pub fn mount_point() -> Result<Option<PathBuf>, Errno> {
     let mounts = fs::read("/proc/mounts").map_err(|e| system::errno(&e))?;
-    Ok(first_mount(&mounts))
+    let is_seen =
+        |place: &PathBuf| statfs(place).is_ok_and(|found| found.filesystem_type() == CGROUP2_SUPER_MAGIC);
+    let place = places(&mounts).find(is_seen);
+    Ok(place)
 }
 
-/// The place of the first mount of the type, of lines `source place type options …`.
-fn first_mount(mounts: &[u8]) -> Option<PathBuf> {
-    mounts.split(|byte| *byte == b'\n').find_map(|line| {
+/// The places of the mounts of the type, of lines `source place type options …`.
+fn places(mounts: &[u8]) -> impl Iterator<Item = PathBuf> {
+    mounts.split(|byte| *byte == b'\n').filter_map(|line| {
         let mut words = line.split(|byte| *byte == b' ').skip(1);
         let place = words.next()?;
         (words.next()? == b"cgroup2").then(|| PathBuf::from(OsStr::from_bytes(&unescaped(place))))
@@ -170,11 +174,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_mount_counts() {
+    fn mounts_have_places() {
+        let places = |mounts: &[u8]| places(mounts).collect::<Vec<_>>();
         let mounts =
             b"none / ext4 rw 0 0\ncgroup2 /sys/fs/cgroup\\040x\\134 cgroup2 rw 0 0\nnone /b cgroup2 rw 0 0\n";
-        assert_eq!(first_mount(mounts), Some("/sys/fs/cgroup x\\".into()));
-        assert_eq!(first_mount(b"cgroup2 /a cgroup rw 0 0\ncgroup2\n\n"), None);
+        assert_eq!(places(mounts), [PathBuf::from("/sys/fs/cgroup x\\"), "/b".into()]);
+        assert_eq!(places(b"cgroup2 /a cgroup rw 0 0\ncgroup2\n\n"), Vec::<PathBuf>::new());
         assert_eq!(unescaped(b"\\0401\\9\\04"), b" 1\\9\\04");
     }
 

@@ -217,6 +217,25 @@ pub enum NotBound {
     Look,
 }
 
+impl NotBound {
+    /// What the system said, if it is known.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            NotBound::MountPoint(_, errno)
+            | NotBound::MakeGroup(_, errno)
+            | NotBound::Mount(errno)
+            | NotBound::OwnNamespace(errno)
+            | NotBound::NamespaceNames(errno)
+            | NotBound::OwnGroup(errno)
+            | NotBound::OpenGroup(errno)
+            | NotBound::Load(errno)
+            | NotBound::Attach(errno)
+            | NotBound::Members(errno) => Some(*errno),
+            NotBound::Join | NotBound::Look => None,
+        }
+    }
+}
+
 /// A namespace's name that came or went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameChange {

@@ -9,7 +9,7 @@ use crate::host::NotBound;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
 use rtnl::kind::vrf;
-use rtnl::message::{Message, Messages};
+use rtnl::message::{Message, Messages, Refusal};
 use rtnl::object::link::*;
 use rtnl::table::Tb;
 use rtnl::words::{Stop, Words, matches, number};
@@ -157,7 +157,10 @@ fn exec(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
         }
     };
     ctx.flush();
-    ctx.host.vrf_enter(name, link).map_err(|why| Stop::fail(255, not_bound(&why)))?;
+    ctx.host.vrf_enter(name, link).map_err(|why| {
+        ctx.refusal = why.errno().map(Refusal::new);
+        Stop::fail(255, not_bound(&why))
+    })?;
     let beside = ctx.options.batch.is_some();
     let status = ctx.execute(words.rest(), beside);
     ctx.host.vrf_leave();
@@ -207,5 +210,67 @@ fn not_bound(why: &NotBound) -> String {
         NotBound::Members(errno) => format!("Failed to open cgroups.procs file: {errno}.\n"),
         NotBound::Join => "Failed to join cgroup\n".into(),
         NotBound::Look => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{self, TestHost};
+
+    #[test]
+    fn each_step_fails_in_the_tools_words() {
+        let (path, no) = ("/run/cgroup2/vrf".to_string(), Errno::EACCES);
+        let said = [
+            (
+                NotBound::MountPoint("/var".into(), Errno::EROFS),
+                "mkdir failed for /var: Read-only file system\nFailed to setup cgroup2 directory\n",
+            ),
+            (NotBound::Mount(Errno::EPERM), "Failed to mount cgroup2: Operation not permitted\n"),
+            (
+                NotBound::Mount(Errno::ENODEV),
+                "Failed to mount cgroup2. Are CGROUPS enabled in your kernel?\n",
+            ),
+            (
+                NotBound::OwnNamespace(no),
+                "Cannot open network namespace: Permission denied\n\
+                 Failed to get name of network namespace: Permission denied\n",
+            ),
+            (
+                NotBound::NamespaceNames(no),
+                "Failed to open directory /run/netns:Permission denied\n\
+                 Failed to get name of network namespace: Permission denied\n",
+            ),
+            (NotBound::OwnGroup(no), "Failed to get base cgroup path: Permission denied\n"),
+            (
+                NotBound::MakeGroup(path, no),
+                "mkdir failed for /run/cgroup2/vrf: Permission denied\nFailed to setup vrf cgroup2 directory\n",
+            ),
+            (NotBound::OpenGroup(no), "Failed to open cgroup path: 'Permission denied'\n"),
+            (NotBound::Load(Errno::EPERM), "Failed to load BPF prog: 'Operation not permitted'\n"),
+            (
+                NotBound::Load(Errno::EINVAL),
+                "Failed to load BPF prog: 'Invalid argument'\nKernel compiled with CGROUP_BPF enabled?\n",
+            ),
+            (NotBound::Attach(Errno::EINVAL), "Failed to attach prog to cgroup: 'Invalid argument'\n"),
+            (NotBound::Members(no), "Failed to open cgroups.procs file: Permission denied.\n"),
+            (NotBound::Join, "Failed to join cgroup\n"),
+            (NotBound::Look, ""),
+        ];
+        for (why, want) in said {
+            assert_eq!(not_bound(&why), want, "{why:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_processes_are_decimal() {
+        let mut host = TestHost::default();
+        for (line, want) in [
+            ("ip vrf identify 0x1", "Error: argument \"0x1\" is wrong: Invalid pid\n\n"),
+            ("ip vrf identify -1", "Error: argument \"-1\" is wrong: Invalid pid\n\n"),
+            ("ip vrf identify 1 2", "Error: argument \"2\" is wrong: Extra arguments specified\n\n"),
+        ] {
+            assert_eq!(testing::run(&mut host, line, run), (want.into(), 255), "{line}");
+        }
     }
 }

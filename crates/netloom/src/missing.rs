@@ -67,6 +67,9 @@ pub(crate) fn on_this_system<T>(ask: impl FnOnce(&System<'_>) -> T) -> T {
 /// What is missing for these words of `ip` or `bridge`, and what to do; none if that is not known.
 pub(crate) fn missing(words: &[String], refusal: &Refusal, system: &System<'_>) -> Option<String> {
     let kind = words.iter().position(|word| word == "type").and_then(|at| words.get(at + 1));
+    if let Some(text) = missing_for_domain(words, refusal.errno) {
+        return Some(text);
+    }
     match (refusal.errno, refusal.sentence.as_deref(), kind) {
         (Errno::EOPNOTSUPP, Some("Unknown device type." | "Unknown device type"), Some(kind)) => {
             Some(missing_type(kind, system))
@@ -75,6 +78,26 @@ pub(crate) fn missing(words: &[String], refusal: &Refusal, system: &System<'_>) 
             "that needs root; `netloom {LINUX_FLAG} --private …` does it on this kernel without, in a corner of its own"
         )),
         (Errno::EOPNOTSUPP | Errno::EAFNOSUPPORT, None, _) => missing_part(words, system),
+        _ => None,
+    }
+}
+
+/// What binding to a routing domain lacks. Who is root in namespaces of their own only is not root here.
+fn missing_for_domain(words: &[String], errno: Errno) -> Option<String> {
+    let begins = |at: usize, whole: &str| {
+        words.get(at).is_some_and(|word| !word.is_empty() && whole.starts_with(word.as_str()))
+    };
+    if !(begins(0, "vrf") && begins(1, "exec")) {
+        return None;
+    }
+    let embedded = format!("the embedded kernel does it without: leave `{LINUX_FLAG}` out");
+    match errno {
+        Errno::EPERM | Errno::EACCES | Errno::EROFS => Some(format!(
+            "that needs the machine's own root, who may make control groups and load programs of BPF; {embedded}"
+        )),
+        Errno::ENODEV | Errno::ENOSYS | Errno::EINVAL => {
+            Some(format!("this kernel may be built without CONFIG_CGROUP_BPF, which that needs; {embedded}"))
+        }
         _ => None,
     }
 }
@@ -168,5 +191,8 @@ mod tests {
         assert_eq!(said("r add 10.0.0.0/8 dev lo", Errno::EOPNOTSUPP, None, &root), "");
         assert_eq!(said("link set lo mtu 5", Errno::EOPNOTSUPP, None, &root), "");
         assert_eq!(said("link set lo mtu 5", Errno::EINVAL, None, &root), "");
+        assert!(said("vrf exec red true", Errno::EPERM, None, &root).contains("the machine's own root"));
+        assert!(said("vrf exec red true", Errno::ENOSYS, None, &root).contains("CONFIG_CGROUP_BPF"));
+        assert_eq!(said("vrf show red", Errno::EPERM, None, &root), "");
     }
 }

@@ -146,6 +146,7 @@ errnos! {
     EOWNERDEAD 130 "Owner died"
     ENOTRECOVERABLE 131 "State not recoverable"
     ERFKILL 132 "Operation not possible due to RF-kill"
+    EHWPOISON 133 "Memory page has hardware error"
 }
 
 impl Errno {
