@@ -139,7 +139,7 @@ impl Host for LinuxHost {
     }
 
     fn netns_enter(&mut self, name: &str) -> Result<Entered, Errno> {
-        let namespace = netns::open(name)?;
+        let namespace = netns::open_named(name)?;
         let home = netns::current()?;
         netns::enter(&namespace)?;
         self.visits.push(Visit { home, name: name.to_string() });

@@ -161,7 +161,7 @@ fn delete(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
         let name = words.take().ok_or_else(no_name)?;
         return ctx.host.netns_delete(name).map_err(|errno| fail(not_removed(name, errno)));
     }
-    for name in ctx.host.netns_names().map_err(|_| fail(""))? {
+    for name in every_name(ctx)? {
         if let Err(errno) = ctx.host.netns_delete(&name) {
             // What is left stays, and the command counts as carried out.
             ctx.host.err(&not_removed(&name, errno));
@@ -169,6 +169,14 @@ fn delete(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
         }
     }
     Ok(())
+}
+
+/// The names for `-all`: none, and no complaint, if there never was one.
+fn every_name(ctx: &mut Context<'_>) -> Result<Vec<String>, Stop> {
+    match ctx.host.netns_names() {
+        Err(Errno::ENOENT) => Ok(Vec::new()),
+        names => names.map_err(|errno| fail(format!("Failed to open directory {DIRECTORY}:{errno}\n"))),
+    }
 }
 
 fn not_removed(name: &str, errno: Errno) -> String {
@@ -220,7 +228,7 @@ fn exec(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
         return execute(ctx, name, words.rest());
     }
     ctx.host.expect_more();
-    for name in ctx.host.netns_names().map_err(|_| fail(""))? {
+    for name in every_name(ctx)? {
         ctx.sink.out.push_str(&format!("\nnetns: {name}\n"));
         match execute(ctx, &name, words.rest()) {
             Err(stop) if stop.process => return Err(stop),
