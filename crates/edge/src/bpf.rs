@@ -129,7 +129,7 @@ mod tests {
     fn connect_in(group: &Path, link: u32) -> Result<i32, Errno> {
         attach(&load(link)?, &cgroup::open(group)?)?;
         let words = ["bash", "-c", "exec 2>/dev/null 3<>/dev/udp/127.0.0.1/9"].map(String::from);
-        let ended = run(&words, Program::Named, None, Some(&Members::open(group)?));
+        let ended = run(&words, Program::Named, &[], Some(&Members::open(group)?));
         Ok(ended.map_or(-1, status))
     }
 

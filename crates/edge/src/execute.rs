@@ -50,14 +50,14 @@ pub enum Program {
     This,
 }
 
-/// Turns this process into a program; `namespace` is the name of the network namespace
-/// that the calling thread has entered. Comes back only if that fails, and then the process should end.
+/// Turns this process into a program; `namespaces` are the names of the network namespaces that the calling thread has
+/// entered one after the other. Comes back only if that fails, and then the process should end.
 ///
 /// # Errors
 /// Why it did not start.
-pub fn replace(words: &[String], program: Program, namespace: Option<&str>) -> Result<Infallible, Failure> {
+pub fn replace(words: &[String], program: Program, namespaces: &[&str]) -> Result<Infallible, Failure> {
     let mut command = command(words, program)?;
-    make_view(namespace)?;
+    make_view(namespaces)?;
     Err(Failure::Start(system::errno(&command.exec())))
 }
 
@@ -69,7 +69,7 @@ pub fn replace(words: &[String], program: Program, namespace: Option<&str>) -> R
 pub fn run(
     words: &[String],
     program: Program,
-    namespace: Option<&str>,
+    namespaces: &[&str],
     group: Option<&Members>,
 ) -> Result<ExitStatus, Failure> {
     let mut command = command(words, program)?;
@@ -78,7 +78,7 @@ pub fn run(
     }
     let start = || {
         // The thread has this thread's network namespace; its mounts become its own.
-        make_view(namespace)?;
+        make_view(namespaces)?;
         command.spawn().map_err(|e| match e.raw_os_error() {
             Some(NOT_JOINED) => Failure::Group,
             _ => Failure::Start(system::errno(&e)),
@@ -140,9 +140,10 @@ fn join_first(command: &mut Command, group: Members) {
     unsafe { command.pre_exec(join) };
 }
 
-/// Gives the calling thread the view of the file system that belongs to a named network namespace.
-fn make_view(namespace: Option<&str>) -> Result<(), Failure> {
-    let Some(name) = namespace else { return Ok(()) };
+/// Gives the calling thread the view of the file system that belongs to the last of some named network namespaces. The
+/// files of those before it stay where it has none.
+fn make_view(namespaces: &[&str]) -> Result<(), Failure> {
+    let Some(name) = namespaces.last() else { return Ok(()) };
     let failed = |what| move |os| Failure::View(what, errno(os));
     unshare(CloneFlags::CLONE_NEWNS).map_err(failed("unshare failed"))?;
     let slave = MsFlags::MS_SLAVE | MsFlags::MS_REC;
@@ -152,8 +153,10 @@ fn make_view(namespace: Option<&str>) -> Result<(), Failure> {
     let stuck = umount2("/sys", MntFlags::MNT_DETACH).is_err();
     let read_only = stuck && statvfs("/sys").is_ok_and(|sys| sys.flags().contains(FsFlags::ST_RDONLY));
     let flags = if read_only { MsFlags::MS_RDONLY } else { MsFlags::empty() };
-    mount(Some(name), "/sys", Some("sysfs"), flags, UNUSED).map_err(failed("mount of /sys failed"))?;
-    bind_etc(name);
+    mount(Some(*name), "/sys", Some("sysfs"), flags, UNUSED).map_err(failed("mount of /sys failed"))?;
+    for name in namespaces {
+        bind_etc(name);
+    }
     Ok(())
 }
 
@@ -183,24 +186,24 @@ mod tests {
         text.split(' ').map(str::to_string).collect()
     }
 
-    fn run(words: &[String], namespace: Option<&str>) -> Result<ExitStatus, Failure> {
-        super::run(words, Program::Named, namespace, None)
+    fn run(words: &[String], namespaces: &[&str]) -> Result<ExitStatus, Failure> {
+        super::run(words, Program::Named, namespaces, None)
     }
 
     #[test]
     fn the_status_is_passed_on() {
-        assert_eq!(run(&words("true"), None).map(status), Ok(0));
-        assert_eq!(run(&words("sh -c exit${IFS}7"), None).map(status), Ok(7));
-        let killed = run(&words("sh -c kill${IFS}-9${IFS}$$"), None).unwrap();
+        assert_eq!(run(&words("true"), &[]).map(status), Ok(0));
+        assert_eq!(run(&words("sh -c exit${IFS}7"), &[]).map(status), Ok(7));
+        let killed = run(&words("sh -c kill${IFS}-9${IFS}$$"), &[]).unwrap();
         assert_eq!((status(killed), killer(killed)), (137, Some(Signal::SIGKILL)));
     }
 
     #[test]
     fn a_missing_program_is_an_error() {
-        assert_eq!(run(&words("/nonexistent/program x"), None), Err(Failure::Start(Errno::ENOENT)));
-        assert_eq!(run(&words("no-such-program-anywhere"), None), Err(Failure::Start(Errno::ENOENT)));
-        assert_eq!(run(&[], None), Err(Failure::Start(Errno::ENOENT)));
-        assert_eq!(run(&words("/"), None), Err(Failure::Start(Errno::EACCES)));
+        assert_eq!(run(&words("/nonexistent/program x"), &[]), Err(Failure::Start(Errno::ENOENT)));
+        assert_eq!(run(&words("no-such-program-anywhere"), &[]), Err(Failure::Start(Errno::ENOENT)));
+        assert_eq!(run(&[], &[]), Err(Failure::Start(Errno::ENOENT)));
+        assert_eq!(run(&words("/"), &[]), Err(Failure::Start(Errno::EACCES)));
     }
 
     #[test]
@@ -211,23 +214,19 @@ mod tests {
         std::fs::write(&list, "").unwrap();
         let group = Members::open(&folder).unwrap();
         // A file in the place of the list shows what was written.
-        let ended = super::run(
-            &words("grep -qx 0 LIST".replace("LIST", list.to_str().unwrap()).as_str()),
-            Program::Named,
-            None,
-            Some(&group),
-        );
+        let look = words(&format!("grep -qx 0 {}", list.display()));
+        let ended = super::run(&look, Program::Named, &[], Some(&group));
         assert_eq!(ended.map(status), Ok(0));
         std::fs::remove_dir_all(&folder).unwrap();
         let read_only = std::fs::File::open("/proc/self/status").unwrap();
-        let refused = super::run(&words("true"), Program::Named, None, Some(&Members::of_file(read_only)));
+        let refused = super::run(&words("true"), Program::Named, &[], Some(&Members::of_file(read_only)));
         assert_eq!(refused, Err(Failure::Group));
     }
 
     #[test]
     fn a_named_namespace_brings_its_own_mounts() {
         let before = std::fs::read_link("/proc/thread-self/ns/mnt").unwrap();
-        match run(&words("true"), Some("test")) {
+        match run(&words("true"), &["test"]) {
             Ok(ended) => assert_eq!(status(ended), 0),
             Err(why) => system::write_err(&format!("skipped: no right to make mounts here: {why:?}\n")),
         }

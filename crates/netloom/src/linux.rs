@@ -78,16 +78,16 @@ impl LinuxHost {
     }
 
     fn start(&mut self, words: &[String]) -> Result<i32, Failure> {
-        let namespace = self.visits.last().map(|visit| visit.name.as_str());
+        let visited: Vec<&str> = self.visits.iter().map(|visit| visit.name.as_str()).collect();
         let program = match words.first() {
             Some(name) if self.own.has(name) => Program::This,
             _ => Program::Named,
         };
         if self.replaces {
-            return execute::replace(words, program, namespace).map(|never| match never {});
+            return execute::replace(words, program, &visited).map(|never| match never {});
         }
         let group = self.bound.last().and_then(Option::as_ref);
-        let ended = execute::run(words, program, namespace, group)?;
+        let ended = execute::run(words, program, &visited, group)?;
         Ok(execute::killer(ended).map_or_else(|| execute::status(ended), |signal| KILLED + signal as i32))
     }
 }

@@ -12,6 +12,9 @@ use iproute::host::{Host, shown};
 use rtnl::errno::Errno;
 use std::io::{self, Write};
 
+/// The exit status of a program that is there and cannot be run, as bash's.
+const NOT_BEGUN: i32 = 126;
+
 /// Linux as a world of lines.
 pub struct LinuxShell {
     host: LinuxHost,
@@ -41,11 +44,13 @@ impl World for LinuxShell {
             return Ok(tool(&mut self.host, &words[1..]));
         }
         Ok(self.host.execute(&words).map(shown).unwrap_or_else(|errno| {
-            match errno {
-                Errno::ENOENT => self.host.err(&not_found(&words)),
-                _ => self.host.err(&format!("bash: line 1: {}: {errno}\n", words[0])),
+            // The system also says EACCES of a name that is nowhere, if it may not look into every folder of PATH.
+            if errno == Errno::ENOENT || errno == Errno::EACCES && !edge::system::is_in_path(&words[0]) {
+                self.host.err(&not_found(&words));
+                return NOT_FOUND;
             }
-            NOT_FOUND
+            self.host.err(&format!("bash: line 1: {}: {errno}\n", words[0]));
+            NOT_BEGUN
         }))
     }
 

@@ -146,7 +146,7 @@ fn attach(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
         Ok(pid) => ctx.host.netns_attach(name, pid),
         Err(_) => Err(Errno::ENOENT),
     };
-    outcome.map_err(|errno| match errno {
+    outcome.inspect_err(|errno| ctx.refusal = Some(Refusal::new(*errno))).map_err(|errno| match errno {
         Errno::ENOENT | Errno::ESRCH => {
             let errno = Errno::ENOENT;
             fail(format!("Bind /proc/{pid}/ns/net -> {DIRECTORY}/{name} failed: {errno}\n"))
@@ -159,7 +159,10 @@ fn attach(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
 fn delete(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
     if !ctx.options.all {
         let name = words.take().ok_or_else(no_name)?;
-        return ctx.host.netns_delete(name).map_err(|errno| fail(not_removed(name, errno)));
+        return ctx.host.netns_delete(name).map_err(|errno| {
+            ctx.refusal = Some(Refusal::new(errno));
+            fail(not_removed(name, errno))
+        });
     }
     for name in every_name(ctx)? {
         if let Err(errno) = ctx.host.netns_delete(&name) {
@@ -250,7 +253,10 @@ fn execute(ctx: &mut Context<'_>, name: &str, command: &[String]) -> Result<(), 
             ctx.host.netns_leave(entered);
             done
         }
-        Err(errno) => Err(Stop::fail(255, not_entered(name, errno))),
+        Err(errno) => {
+            ctx.refusal = Some(Refusal::new(errno));
+            Err(Stop::fail(255, not_entered(name, errno)))
+        }
     };
     if unbound {
         ctx.host.vrf_leave();
