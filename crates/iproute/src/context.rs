@@ -329,8 +329,14 @@ pub fn refused(refusal: &Refusal) -> Stop {
 pub fn refusal_text(refusal: &Refusal) -> String {
     match refusal.sentence.as_deref() {
         Some(sentence) if !sentence.is_empty() => said("Error", sentence),
+        _ if refusal.unheard => unheard_text(refusal.errno),
         _ => format!("RTNETLINK answers: {}\n", refusal.errno),
     }
+}
+
+/// What the tool prints where it cannot receive what the kernel says.
+pub(crate) fn unheard_text(errno: Errno) -> String {
+    format!("netlink receive error {errno} ({})\n", errno.0)
 }
 
 /// A refused dump: the two numbers that mean "there is nothing of the kind" are passed over in silence, and all say
@@ -338,6 +344,7 @@ pub fn refusal_text(refusal: &Refusal) -> String {
 pub(crate) fn dump_refused(refusal: &Refusal) -> Stop {
     let reason = match (refusal.errno, refusal.sentence.as_deref()) {
         (_, Some(sentence)) if !sentence.is_empty() => said("Error", sentence),
+        (errno, _) if refusal.unheard => unheard_text(errno),
         (Errno::ENOENT | Errno::EOPNOTSUPP, _) => String::new(),
         (Errno::EMSGSIZE, _) => "Error: Buffer too small for object.\n".into(),
         (errno, _) => format!("RTNETLINK answers: {errno}\n"),

@@ -5,7 +5,7 @@
 //! last event is read still shows. Output is text whatever the options say, as in the tool.
 //! Left out: routes of multicast, next hops and statistics; without a word the tool watches these too.
 
-use crate::context::{AF_INET, AF_INET6, AF_MPLS, AF_UNSPEC, Context};
+use crate::context::{AF_INET, AF_INET6, AF_MPLS, AF_UNSPEC, Context, unheard_text};
 use crate::link_show::{Filter, show};
 use crate::netns::show_nsid;
 use crate::time::stamp;
@@ -138,7 +138,7 @@ pub fn run(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
                 }
             }
             Err(errno) => {
-                let complaint = format!("netlink receive error {errno} ({})\n", errno.0);
+                let complaint = unheard_text(errno);
                 // An overrun loses events and nothing else; the kernel goes on with the next.
                 if errno != Errno::ENOBUFS {
                     return Err(Stop::exit_with(2, complaint));
@@ -369,9 +369,19 @@ fn message_at(bytes: &[u8], at: usize) -> Result<&[u8], Wrong> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TestHost;
+    use crate::testing::{self, TestHost};
     use rtnl::attr::Builder;
     use rtnl::message::Header;
+
+    #[test]
+    fn an_overrun_loses_events_and_nothing_else() {
+        let complaint = "netlink receive error No buffer space available (105)\n";
+        let mut host = TestHost::losing(true, Errno::ENOBUFS);
+        assert_eq!(testing::run(&mut host, "ip monitor link", run), (complaint.into(), 0));
+        let mut host = TestHost::losing(true, Errno::EIO);
+        let (printed, status) = testing::run(&mut host, "ip monitor link", run);
+        assert_eq!((printed.as_str(), status), ("netlink receive error Input/output error (5)\n", 2));
+    }
 
     #[test]
     fn a_file_is_read_as_the_tool_reads_it() {
