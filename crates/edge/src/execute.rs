@@ -5,8 +5,10 @@
 //! in from outside and none goes out. They are made in the process that becomes the program, or in a thread that
 //! starts it and ends, never in one that goes on.
 //!
-//! Limits: the program stays in the control group that the caller is in (`ip vrf exec` is not undone).
+//! A program can be given a control group: it joins that before it begins, so it makes no socket outside of it.
 
+use crate::capability;
+use crate::cgroup::Members;
 use crate::netlink::errno;
 use crate::system;
 use nix::libc;
@@ -16,6 +18,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, raise, si
 use nix::sys::statvfs::{FsFlags, statvfs};
 use rtnl::errno::Errno;
 use std::convert::Infallible;
+use std::io;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Command, ExitStatus};
@@ -28,9 +31,15 @@ const UNUSED: Option<&str> = None;
 pub enum Failure {
     /// Its view of the file system could not be made: what was tried, and why it failed.
     View(&'static str, Errno),
+    /// It could not join its control group.
+    Group,
     /// There is no such program, or it cannot be run.
     Start(Errno),
 }
+
+/// What a new process says in the place of an error number if it could not join its control group. No error of the
+/// system has it.
+const NOT_JOINED: i32 = 0x4e4a;
 
 /// Which program the first word names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,27 +50,39 @@ pub enum Program {
     This,
 }
 
-/// Turns this process into a program; `namespace` is the name of the network namespace
-/// that the calling thread has entered. Comes back only if that fails, and then the process should end.
+/// Turns this process into a program; `namespaces` are the names of the network namespaces that the calling thread has
+/// entered one after the other. Comes back only if that fails, and then the process should end.
 ///
 /// # Errors
 /// Why it did not start.
-pub fn replace(words: &[String], program: Program, namespace: Option<&str>) -> Result<Infallible, Failure> {
+pub fn replace(words: &[String], program: Program, namespaces: &[&str]) -> Result<Infallible, Failure> {
     let mut command = command(words, program)?;
-    make_view(namespace)?;
+    make_view(namespaces)?;
     Err(Failure::Start(system::errno(&command.exec())))
 }
 
-/// Runs a program as [`replace`] does, but beside this process, and waits for its end.
+/// Runs a program as [`replace`] does, but beside this process, and waits for its end. It joins a control group first,
+/// if one is given, and then has no rights that its user has not.
 ///
 /// # Errors
 /// Why it did not start.
-pub fn run(words: &[String], program: Program, namespace: Option<&str>) -> Result<ExitStatus, Failure> {
+pub fn run(
+    words: &[String],
+    program: Program,
+    namespaces: &[&str],
+    group: Option<&Members>,
+) -> Result<ExitStatus, Failure> {
     let mut command = command(words, program)?;
+    if let Some(group) = group {
+        join_first(&mut command, group.again().map_err(|_| Failure::Group)?);
+    }
     let start = || {
         // The thread has this thread's network namespace; its mounts become its own.
-        make_view(namespace)?;
-        command.spawn().map_err(|e| Failure::Start(system::errno(&e)))
+        make_view(namespaces)?;
+        command.spawn().map_err(|e| match e.raw_os_error() {
+            Some(NOT_JOINED) => Failure::Group,
+            _ => Failure::Start(system::errno(&e)),
+        })
     };
     let joined = std::thread::scope(|scope| scope.spawn(start).join());
     let mut child = joined.unwrap_or(Err(Failure::Start(Errno::EIO)))?;
@@ -108,9 +129,21 @@ fn command(words: &[String], program: Program) -> Result<Command, Failure> {
     Ok(command)
 }
 
-/// Gives the calling thread the view of the file system that belongs to a named network namespace.
-fn make_view(namespace: Option<&str>) -> Result<(), Failure> {
-    let Some(name) = namespace else { return Ok(()) };
+/// Has a program join a control group before it begins.
+fn join_first(command: &mut Command, group: Members) {
+    let join = move || {
+        let joined = group.join().and_then(|()| capability::give_up());
+        joined.map_err(|_| io::Error::from_raw_os_error(NOT_JOINED))
+    };
+    // Safety: it runs in the new process, where other threads' locks may be held for ever. Neither call allocates or
+    // locks, and the error is a number.
+    unsafe { command.pre_exec(join) };
+}
+
+/// Gives the calling thread the view of the file system that belongs to the last of some named network namespaces. The
+/// files of those before it stay where it has none.
+fn make_view(namespaces: &[&str]) -> Result<(), Failure> {
+    let Some(name) = namespaces.last() else { return Ok(()) };
     let failed = |what| move |os| Failure::View(what, errno(os));
     unshare(CloneFlags::CLONE_NEWNS).map_err(failed("unshare failed"))?;
     let slave = MsFlags::MS_SLAVE | MsFlags::MS_REC;
@@ -120,8 +153,10 @@ fn make_view(namespace: Option<&str>) -> Result<(), Failure> {
     let stuck = umount2("/sys", MntFlags::MNT_DETACH).is_err();
     let read_only = stuck && statvfs("/sys").is_ok_and(|sys| sys.flags().contains(FsFlags::ST_RDONLY));
     let flags = if read_only { MsFlags::MS_RDONLY } else { MsFlags::empty() };
-    mount(Some(name), "/sys", Some("sysfs"), flags, UNUSED).map_err(failed("mount of /sys failed"))?;
-    bind_etc(name);
+    mount(Some(*name), "/sys", Some("sysfs"), flags, UNUSED).map_err(failed("mount of /sys failed"))?;
+    for name in namespaces {
+        bind_etc(name);
+    }
     Ok(())
 }
 
@@ -151,30 +186,47 @@ mod tests {
         text.split(' ').map(str::to_string).collect()
     }
 
-    fn run(words: &[String], namespace: Option<&str>) -> Result<ExitStatus, Failure> {
-        super::run(words, Program::Named, namespace)
+    fn run(words: &[String], namespaces: &[&str]) -> Result<ExitStatus, Failure> {
+        super::run(words, Program::Named, namespaces, None)
     }
 
     #[test]
     fn the_status_is_passed_on() {
-        assert_eq!(run(&words("true"), None).map(status), Ok(0));
-        assert_eq!(run(&words("sh -c exit${IFS}7"), None).map(status), Ok(7));
-        let killed = run(&words("sh -c kill${IFS}-9${IFS}$$"), None).unwrap();
+        assert_eq!(run(&words("true"), &[]).map(status), Ok(0));
+        assert_eq!(run(&words("sh -c exit${IFS}7"), &[]).map(status), Ok(7));
+        let killed = run(&words("sh -c kill${IFS}-9${IFS}$$"), &[]).unwrap();
         assert_eq!((status(killed), killer(killed)), (137, Some(Signal::SIGKILL)));
     }
 
     #[test]
     fn a_missing_program_is_an_error() {
-        assert_eq!(run(&words("/nonexistent/program x"), None), Err(Failure::Start(Errno::ENOENT)));
-        assert_eq!(run(&words("no-such-program-anywhere"), None), Err(Failure::Start(Errno::ENOENT)));
-        assert_eq!(run(&[], None), Err(Failure::Start(Errno::ENOENT)));
-        assert_eq!(run(&words("/"), None), Err(Failure::Start(Errno::EACCES)));
+        assert_eq!(run(&words("/nonexistent/program x"), &[]), Err(Failure::Start(Errno::ENOENT)));
+        assert_eq!(run(&words("no-such-program-anywhere"), &[]), Err(Failure::Start(Errno::ENOENT)));
+        assert_eq!(run(&[], &[]), Err(Failure::Start(Errno::ENOENT)));
+        assert_eq!(run(&words("/"), &[]), Err(Failure::Start(Errno::EACCES)));
+    }
+
+    #[test]
+    fn a_program_joins_its_group_or_does_not_begin() {
+        let folder = std::env::temp_dir().join(format!("netloom-joins-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let list = folder.join("cgroup.procs");
+        std::fs::write(&list, "").unwrap();
+        let group = Members::open(&folder).unwrap();
+        // A file in the place of the list shows what was written.
+        let look = words(&format!("grep -qx 0 {}", list.display()));
+        let ended = super::run(&look, Program::Named, &[], Some(&group));
+        assert_eq!(ended.map(status), Ok(0));
+        std::fs::remove_dir_all(&folder).unwrap();
+        let read_only = std::fs::File::open("/proc/self/status").unwrap();
+        let refused = super::run(&words("true"), Program::Named, &[], Some(&Members::of_file(read_only)));
+        assert_eq!(refused, Err(Failure::Group));
     }
 
     #[test]
     fn a_named_namespace_brings_its_own_mounts() {
         let before = std::fs::read_link("/proc/thread-self/ns/mnt").unwrap();
-        match run(&words("true"), Some("test")) {
+        match run(&words("true"), &["test"]) {
             Ok(ended) => assert_eq!(status(ended), 0),
             Err(why) => system::write_err(&format!("skipped: no right to make mounts here: {why:?}\n")),
         }

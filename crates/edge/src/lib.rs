@@ -7,7 +7,15 @@ mod ahead;
 #[cfg(target_os = "linux")]
 mod apart;
 #[cfg(target_os = "linux")]
+pub mod bpf;
+#[cfg(target_os = "linux")]
 pub mod cable;
+#[cfg(target_os = "linux")]
+pub mod capability;
+#[cfg(target_os = "linux")]
+pub mod cgroup;
+#[cfg(target_os = "linux")]
+pub mod domain;
 #[cfg(target_os = "linux")]
 pub mod execute;
 #[cfg(target_os = "linux")]

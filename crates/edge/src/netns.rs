@@ -121,6 +121,15 @@ pub fn open(name: &str) -> Result<OwnedFd, Errno> {
     if name.contains('/') { open_path(Path::new(name)) } else { open_path(&Path::new(DIRECTORY).join(name)) }
 }
 
+/// Opens a namespace by its name alone: one with a slash in it is a path from the directory of names on.
+///
+/// # Errors
+/// ENOENT if there is no such name; what the system says.
+pub fn open_named(name: &str) -> Result<OwnedFd, Errno> {
+    // `join` would take the place of the directory.
+    open_path(Path::new(&format!("{DIRECTORY}/{name}")))
+}
+
 /// Opens the namespace that the calling thread is in.
 ///
 /// # Errors

@@ -51,6 +51,12 @@ pub fn read_input() -> Result<Vec<u8>, Errno> {
     Ok(bytes)
 }
 
+/// Whether a name leads to a file: as a path if it has a slash in it, else from one of the folders of `PATH`.
+pub fn is_in_path(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    name.contains('/') || std::env::split_paths(&path).any(|folder| folder.join(name).exists())
+}
+
 /// Writes a file anew.
 ///
 /// # Errors

@@ -31,6 +31,7 @@ pub fn run(
     name: &str,
     command: impl FnMut(&mut Context<'_>, &[String]) -> Result<(), Stop>,
 ) -> Result<(), Stop> {
+    ctx.host.expect_more();
     let mut lines = Lines::open(ctx, name)?;
     let done = run_lines(ctx, name, &mut lines, command);
     ctx.host.netns_expect(0);

@@ -4,7 +4,7 @@
 //! once: that is what a full buffer on a pipe does, and it decides the order in which the two are read when they
 //! share one pipe. A refused request becomes a [`Stop`] that carries the tool's words; nothing here prints it.
 
-use crate::host::Host;
+use crate::host::{Host, KILLED, shown};
 use crate::session::Session;
 use rtnl::attr::Builder;
 use rtnl::client::{Channel, Client, Links, RefusedDump};
@@ -270,6 +270,23 @@ impl<'h> Context<'h> {
         self.sink.out.push_str(&stop.output);
     }
 
+    /// Runs a program, whose status is that of the command. `beside` says that the tool does not become the program but
+    /// waits for it; where a signal ended that, the tool ends too, and says nothing.
+    ///
+    /// # Errors
+    /// The program's status, or that there is no such program.
+    pub(crate) fn execute(&mut self, command: &[String], beside: bool) -> Result<(), Stop> {
+        match self.host.execute(command) {
+            Ok(0) => Ok(()),
+            Ok(status) if status > KILLED && beside => Err(Stop::exit_with(1, "")),
+            Ok(status) => Err(Stop::fail(shown(status), "")),
+            Err(errno) => {
+                let program = command.first().map_or("", String::as_str);
+                Err(Stop::fail(1, format!("exec of \"{program}\" failed: {errno}\n")))
+            }
+        }
+    }
+
     /// Writes out what was gathered.
     pub fn flush(&mut self) {
         let text = self.sink.take();
@@ -312,8 +329,14 @@ pub fn refused(refusal: &Refusal) -> Stop {
 pub fn refusal_text(refusal: &Refusal) -> String {
     match refusal.sentence.as_deref() {
         Some(sentence) if !sentence.is_empty() => said("Error", sentence),
+        _ if refusal.unheard => unheard_text(refusal.errno),
         _ => format!("RTNETLINK answers: {}\n", refusal.errno),
     }
+}
+
+/// What the tool prints where it cannot receive what the kernel says.
+pub(crate) fn unheard_text(errno: Errno) -> String {
+    format!("netlink receive error {errno} ({})\n", errno.0)
 }
 
 /// A refused dump: the two numbers that mean "there is nothing of the kind" are passed over in silence, and all say
@@ -321,6 +344,7 @@ pub fn refusal_text(refusal: &Refusal) -> String {
 pub(crate) fn dump_refused(refusal: &Refusal) -> Stop {
     let reason = match (refusal.errno, refusal.sentence.as_deref()) {
         (_, Some(sentence)) if !sentence.is_empty() => said("Error", sentence),
+        (errno, _) if refusal.unheard => unheard_text(errno),
         (Errno::ENOENT | Errno::EOPNOTSUPP, _) => String::new(),
         (Errno::EMSGSIZE, _) => "Error: Buffer too small for object.\n".into(),
         (errno, _) => format!("RTNETLINK answers: {errno}\n"),

@@ -75,24 +75,44 @@ pub trait Host {
     /// ENOENT if there is no such name.
     fn netns_pids(&mut self, name: &str) -> Result<Vec<u32>, Errno>;
 
-    /// Runs a program with its arguments in the current namespace; gives its exit status, or ENOENT if there is no
-    /// such program.
+    /// Is told that this command is one of several, so that a program which one of them runs must not be the end of
+    /// this process.
+    fn expect_more(&mut self) {}
+
+    /// Runs a program with its arguments in the current namespace; gives its exit status, [`KILLED`] and the signal's
+    /// number if a signal ended it, or ENOENT if there is no such program.
     ///
     /// # Errors
     /// What the system says when it starts the program.
     fn execute(&mut self, words: &[String]) -> Result<i32, Errno>;
 
-    /// The index of the link to which the sockets of programs are bound (`ip vrf exec`).
-    fn bound(&self) -> Option<u32> {
-        None
-    }
-
-    /// Binds the sockets of the programs that run from now on to a link, or to none.
+    /// Binds the sockets of the programs that run from now on to the link of a routing domain, or without a link to
+    /// none, until [`Host::vrf_leave`].
     ///
     /// # Errors
-    /// EOPNOTSUPP if this world cannot.
-    fn bind(&mut self, link: Option<u32>) -> Result<(), Errno> {
-        if link.is_some() { Err(Errno::EOPNOTSUPP) } else { Ok(()) }
+    /// What cannot be had. Nothing is bound then, and nothing is to be left.
+    fn vrf_enter(&mut self, _name: &str, _link: Option<u32>) -> Result<(), NotBound> {
+        Err(NotBound::Load(Errno::EOPNOTSUPP))
+    }
+
+    /// Goes back to what programs were bound to before the last [`Host::vrf_enter`].
+    fn vrf_leave(&mut self) {}
+
+    /// The name of the routing domain that a process (`None`: this one) is bound to; empty if it is bound to none.
+    ///
+    /// # Errors
+    /// ENOENT if there is no such process.
+    fn vrf_identify(&mut self, _pid: Option<u32>) -> Result<String, Errno> {
+        Ok(String::new())
+    }
+
+    /// The processes that are bound to a routing domain, and the names of their programs; a process that ended
+    /// meanwhile has none.
+    ///
+    /// # Errors
+    /// Why that cannot be told.
+    fn vrf_pids(&mut self, _name: &str) -> Result<Vec<(u32, Option<String>)>, NotBound> {
+        Ok(Vec::new())
     }
 
     /// Reads a file that a command names (`ip -b FILE`; `-` is standard input).
@@ -163,6 +183,63 @@ pub trait Host {
 
     /// Writes to standard error, at once.
     fn err(&mut self, text: &str);
+}
+
+/// What [`Host::execute`] adds to the number of the signal that ended a program.
+pub const KILLED: i32 = 256;
+
+/// The status that shells show for what [`Host::execute`] gives.
+pub fn shown(status: i32) -> i32 {
+    if status > KILLED { 128 + (status - KILLED) } else { status }
+}
+
+/// Why programs cannot be bound to a routing domain: the step that failed, in the order in which they are taken, and
+/// what the system said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotBound {
+    /// The directory where control groups are to be mounted could not be made: it, or one above it.
+    MountPoint(String, Errno),
+    /// Control groups could not be mounted.
+    Mount(Errno),
+    /// This process's namespace could not be opened.
+    OwnNamespace(Errno),
+    /// The names of namespaces could not be listed.
+    NamespaceNames(Errno),
+    /// The control group of this process is not known.
+    OwnGroup(Errno),
+    /// The control group of the domain could not be made: it, or one above it.
+    MakeGroup(String, Errno),
+    /// The control group could not be opened.
+    OpenGroup(Errno),
+    /// The program of BPF could not be loaded.
+    Load(Errno),
+    /// It could not be put at the control group.
+    Attach(Errno),
+    /// The list of the group's processes could not be opened.
+    Members(Errno),
+    /// This process could not join the group.
+    Join,
+    /// The control groups could not be looked at.
+    Look,
+}
+
+impl NotBound {
+    /// What the system said, if it is known.
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            NotBound::MountPoint(_, errno)
+            | NotBound::MakeGroup(_, errno)
+            | NotBound::Mount(errno)
+            | NotBound::OwnNamespace(errno)
+            | NotBound::NamespaceNames(errno)
+            | NotBound::OwnGroup(errno)
+            | NotBound::OpenGroup(errno)
+            | NotBound::Load(errno)
+            | NotBound::Attach(errno)
+            | NotBound::Members(errno) => Some(*errno),
+            NotBound::Join | NotBound::Look => None,
+        }
+    }
 }
 
 /// A namespace's name that came or went.

@@ -106,8 +106,10 @@ impl Waiting {
 
 #[cfg(test)]
 mod tests {
-    use crate::link;
+    use super::*;
     use crate::testing::{DumpedLink, LinkDump, TestHost, run};
+    use crate::{link, neighbour};
+    use rtnl::errno::Errno;
     use rtnl::message::NLM_F_DUMP_INTR;
 
     fn dump(parts: &[&[DumpedLink]], flags: u16) -> LinkDump {
@@ -147,5 +149,23 @@ mod tests {
         let first = dump(&[&[(1, "lo", None)], &[(2, "a", None)]], NLM_F_DUMP_INTR);
         let (heads, asked) = shown(vec![first, dump(&[&[(1, "lo", None)], &[(2, "z", None)]], 0)]);
         assert_eq!((heads, asked), (vec!["1: lo".to_string(), "2: z".to_string()], 2));
+    }
+
+    #[test]
+    fn what_is_always_interrupted_is_shown_and_said() {
+        let changing = |name| dump(&[&[(1, "lo", None)], &[(2, name, None)]], NLM_F_DUMP_INTR);
+        let mut host = TestHost::with_dumps((0..DUMPS_MAX).map(|_| changing("a")));
+        let (printed, status) = run(&mut host, "ip link show", link::run);
+        assert!(printed.starts_with("Dump was interrupted and may be inconsistent.\n1: lo"), "{printed}");
+        assert_eq!((printed.matches("interrupted").count(), printed.matches("2: a").count()), (1, 1));
+        assert_eq!((status, host.questions()), (0, DUMPS_MAX));
+    }
+
+    #[test]
+    fn an_answer_that_is_lost_is_named() {
+        let mut host = TestHost::losing(false, Errno::ENOBUFS);
+        let (printed, status) = run(&mut host, "ip neigh show", neighbour::run);
+        let want = "netlink receive error No buffer space available (105)\nDump terminated\n";
+        assert_eq!((printed.as_str(), status), (want, 1));
     }
 }

@@ -5,14 +5,15 @@
 //! last event is read still shows. Output is text whatever the options say, as in the tool.
 //! Left out: routes of multicast, next hops and statistics; without a word the tool watches these too.
 
-use crate::context::{AF_INET, AF_INET6, AF_MPLS, AF_UNSPEC, Context};
+use crate::context::{AF_INET, AF_INET6, AF_MPLS, AF_UNSPEC, Context, unheard_text};
 use crate::link_show::{Filter, show};
 use crate::netns::show_nsid;
 use crate::time::stamp;
 use crate::{address, neighbour, netconf, route, rule};
+use rtnl::attr::align;
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
-use rtnl::message::{Message, Messages, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
+use rtnl::message::{HEADER, Message, Messages, NLMSG_DONE, NLMSG_ERROR, NLMSG_NOOP};
 use rtnl::object::addr::{Ifaddr, RTM_DELADDR, RTM_NEWADDR, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR};
 use rtnl::object::link::{RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK};
 use rtnl::object::neigh::{Ndmsg, RTM_DELNEIGH, RTM_GETNEIGH, RTM_NEWNEIGH, RTNLGRP_NEIGH};
@@ -29,6 +30,9 @@ use rtnl::object::rule::{RTM_DELRULE, RTM_NEWRULE, RTNLGRP_IPV4_RULE, RTNLGRP_IP
 use rtnl::prefix::attr_text;
 use rtnl::table::Tb;
 use rtnl::words::{Matching, Stop, Words, matches};
+
+/// The longest message that a file may hold.
+const MESSAGE_MAX: usize = 16 << 10;
 
 const USAGE: &str = "\
 Usage: ip monitor [ all | OBJECTS ] [ FILE ] [ label ] [ all-nsid ]
@@ -134,7 +138,7 @@ pub fn run(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
                 }
             }
             Err(errno) => {
-                let complaint = format!("netlink receive error {errno} ({})\n", errno.0);
+                let complaint = unheard_text(errno);
                 // An overrun loses events and nothing else; the kernel goes on with the next.
                 if errno != Errno::ENOBUFS {
                     return Err(Stop::exit_with(2, complaint));
@@ -324,22 +328,85 @@ fn replay(ctx: &mut Context<'_>, file: &str, watch: &Watch<'_>) -> Result<(), St
         }
         Err(errno) => return Err(Stop::exit(format!("Cannot fopen: {errno}\n"))),
     };
-    let mut messages = Messages(&bytes);
-    for message in messages.by_ref() {
-        accept(ctx, &message, watch, None);
+    let mut at = 0;
+    while at < bytes.len() {
+        let whole = message_at(&bytes, at).map_err(|wrong| Stop::fail(1, wrong.text(at)))?;
+        for message in Messages(whole) {
+            accept(ctx, &message, watch, None);
+        }
+        at += whole.len();
     }
-    match messages.0 {
-        [] => Ok(()),
-        _ => Err(Stop::fail(1, "rtnl-from_file: truncated message\n")),
+    Ok(())
+}
+
+/// What is wrong with a message in a file.
+enum Wrong {
+    /// The file ends in it.
+    Cut,
+    /// It has a length that none has.
+    Length(i32),
+}
+
+impl Wrong {
+    /// What the tool says of the message that begins at this offset; it has read the header by then.
+    fn text(&self, at: usize) -> String {
+        match self {
+            Wrong::Cut => "rtnl-from_file: truncated message\n".into(),
+            Wrong::Length(length) => format!("!!!malformed message: len={length} @{}\n", at + HEADER),
+        }
     }
+}
+
+/// The message that begins at this offset of a file, to the end of its padding.
+fn message_at(bytes: &[u8], at: usize) -> Result<&[u8], Wrong> {
+    let header = bytes.get(at..at + HEADER).ok_or(Wrong::Cut)?;
+    let told = i32::from_ne_bytes([header[0], header[1], header[2], header[3]]);
+    let length = usize::try_from(told).ok().filter(|length| (HEADER..=MESSAGE_MAX).contains(length));
+    let length = length.ok_or(Wrong::Length(told))?;
+    bytes.get(at..at + align(length)).ok_or(Wrong::Cut)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::TestHost;
+    use crate::testing::{self, TestHost};
     use rtnl::attr::Builder;
     use rtnl::message::Header;
+
+    #[test]
+    fn an_overrun_loses_events_and_nothing_else() {
+        let complaint = "netlink receive error No buffer space available (105)\n";
+        let mut host = TestHost::losing(true, Errno::ENOBUFS);
+        assert_eq!(testing::run(&mut host, "ip monitor link", run), (complaint.into(), 0));
+        let mut host = TestHost::losing(true, Errno::EIO);
+        let (printed, status) = testing::run(&mut host, "ip monitor link", run);
+        assert_eq!((printed.as_str(), status), ("netlink receive error Input/output error (5)\n", 2));
+    }
+
+    #[test]
+    fn a_file_is_read_as_the_tool_reads_it() {
+        let header = |length: i32| [&length.to_ne_bytes()[..], &[3, 0, 0, 0], &[0; 8]].concat();
+        let said = |bytes: &[u8]| {
+            let mut at = 0;
+            loop {
+                match message_at(bytes, at) {
+                    Ok(message) => at += message.len(),
+                    Err(wrong) => return wrong.text(at),
+                }
+            }
+        };
+        // As iproute2 6.1.0 says it of such files.
+        let cut = "rtnl-from_file: truncated message\n";
+        let malformed = |length: i32, at: usize| format!("!!!malformed message: len={length} @{at}\n");
+        assert_eq!(said(b"abc"), cut);
+        for length in [100_000, 16_385, 15, 8, -16] {
+            assert_eq!(said(&header(length)), malformed(length, 16));
+        }
+        assert_eq!(said(&header(16_384)), cut);
+        assert_eq!(said(&header(48)), cut);
+        assert_eq!(said(&[header(17), vec![0; 4], header(8)].concat()), malformed(8, 36));
+        assert_eq!(said(&[header(17), vec![0; 1]].concat()), cut);
+    }
 
     /// Hears of a prefix, in a message that is cut to a length.
     fn prefix(ctx: &mut Context<'_>, head: Prefixmsg, length: usize) {

@@ -118,6 +118,8 @@ struct Kernel {
     nsid: i32,
     /// What the next dumps of links bring; after them, none but their end.
     dumps: VecDeque<LinkDump>,
+    /// What is lost next: whether of events, and what receiving says.
+    lost: Option<(bool, Errno)>,
 }
 
 impl Kernel {
@@ -178,6 +180,8 @@ fn get_link(message: &Message<'_>, out: &mut Builder) {
 /// A channel to the kernel, and what lies in it.
 struct TestChannel {
     kernel: Rc<RefCell<Kernel>>,
+    /// Whether it has joined a group.
+    hears: bool,
     replies: VecDeque<Vec<u8>>,
 }
 
@@ -192,11 +196,16 @@ impl Channel for TestChannel {
     }
 
     fn receive(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno> {
+        let lost = self.kernel.borrow_mut().lost.take_if(|(events, _)| *events == self.hears);
+        if let Some((_, errno)) = lost {
+            return Err(errno);
+        }
         *datagram = self.replies.pop_front().ok_or(Errno::EAGAIN)?;
         Ok(())
     }
 
     fn join(&mut self, _: u32) -> Result<(), Errno> {
+        self.hears = true;
         Ok(())
     }
 }
@@ -228,6 +237,13 @@ impl TestHost {
         host
     }
 
+    /// A world that loses one datagram: of events, or else an answer.
+    pub(crate) fn losing(events: bool, errno: Errno) -> TestHost {
+        let host = TestHost::default();
+        host.kernel.borrow_mut().lost = Some((events, errno));
+        host
+    }
+
     /// How often links were asked for, one or all.
     pub(crate) fn questions(&self) -> usize {
         let kernel = self.kernel.borrow();
@@ -256,7 +272,7 @@ impl TestHost {
 
 impl Host for TestHost {
     fn channel(&mut self) -> Result<Box<dyn Channel>, Errno> {
-        Ok(Box::new(TestChannel { kernel: self.kernel.clone(), replies: VecDeque::new() }))
+        Ok(Box::new(TestChannel { kernel: self.kernel.clone(), hears: false, replies: VecDeque::new() }))
     }
 
     fn netns_names(&mut self) -> Result<Vec<String>, Errno> {

@@ -21,6 +21,8 @@ pub mod inject;
 mod letters;
 #[cfg(target_os = "linux")]
 pub mod linux;
+#[cfg(target_os = "linux")]
+mod linux_vrf;
 mod live;
 pub mod machine;
 pub mod masks;

@@ -3,22 +3,24 @@
 //! Entering a namespace moves the calling thread, so a host lives in one thread. Channels and opened namespaces stay
 //! where they were made. Mounts change for programs only, never for a command.
 
+use crate::linux_vrf;
 use crate::missing::{missing, on_this_system};
 use crate::own_tools::{OwnTools, runs_here};
+use edge::cgroup::Members;
 use edge::execute::{Failure, Program};
 use edge::netlink::{Netlink, Watch};
 use edge::stock::Stock;
-use edge::{execute, multicast, netlink, netns, private, system};
+use edge::{capability, execute, multicast, netlink, netns, private, system};
 use iproute::context::{AF_INET, AF_INET6, AF_PACKET};
-use iproute::host::{Entered, Host, Membership, NameChange};
+use iproute::host::{Entered, Host, KILLED, Membership, NameChange, NotBound};
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use std::collections::BTreeMap;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-/// The status of a command whose program could not be given its view of the file system.
-const NO_VIEW: i32 = 255;
+/// The status of a command whose program could not be given its view of the file system or its control group.
+const NOT_BEGUN: i32 = 255;
 
 /// So many namespaces are worth a thread that makes them ahead.
 const FEW: usize = 4;
@@ -52,6 +54,9 @@ pub struct LinuxHost {
     replaces: bool,
     own: OwnTools,
     visits: Vec<Visit>,
+    /// The control groups that programs join, for each routing domain that was entered; the last counts. None where
+    /// this process is in the group itself.
+    bound: Vec<Option<Members>>,
     opened: BTreeMap<u32, OwnedFd>,
     watches: Vec<Watch>,
     names: Option<netns::NameWatch>,
@@ -65,29 +70,25 @@ impl LinuxHost {
         LinuxHost { own: OwnTools::new(true), ..Self::default() }
     }
 
-    /// A host for one command line of `ip`, without the command's own name. Where the program of `ip netns exec` is
-    /// the last thing that happens it takes the place of this process, so that signals and the terminal are its own.
-    /// `stands_in` says that this program was called as `ip`; then other programs of that name may be meant.
-    pub fn for_command(words: &[String], stands_in: bool) -> Self {
-        let netns = |word: &&String| word.len() > 3 && "netns".starts_with(word.as_str());
-        let many = |word: &String| {
-            let option = word.strip_prefix("--").or(word.strip_prefix('-')).unwrap_or("");
-            !option.is_empty() && ["batch", "all"].iter().any(|long| long.starts_with(option))
-        };
-        let replaces = !words.iter().take_while(|word| !netns(word)).any(many);
-        LinuxHost { replaces, own: OwnTools::new(!stands_in), ..Self::default() }
+    /// A host for one command line of `ip` or `bridge`. Where a program is the last thing that happens it takes the
+    /// place of this process, so that signals and the terminal are its own. `stands_in` says that this program was
+    /// called as `ip`; then other programs of that name may be meant.
+    pub fn for_command(stands_in: bool) -> Self {
+        LinuxHost { replaces: true, own: OwnTools::new(!stands_in), ..Self::default() }
     }
 
     fn start(&mut self, words: &[String]) -> Result<i32, Failure> {
-        let namespace = self.visits.last().map(|visit| visit.name.as_str());
+        let visited: Vec<&str> = self.visits.iter().map(|visit| visit.name.as_str()).collect();
         let program = match words.first() {
             Some(name) if self.own.has(name) => Program::This,
             _ => Program::Named,
         };
         if self.replaces {
-            return execute::replace(words, program, namespace).map(|never| match never {});
+            return execute::replace(words, program, &visited).map(|never| match never {});
         }
-        execute::run(words, program, namespace).map(execute::status)
+        let group = self.bound.last().and_then(Option::as_ref);
+        let ended = execute::run(words, program, &visited, group)?;
+        Ok(execute::killer(ended).map_or_else(|| execute::status(ended), |signal| KILLED + signal as i32))
     }
 }
 
@@ -138,7 +139,7 @@ impl Host for LinuxHost {
     }
 
     fn netns_enter(&mut self, name: &str) -> Result<Entered, Errno> {
-        let namespace = netns::open(name)?;
+        let namespace = netns::open_named(name)?;
         let home = netns::current()?;
         netns::enter(&namespace)?;
         self.visits.push(Visit { home, name: name.to_string() });
@@ -174,11 +175,43 @@ impl Host for LinuxHost {
         match self.start(words) {
             Ok(status) => Ok(status),
             Err(Failure::Start(errno)) => Err(errno),
+            Err(Failure::Group) => {
+                system::write_err("Failed to join cgroup\n");
+                Ok(NOT_BEGUN)
+            }
             Err(Failure::View(what, errno)) => {
                 system::write_err(&format!("{what}: {errno}\n"));
-                Ok(NO_VIEW)
+                Ok(NOT_BEGUN)
             }
         }
+    }
+
+    fn expect_more(&mut self) {
+        self.replaces = false;
+    }
+
+    fn vrf_enter(&mut self, name: &str, link: Option<u32>) -> Result<(), NotBound> {
+        let members = linux_vrf::prepare(name, link)?;
+        if !self.replaces {
+            self.bound.push(Some(members));
+            return Ok(());
+        }
+        members.join().map_err(|_| NotBound::Join)?;
+        keep_no_rights();
+        self.bound.push(None);
+        Ok(())
+    }
+
+    fn vrf_leave(&mut self) {
+        self.bound.pop();
+    }
+
+    fn vrf_identify(&mut self, pid: Option<u32>) -> Result<String, Errno> {
+        linux_vrf::identify(pid)
+    }
+
+    fn vrf_pids(&mut self, name: &str) -> Result<Vec<(u32, Option<String>)>, NotBound> {
+        linux_vrf::pids(name)
     }
 
     fn read_file(&mut self, path: &str) -> Result<Vec<u8>, Errno> {
@@ -246,24 +279,25 @@ impl Host for LinuxHost {
     }
 }
 
+/// Gives up rights that the file of this program was given beyond its user's, unless these words of `ip` are those
+/// that they are for: `vrf exec`.
+pub fn keep_rights_for(words: &[String]) {
+    if !(words.len() > 1 && words[0] == "vrf" && words[1] == "exec") {
+        keep_no_rights();
+    }
+}
+
+fn keep_no_rights() {
+    if let Err(why) = capability::give_up() {
+        // To go on would do what the user has no right to.
+        system::write_err(&format!("netloom: rights cannot be given up: {why}\n"));
+        std::process::exit(1);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_program_replaces_the_process_only_where_it_comes_last() {
-        let replaces = |line: &str| {
-            let words: Vec<String> = line.split(' ').map(str::to_string).collect();
-            LinuxHost::for_command(&words, false).replaces
-        };
-        assert!(replaces("netns exec blue sh"));
-        assert!(replaces("netns exec blue ip -all netns exec true"));
-        assert!(replaces("-n red netns exec blue ls -a"));
-        assert!(!replaces("-all netns exec ls"));
-        assert!(!replaces("-n red -a netns exec ls"));
-        assert!(!replaces("-b commands"));
-        assert!(!replaces("-d --batch commands"));
-    }
 
     #[test]
     fn leaving_what_was_not_entered_does_nothing() {

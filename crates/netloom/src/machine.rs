@@ -13,7 +13,7 @@ use crate::console::Console;
 use crate::monitor::Monitor;
 use crate::nic::Nic;
 use crate::watch::Watch;
-use iproute::host::{Entered, Host, Membership};
+use iproute::host::{Entered, Host, Membership, NotBound};
 use kernel::{ClientId, Instant, Kernel, NetnsId};
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
@@ -149,8 +149,8 @@ pub struct Machine<C: Console> {
     /// Cables to the outside, if there are any: then time is real.
     #[cfg(target_os = "linux")]
     pub(crate) live: Option<crate::live::Live>,
-    /// The link to which programs' sockets are bound (`ip vrf exec`).
-    pub(crate) bound: Option<u32>,
+    /// The domains that programs' sockets are bound to, by name and link (`ip vrf exec`); the last counts.
+    bound: Vec<Option<(String, u32)>>,
 }
 
 impl<C: Console> Machine<C> {
@@ -180,7 +180,7 @@ impl<C: Console> Machine<C> {
             pace: PACE,
             #[cfg(target_os = "linux")]
             live: None,
-            bound: None,
+            bound: Vec::new(),
         })
     }
 
@@ -267,6 +267,11 @@ impl<C: Console> Machine<C> {
     /// The namespace that the commands are in.
     pub(crate) fn here(&self) -> NetnsId {
         self.place.netns
+    }
+
+    /// The link that programs' sockets are bound to.
+    pub(crate) fn bound_to(&self) -> Option<u32> {
+        self.bound.last()?.as_ref().map(|(_, link)| *link)
     }
 
     /// The namespace of that name; that in which commands run, if the name is empty.
@@ -442,13 +447,27 @@ impl<C: Console> Host for Machine<C> {
         status.ok_or(Errno::ENOENT)
     }
 
-    fn bound(&self) -> Option<u32> {
-        self.bound
+    fn vrf_enter(&mut self, name: &str, link: Option<u32>) -> Result<(), NotBound> {
+        self.bound.push(link.map(|link| (name.to_string(), link)));
+        Ok(())
     }
 
-    fn bind(&mut self, link: Option<u32>) -> Result<(), Errno> {
-        self.bound = link;
-        Ok(())
+    fn vrf_leave(&mut self) {
+        self.bound.pop();
+    }
+
+    /// There are no processes but the one that asks.
+    fn vrf_identify(&mut self, pid: Option<u32>) -> Result<String, Errno> {
+        match pid {
+            None => Ok(self
+                .bound
+                .last()
+                .and_then(Option::as_ref)
+                .map(|(name, _)| name.clone())
+                .unwrap_or_default()),
+            Some(INIT_PID) => Ok(String::new()),
+            Some(_) => Err(Errno::ENOENT),
+        }
     }
 
     fn memberships(&mut self, family: u8) -> Result<Vec<Membership>, Errno> {

@@ -45,6 +45,8 @@ pub(crate) struct System<'s> {
     pub(crate) release: &'s str,
     /// The aliases of the installed modules, as `modules.alias` has them; none if none are installed.
     pub(crate) aliases: Option<&'s str>,
+    /// Whether the kernel can load modules at all.
+    pub(crate) loads_modules: bool,
     /// Whether the user is root.
     pub(crate) is_root: bool,
     /// Whether the kernel has IPv6.
@@ -59,6 +61,7 @@ pub(crate) fn on_this_system<T>(ask: impl FnOnce(&System<'_>) -> T) -> T {
     ask(&System {
         release: release.trim(),
         aliases: aliases.as_deref(),
+        loads_modules: Path::new("/proc/modules").exists(),
         is_root: edge::private::is_root(),
         has_inet6: Path::new("/proc/sys/net/ipv6").exists(),
     })
@@ -67,6 +70,9 @@ pub(crate) fn on_this_system<T>(ask: impl FnOnce(&System<'_>) -> T) -> T {
 /// What is missing for these words of `ip` or `bridge`, and what to do; none if that is not known.
 pub(crate) fn missing(words: &[String], refusal: &Refusal, system: &System<'_>) -> Option<String> {
     let kind = words.iter().position(|word| word == "type").and_then(|at| words.get(at + 1));
+    if let Some(text) = missing_for_domain(words, refusal.errno) {
+        return Some(text);
+    }
     match (refusal.errno, refusal.sentence.as_deref(), kind) {
         (Errno::EOPNOTSUPP, Some("Unknown device type." | "Unknown device type"), Some(kind)) => {
             Some(missing_type(kind, system))
@@ -79,6 +85,26 @@ pub(crate) fn missing(words: &[String], refusal: &Refusal, system: &System<'_>) 
     }
 }
 
+/// What binding to a routing domain lacks. Who is root in namespaces of their own only is not root here.
+fn missing_for_domain(words: &[String], errno: Errno) -> Option<String> {
+    let begins = |at: usize, whole: &str| {
+        words.get(at).is_some_and(|word| !word.is_empty() && whole.starts_with(word.as_str()))
+    };
+    if !(begins(0, "vrf") && begins(1, "exec")) {
+        return None;
+    }
+    let embedded = format!("the embedded kernel does it without: leave `{LINUX_FLAG}` out");
+    match errno {
+        Errno::EPERM | Errno::EACCES | Errno::EROFS => Some(format!(
+            "that needs the machine's own root, who may make control groups and load programs of BPF; {embedded}"
+        )),
+        Errno::ENODEV | Errno::ENOSYS | Errno::EINVAL => {
+            Some(format!("this kernel may be built without CONFIG_CGROUP_BPF, which that needs; {embedded}"))
+        }
+        _ => None,
+    }
+}
+
 fn missing_type(kind: &str, system: &System<'_>) -> String {
     let release = system.release;
     let alias = format!("rtnl-link-{kind}");
@@ -86,23 +112,24 @@ fn missing_type(kind: &str, system: &System<'_>) -> String {
         |line: &str| Some(line.strip_prefix("alias ")?.strip_prefix(&alias)?.strip_prefix(' ')?.to_string());
     let installed = system.aliases.and_then(|aliases| aliases.lines().find_map(line));
     let says = format!("this kernel ({release}) has no link type \"{kind}\"");
-    match installed {
-        Some(module) => format!(
+    if let Some(module) = installed {
+        return format!(
             "{says}: its module \"{module}\" is installed and could not be loaded; \
              `modprobe {module}`, as root, tells why"
-        ),
-        None => {
-            let module = MODULES.iter().find(|(of, _)| *of == kind).map_or(kind, |(_, module)| module);
-            let embedded = match kind::find(kind) {
-                Some(_) => format!("; the embedded kernel has it: leave `{LINUX_FLAG}` out"),
-                None => String::new(),
-            };
-            format!(
-                "{says}: the module \"{module}\" is not installed; install this kernel's package of modules, \
-                 then `modprobe {module}` as root{embedded}"
-            )
-        }
+        );
     }
+    let embedded = match kind::find(kind) {
+        Some(_) => format!("; the embedded kernel has it: leave `{LINUX_FLAG}` out"),
+        None => String::new(),
+    };
+    if !system.loads_modules {
+        return format!("{says} and loads no modules; boot one that has it{embedded}");
+    }
+    let module = MODULES.iter().find(|(of, _)| *of == kind).map_or(kind, |(_, module)| module);
+    format!(
+        "{says}: the module \"{module}\" is not installed; install this kernel's package of modules, \
+         then `modprobe {module}` as root{embedded}"
+    )
 }
 
 fn missing_part(words: &[String], system: &System<'_>) -> Option<String> {
@@ -140,7 +167,8 @@ mod tests {
     #[test]
     fn a_type_names_its_module() {
         let unknown = |line: &str, aliases| {
-            let system = System { release: "6.1.0", aliases, is_root: true, has_inet6: true };
+            let system =
+                System { release: "6.1.0", aliases, loads_modules: true, is_root: true, has_inet6: true };
             said(line, Errno::EOPNOTSUPP, Some("Unknown device type."), &system)
         };
         let text = unknown("link add link e0 name v type vlan id 5", Some(ALIASES));
@@ -155,8 +183,16 @@ mod tests {
 
     #[test]
     fn rights_and_parts() {
-        let user = System { release: "6.1.0", aliases: None, is_root: false, has_inet6: false };
+        let user = System {
+            release: "6.1.0",
+            aliases: None,
+            loads_modules: false,
+            is_root: false,
+            has_inet6: false,
+        };
         let root = System { is_root: true, ..user };
+        let text = said("link add v type vlan id 5", Errno::EOPNOTSUPP, Some("Unknown device type."), &root);
+        assert!(text.contains("loads no modules; boot one that has it; the embedded"), "{text}");
         assert!(said("link set lo up", Errno::EPERM, None, &user).contains("--private"));
         assert_eq!(said("link set lo up", Errno::EPERM, None, &root), "");
         assert!(
@@ -168,5 +204,8 @@ mod tests {
         assert_eq!(said("r add 10.0.0.0/8 dev lo", Errno::EOPNOTSUPP, None, &root), "");
         assert_eq!(said("link set lo mtu 5", Errno::EOPNOTSUPP, None, &root), "");
         assert_eq!(said("link set lo mtu 5", Errno::EINVAL, None, &root), "");
+        assert!(said("vrf exec red true", Errno::EPERM, None, &root).contains("the machine's own root"));
+        assert!(said("vrf exec red true", Errno::ENOSYS, None, &root).contains("CONFIG_CGROUP_BPF"));
+        assert_eq!(said("vrf show red", Errno::EPERM, None, &root), "");
     }
 }

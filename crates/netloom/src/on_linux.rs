@@ -8,9 +8,12 @@ use crate::shell::World;
 use crate::shell_words::{Line, NotUnderstood, split};
 use crate::source::{Item, Source};
 use crate::trouble::Trouble;
-use iproute::host::Host;
+use iproute::host::{Host, shown};
 use rtnl::errno::Errno;
 use std::io::{self, Write};
+
+/// The exit status of a program that is there and cannot be run, as bash's.
+const NOT_BEGUN: i32 = 126;
 
 /// Linux as a world of lines.
 pub struct LinuxShell {
@@ -40,12 +43,14 @@ impl World for LinuxShell {
         if let Some(tool) = tool(&words[0]) {
             return Ok(tool(&mut self.host, &words[1..]));
         }
-        Ok(self.host.execute(&words).unwrap_or_else(|errno| {
-            match errno {
-                Errno::ENOENT => self.host.err(&not_found(&words)),
-                _ => self.host.err(&format!("bash: line 1: {}: {errno}\n", words[0])),
+        Ok(self.host.execute(&words).map(shown).unwrap_or_else(|errno| {
+            // The system also says EACCES of a name that is nowhere, if it may not look into every folder of PATH.
+            if errno == Errno::ENOENT || errno == Errno::EACCES && !edge::system::is_in_path(&words[0]) {
+                self.host.err(&not_found(&words));
+                return NOT_FOUND;
             }
-            NOT_FOUND
+            self.host.err(&format!("bash: line 1: {}: {errno}\n", words[0]));
+            NOT_BEGUN
         }))
     }
 

@@ -231,7 +231,7 @@ impl<C: Console> Ping<'_, C> {
     /// Binds the socket and finds the source, as connecting would.
     fn set_up(&mut self) -> Result<IpAddr, String> {
         let mut settings = kernel::Options {
-            device: self.scope.or(self.machine.bound),
+            device: self.scope.or(self.machine.bound_to()),
             ttl: self.options.ttl,
             tos: self.options.tos,
             mark: self.options.mark,

@@ -41,7 +41,13 @@ pub fn carry_out(arguments: Arguments) -> i32 {
             BAD_INPUT
         }
         (Verb::Shell(arguments), on) => run_shell(arguments, on),
-        (Verb::Ip(words), on) => run_tool(iproute::ip, &words, on, arguments.stands_in),
+        (Verb::Ip(words), on) => {
+            #[cfg(target_os = "linux")]
+            if on == On::Linux {
+                crate::linux::keep_rights_for(&words.words);
+            }
+            run_tool(iproute::ip, &words, on, arguments.stands_in)
+        }
         (Verb::Bridge(words), on) => run_tool(iproute::bridge::bridge, &words, on, arguments.stands_in),
         (Verb::Completions { shell }, _) => {
             let mut script = Vec::new();
@@ -257,7 +263,7 @@ fn run_tool(tool: Tool, arguments: &ToolWords, on: On, stands_in: bool) -> i32 {
         },
         #[cfg(target_os = "linux")]
         On::Linux => {
-            let mut host = crate::linux::LinuxHost::for_command(&arguments.words, stands_in);
+            let mut host = crate::linux::LinuxHost::for_command(stands_in);
             tool(&mut host, &arguments.words)
         }
         #[cfg(not(target_os = "linux"))]

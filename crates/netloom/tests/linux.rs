@@ -187,7 +187,7 @@ fn what_is_missing_is_named_behind_the_tools_words() {
     let is_hint = |line: &str| {
         line.starts_with("netloom: this kernel (")
             && line.contains(") has no link type \"nosuch\"")
-            && line.contains("`modprobe nosuch`")
+            && (line.contains("`modprobe nosuch`") || line.contains("loads no modules"))
     };
     assert_eq!(lines[0], "Error: Unknown device type.", "{text}");
     assert!(is_hint(lines[1]), "{text}");

@@ -89,7 +89,10 @@ fn a_namespace_is_named_by_a_path_or_a_process() {
         for i in $(seq 50); do\n\
           [ $(readlink /proc/$child/ns/net) = $(readlink /proc/self/ns/net) ] || break; sleep 0.1\n\
         done\n\
-        $IP -n /proc/$child/ns/net link set lo up; $IP -n /proc/$child/ns/net -br link; $IP -br link show lo\n\
+        $IP -n /proc/$child/ns/net link; echo status $?\n\
+        $IP -all netns exec true; echo status $?; mkdir -p /run/netns\n\
+        $IP -n ../../proc/$child/ns/net link set lo up; $IP -n ../../proc/$child/ns/net -br link\n\
+        $IP -br link show lo\n\
         $IP netns attach named $child; $IP netns identify $child; $IP netns pids named | grep -cx $child\n\
         if $IP link add v0 type veth peer name v1 2> /dev/null; then\n\
           $IP link set v0 netns $child; $IP -n named -br link show v0 | cut -c 1-5\n\
@@ -99,6 +102,8 @@ fn a_namespace_is_named_by_a_path_or_a_process() {
     let Some(text) = script("place", text) else { return };
     let up = "lo               UNKNOWN        00:00:00:00:00:00 <LOOPBACK,UP,LOWER_UP> \n";
     let down = "lo               DOWN           00:00:00:00:00:00 <LOOPBACK> \n";
+    // A name of a namespace is one in the directory of names, whatever it looks like.
+    assert!(text.contains("/ns/net\": No such file or directory\nstatus 255\nstatus 0\n"), "{text}");
     assert!(text.contains(&format!("{up}{down}named\n1\n")), "{text}");
     assert!(text.contains("v0@if") && text.contains("v1@v0") || text.contains("v0@v1\nv1@v0"), "{text}");
 }

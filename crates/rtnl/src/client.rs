@@ -199,7 +199,7 @@ impl<'c> Client<'c> {
     fn answer(&mut self, seq: u32) -> Result<Vec<u8>, Refusal> {
         loop {
             let mut buffer = std::mem::take(&mut self.buffer);
-            self.channel.receive(&mut buffer)?;
+            self.channel.receive(&mut buffer).map_err(Refusal::unheard)?;
             let found = Messages(&buffer).find(|message| message.header.seq == seq);
             self.warnings.extend(found.as_ref().and_then(warning));
             let answer = found.map(|message| match message.header.kind {
@@ -274,7 +274,7 @@ impl<'c> Client<'c> {
         if dumping.ended {
             return Ok(false);
         }
-        self.channel.receive(part)?;
+        self.channel.receive(part).map_err(Refusal::unheard)?;
         let (seq, mut all, mut refused) = (dumping.seq, true, None);
         for message in Messages(part) {
             let is_ours = message.header.seq == seq;

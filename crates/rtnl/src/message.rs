@@ -159,17 +159,30 @@ pub struct Refusal {
     pub offset: Option<u32>,
     /// The number of the attribute that is missing.
     pub missing: Option<u16>,
+    /// It was not the kernel that refused: its answer could not be received.
+    pub unheard: bool,
 }
 
 impl Refusal {
     /// A refusal by number alone.
     pub const fn new(errno: Errno) -> Self {
-        Refusal { errno, sentence: None, offset: None, missing: None }
+        Refusal { errno, sentence: None, offset: None, missing: None, unheard: false }
     }
 
     /// A refusal with a sentence.
     pub const fn said(errno: Errno, sentence: &'static str) -> Self {
-        Refusal { errno, sentence: Some(Cow::Borrowed(sentence)), offset: None, missing: None }
+        Refusal {
+            errno,
+            sentence: Some(Cow::Borrowed(sentence)),
+            offset: None,
+            missing: None,
+            unheard: false,
+        }
+    }
+
+    /// An answer that could not be received.
+    pub const fn unheard(errno: Errno) -> Self {
+        Refusal { errno, sentence: None, offset: None, missing: None, unheard: true }
     }
 
     /// The same, pointing at an attribute.

@@ -163,7 +163,8 @@ proptest! {
         request.bytes.extend_from_slice(&body);
         request.finish(start);
         let request = Messages(&request.bytes).next().unwrap();
-        let refusal = Refusal { errno: Errno(number), sentence: sentence.map(Into::into), offset, missing };
+        let (errno, sentence) = (Errno(number), sentence.map(Into::into));
+        let refusal = Refusal { errno, sentence, offset, missing, unheard: false };
         let mut out = Builder::new();
         message::acknowledge(&mut out, &request, 9, Some(&refusal));
         message::acknowledge(&mut out, &request, 9, None);

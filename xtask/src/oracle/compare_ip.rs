@@ -51,10 +51,6 @@ struct Differing<'c> {
 /// The kinds whose modules add links everywhere.
 const TUNNELS: &[&str] =
     &["gre", "gretap", "erspan", "ip6gre", "ip6gretap", "ip6erspan", "ipip", "sit", "ip6tnl", "vti", "vti6"];
-/// Transcripts on which the two may differ, each with its reason; tests/ON_LINUX.md says more.
-const MAY_DIFFER: &[(&str, &str)] = &[("vrf-ping.txt", NO_BPF), ("vrf-words.txt", NO_BPF)];
-const NO_BPF: &str = "`ip vrf exec` needs a program of BPF on a control group, which ours does not load";
-
 /// How ours says that something is not there.
 const NOT_BUILT: &str = " is not built yet";
 
@@ -86,24 +82,15 @@ pub(crate) fn run(plan: &Plan) -> Result<bool> {
         true => requests(&cases, plan)?,
         false => printed(&cases, &alone, &mut partly, plan)?,
     };
-    let mut may = 0;
     for one in &differing {
-        let name = one.case.path.file_name().unwrap_or_default();
-        match MAY_DIFFER.iter().find(|(file, _)| *file == name) {
-            Some((file, reason)) => {
-                println!("{file}: may differ: {reason}");
-                may += 1;
-            }
-            None => tell(one, plan)?,
-        }
+        tell(one, plan)?;
     }
     for (case, missing) in &partly {
         println!("{}: needs what is not built: {}", case.path.display(), missing.join(", "));
     }
     let judged = all.len() - partly.len();
-    let unequal = differing.len() - may;
-    println!("equal {} of {judged}, {may} may differ", judged - differing.len());
-    Ok(unequal == 0)
+    println!("equal {} of {judged}", judged - differing.len());
+    Ok(differing.is_empty())
 }
 
 fn tell(one: &Differing<'_>, plan: &Plan) -> Result<()> {

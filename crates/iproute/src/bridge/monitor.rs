@@ -5,7 +5,7 @@
 //! renamed meanwhile is not noticed, as in the tool.
 
 use super::{Filter, Memory, fdb_show, link, mdb_show, vlan_rtm, vni};
-use crate::context::Context;
+use crate::context::{Context, unheard_text};
 use crate::time::stamp;
 use rtnl::client::Channel;
 use rtnl::errno::Errno;
@@ -104,7 +104,7 @@ fn listen(
                 }
             }
             Err(errno) => {
-                let complaint = format!("netlink receive error {errno} ({})\n", errno.0);
+                let complaint = unheard_text(errno);
                 // An overrun loses events and nothing else; the kernel goes on with the next.
                 if errno != Errno::ENOBUFS {
                     return Err(Stop::exit_with(2, complaint));

@@ -12,6 +12,7 @@ mod tests;
 use crate::context::Context;
 use crate::host::NameChange;
 use crate::options::not_entered;
+use crate::vrf;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use rtnl::words::{Stop, Words, integer, matches};
@@ -145,7 +146,7 @@ fn attach(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
         Ok(pid) => ctx.host.netns_attach(name, pid),
         Err(_) => Err(Errno::ENOENT),
     };
-    outcome.map_err(|errno| match errno {
+    outcome.inspect_err(|errno| ctx.refusal = Some(Refusal::new(*errno))).map_err(|errno| match errno {
         Errno::ENOENT | Errno::ESRCH => {
             let errno = Errno::ENOENT;
             fail(format!("Bind /proc/{pid}/ns/net -> {DIRECTORY}/{name} failed: {errno}\n"))
@@ -158,9 +159,12 @@ fn attach(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
 fn delete(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
     if !ctx.options.all {
         let name = words.take().ok_or_else(no_name)?;
-        return ctx.host.netns_delete(name).map_err(|errno| fail(not_removed(name, errno)));
+        return ctx.host.netns_delete(name).map_err(|errno| {
+            ctx.refusal = Some(Refusal::new(errno));
+            fail(not_removed(name, errno))
+        });
     }
-    for name in ctx.host.netns_names().map_err(|_| fail(""))? {
+    for name in every_name(ctx)? {
         if let Err(errno) = ctx.host.netns_delete(&name) {
             // What is left stays, and the command counts as carried out.
             ctx.host.err(&not_removed(&name, errno));
@@ -168,6 +172,14 @@ fn delete(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
         }
     }
     Ok(())
+}
+
+/// The names for `-all`: none, and no complaint, if there never was one.
+fn every_name(ctx: &mut Context<'_>) -> Result<Vec<String>, Stop> {
+    match ctx.host.netns_names() {
+        Err(Errno::ENOENT) => Ok(Vec::new()),
+        names => names.map_err(|errno| fail(format!("Failed to open directory {DIRECTORY}:{errno}\n"))),
+    }
 }
 
 fn not_removed(name: &str, errno: Errno) -> String {
@@ -216,30 +228,40 @@ fn exec(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
         return Err(fail("No command specified\n"));
     }
     if let Some(name) = name {
-        let entered = execute(ctx, name, words.rest());
-        let status = entered.map_err(|errno| Stop::fail(255, not_entered(name, errno)))?;
-        return if status == 0 { Ok(()) } else { Err(Stop::fail(status, "")) };
+        return execute(ctx, name, words.rest());
     }
-    for name in ctx.host.netns_names().map_err(|_| fail(""))? {
+    ctx.host.expect_more();
+    for name in every_name(ctx)? {
         ctx.sink.out.push_str(&format!("\nnetns: {name}\n"));
-        if let Err(errno) = execute(ctx, &name, words.rest()) {
-            ctx.host.err(&not_entered(&name, errno));
+        match execute(ctx, &name, words.rest()) {
+            Err(stop) if stop.process => return Err(stop),
+            Err(stop) => ctx.print_stop(&stop),
+            Ok(()) => {}
         }
     }
     Ok(())
 }
 
-/// Runs a program in a namespace and gives its status; 1 if there is no such program.
-fn execute(ctx: &mut Context<'_>, name: &str, command: &[String]) -> Result<i32, Errno> {
+/// Runs a program in a namespace, unbound from the routing domain of another one.
+fn execute(ctx: &mut Context<'_>, name: &str, command: &[String]) -> Result<(), Stop> {
     ctx.flush();
-    let entered = ctx.host.netns_enter(name)?;
-    let status = ctx.host.execute(command);
-    ctx.host.netns_leave(entered);
-    Ok(status.unwrap_or_else(|errno| {
-        let program = command.first().map_or("", String::as_str);
-        ctx.host.err(&format!("exec of \"{program}\" failed: {errno}\n"));
-        1
-    }))
+    let unbound = vrf::reset(ctx);
+    let done = match ctx.host.netns_enter(name) {
+        Ok(entered) => {
+            let beside = ctx.options.all || ctx.options.batch.is_some();
+            let done = ctx.execute(command, beside);
+            ctx.host.netns_leave(entered);
+            done
+        }
+        Err(errno) => {
+            ctx.refusal = Some(Refusal::new(errno));
+            Err(Stop::fail(255, not_entered(name, errno)))
+        }
+    };
+    if unbound {
+        ctx.host.vrf_leave();
+    }
+    done
 }
 
 /// `monitor`: tells of names as they come and go, for as long as the host goes on.

@@ -93,7 +93,7 @@ pub(crate) fn run<C: Console>(machine: &mut Machine<C>, arguments: &[String]) ->
 }
 
 fn begin<C: Console>(machine: &mut Machine<C>, options: options::Options) -> Result<Session, Stop> {
-    let place = Place { netns: machine.here(), device: machine.bound.unwrap_or(0) };
+    let place = Place { netns: machine.here(), device: machine.bound_to().unwrap_or(0) };
     let input = machine.input.take().unwrap_or_default().into_bytes();
     let seed = machine.random();
     if machine.nc.all.len() >= SESSIONS {
