@@ -90,6 +90,7 @@ fn emit(
     }
     bytes[begin..].copy_from_slice(payload);
     bytes[12..14].copy_from_slice(&ethertype::IPV6.to_be_bytes());
+    world.run.pool.set_encap(frame, route.encap.as_ref());
     let to = route.gateway.unwrap_or(route.destination);
     if route.destination.is_multicast() && is_member(world, route.device, route.destination) {
         loop_back(world, route.device, frame);
@@ -150,6 +151,7 @@ pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> 
     let meta = world.run.pool.meta_mut(frame);
     meta.tag = Tag::NONE;
     meta.kind = PacketKind::Auto;
+    world.run.pool.set_encap(frame, route.encap.as_ref());
     let to = route.gateway.unwrap_or(route.destination);
     super::output(world, route.device, IpAddr::V6(to), frame);
     true
@@ -299,6 +301,7 @@ fn forward(world: &mut World, id: DeviceId, frame: FrameId, whose: For, found: &
     meta.tag = Tag::NONE;
     meta.kind = PacketKind::Auto;
     meta.origin = None;
+    world.run.pool.set_encap(frame, found.nexthop.encap.as_ref());
     let to = found.nexthop.gateway.unwrap_or(destination);
     super::output(world, found.nexthop.device, IpAddr::V6(to), frame);
 }
