@@ -105,6 +105,9 @@ pub struct Meta {
     pub origin: Option<crate::device::DeviceId>,
 }
 
+/// More would make it two lines.
+const _: () = assert!(size_of::<Meta>() == 64);
+
 impl Meta {
     #[inline]
     fn new(buffer: u32, length: u32, number: u32) -> Meta {

@@ -148,10 +148,13 @@ fn what_a_route_sends_allocates_nothing() {
     }
 }
 
+/// What a route says of its encapsulation.
+type Says<'a> = &'a dyn Fn(&mut Builder);
+
 #[test]
 fn what_cannot_be_is_refused() {
     let (mut rig, index) = router("geneve");
-    let refused: [(&str, &dyn Fn(&mut Builder)); 9] = [
+    let refused: [(&str, Says); 9] = [
         ("no type", &|out| out.put(RTA_ENCAP, &[])),
         ("an unknown type", &|out| out.u16(RTA_ENCAP_TYPE, 99)),
         ("a type without its module", &|out| out.u16(RTA_ENCAP_TYPE, LWTUNNEL_ENCAP_SEG6)),

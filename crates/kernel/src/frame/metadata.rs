@@ -86,6 +86,15 @@ impl Pool {
         }
     }
 
+    /// The network of a tunnel that it came through, as rules have it; 0: none.
+    #[inline]
+    pub(crate) fn came_through(&self, frame: FrameId) -> u64 {
+        match self.meta(frame).tunnel {
+            Tunnel::None => 0,
+            _ => self.metadata(frame).came_through().map_or(0, u64::from),
+        }
+    }
+
     /// It carries this from now on.
     pub(crate) fn set_metadata(&mut self, frame: FrameId, metadata: Metadata) {
         self.forget_metadata(frame);

@@ -118,7 +118,10 @@ fn process(world: &mut World, id: DeviceId, packet: &Arp, kind: For, metadata: &
 /// Deals with a question that concerns the host; false if it does not.
 fn answers(world: &mut World, id: DeviceId, packet: &Arp, metadata: &Metadata) -> bool {
     let Arp { sender_mac, sender_ip, target_ip, .. } = *packet;
-    let Ok(route) = route4::incoming(world, id, sender_ip, target_ip, 0, 0, true) else { return false };
+    let tunnel = metadata.came_through().map_or(0, u64::from);
+    let Ok(route) = route4::incoming(world, id, sender_ip, target_ip, 0, (0, tunnel), true) else {
+        return false;
+    };
     let sender = (id, IpAddr::V4(sender_ip));
     match route {
         Incoming::Local { kind: RTN_LOCAL, .. } => {

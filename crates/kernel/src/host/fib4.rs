@@ -179,6 +179,8 @@ pub(crate) struct Flow {
     pub iif: u32,
     pub mark: u32,
     pub tos: u8,
+    /// The network of a tunnel that it came through; 0: none. Rules may look at that.
+    pub tunnel: u64,
     /// Whose it is; rules may look at that.
     pub uid: u32,
     /// Routes of a narrower scope only.
@@ -199,6 +201,7 @@ impl Flow {
             iif: 1,
             mark: 0,
             tos: 0,
+            tunnel: 0,
             uid: 0,
             scope: RT_SCOPE_UNIVERSE,
             any_carrier: false,
@@ -215,6 +218,7 @@ impl Flow {
             oif: self.oif,
             mark: self.mark,
             tos: self.tos,
+            tunnel: self.tunnel,
             uid: self.uid,
             ..Key::default()
         }

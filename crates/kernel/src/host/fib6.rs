@@ -193,12 +193,14 @@ pub(crate) struct Flow {
     pub oif: u32,
     pub iif: u32,
     pub mark: u32,
+    /// The network of a tunnel that it came through; 0: none.
+    pub tunnel: u64,
 }
 
 impl Flow {
     /// A packet of the host's own to an address.
     pub(crate) fn to(destination: Ipv6Addr) -> Flow {
-        Flow { source: Ipv6Addr::UNSPECIFIED, destination, oif: 0, iif: 1, mark: 0 }
+        Flow { source: Ipv6Addr::UNSPECIFIED, destination, oif: 0, iif: 1, mark: 0, tunnel: 0 }
     }
 }
 
@@ -335,6 +337,7 @@ pub(crate) fn lookup(world: &World, netns: NetnsId, flow: &Flow, strict: bool) -
         iif: flow.iif,
         oif: flow.oif,
         mark: flow.mark,
+        tunnel: flow.tunnel,
         ..RuleKey::default()
     };
     rule::walk(world, netns, &stack.rules6, &key, |rule, id| {

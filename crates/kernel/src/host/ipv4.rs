@@ -189,8 +189,9 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
     let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
     let Ok(view) = Ipv4View::new(bytes) else { return };
     let (source, destination, tos) = (view.source(), view.destination(), view.tos());
+    let tunnel = world.run.pool.came_through(frame);
     if let Some(other) = super::claimed(world, id, frame) {
-        let way = route4::incoming(world, other, source, destination, tos & 0x1c, 0, false);
+        let way = route4::incoming(world, other, source, destination, tos & 0x1c, (0, tunnel), false);
         if let Ok(Incoming::Local { kind, .. }) = way {
             deliver_claimed(world, other, frame, kind);
             return super::consume(world, other, frame, Drop::Consumed);
@@ -200,7 +201,7 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
     let at = domain::master(world, id).unwrap_or(id);
     let way = match domain::is_master(world, id) {
         true => Ok(Incoming::Local { kind: RTN_LOCAL, found: None }),
-        false => route4::incoming(world, at, source, destination, tos & 0x1c, 0, false),
+        false => route4::incoming(world, at, source, destination, tos & 0x1c, (0, tunnel), false),
     };
     if at != id && !destination.is_multicast() {
         domain::count(world, id, frame);

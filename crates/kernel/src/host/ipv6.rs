@@ -200,7 +200,8 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
     let (netns, iif) = (world[id].netns, domain::input(world, id).ifindex);
     let oif = world[id].ifindex;
     let oif = if fib6::is_strict(destination) && !fib6::is_loopback(world, id) { oif } else { 0 };
-    let flow = Flow { source, iif, oif, ..Flow::to(destination) };
+    let tunnel = world.run.pool.came_through(frame);
+    let flow = Flow { source, iif, oif, tunnel, ..Flow::to(destination) };
     match fib6::lookup(world, netns, &flow, oif != 0) {
         Ok(found) if matches!(found.kind, RTN_LOCAL | RTN_ANYCAST) => {
             // A packet of a domain is counted at the master each time.

@@ -188,7 +188,7 @@ pub(crate) fn forwards(world: &World, id: DeviceId) -> bool {
     inet::own_setting(world, id, v4::FORWARDING)
 }
 
-/// Finds the route of a packet that came in. For a question of ARP about that address `arp` is set.
+/// Finds the route of a packet that came in, perhaps with a mark and through a network of a tunnel. For a question of ARP about that address `arp` is set.
 ///
 /// # Errors
 /// EINVAL for addresses that cannot come from outside, EXDEV if the way back leads elsewhere, EHOSTUNREACH if the
@@ -199,7 +199,7 @@ pub(crate) fn incoming(
     source: Ipv4Addr,
     destination: Ipv4Addr,
     tos: u8,
-    mark: u32,
+    (mark, tunnel): (u32, u64),
     arp: bool,
 ) -> Result<Incoming, Errno> {
     let netns = world.get(id).filter(|device| device.inet.is_some()).ok_or(Errno::EINVAL)?.netns;
@@ -219,7 +219,7 @@ pub(crate) fn incoming(
     if is_zeronet(source) || is_zeronet(destination) || loops {
         return Err(Errno::EINVAL);
     }
-    let flow = Flow { source, iif: world[id].ifindex, tos, mark, ..Flow::to(destination) };
+    let flow = Flow { source, iif: world[id].ifindex, tos, mark, tunnel, ..Flow::to(destination) };
     let forwarding = forwards(world, id);
     let found = fib4::lookup(world, netns, &flow).map_err(|errno| match forwarding {
         true => errno,

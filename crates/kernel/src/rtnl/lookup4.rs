@@ -104,7 +104,7 @@ fn from_outside(
     mark: u32,
 ) -> Result<Answer, Refusal> {
     let iif = Some(world[id].ifindex);
-    Ok(match incoming(world, id, source, destination, tos, mark, false)? {
+    Ok(match incoming(world, id, source, destination, tos, (mark, 0), false)? {
         Incoming::Local { kind, found } => {
             let flags = LOCAL | if kind == RTN_BROADCAST { BROADCAST } else { 0 };
             let flags = flags | if kind == RTN_MULTICAST { MULTICAST } else { 0 };

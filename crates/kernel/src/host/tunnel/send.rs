@@ -274,6 +274,7 @@ fn find(world: &mut World, journey: &Journey) -> Result<Way, Errno> {
                 encap,
             }
         }
+        (IpAddr::V6(remote), _) if remote.is_unspecified() => return Err(Errno::ENETUNREACH),
         (IpAddr::V6(remote), local) => {
             let source = if let IpAddr::V6(local) = local { local } else { std::net::Ipv6Addr::UNSPECIFIED };
             let flow = fib6::Flow { source, oif: journey.oif, ..fib6::Flow::to(remote) };
