@@ -50,7 +50,7 @@ pub(super) fn encapsulation(words: &mut Words<'_>, out: &mut Builder) -> Result<
         1 => return Err(Stop::exit("Error: unexpected end of line after \"encap\"\n")),
         _ => {}
     }
-    let nest = out.nest(RTA_ENCAP);
+    let nest = out.nest(RTA_ENCAP | NESTED);
     match *kind {
         LWTUNNEL_ENCAP_IP => tunnel(words, &INET, out)?,
         LWTUNNEL_ENCAP_IP6 => tunnel(words, &INET6, out)?,
