@@ -10,7 +10,7 @@ pub(crate) mod mark {
     pub(crate) const TAG: u8 = 1;
     /// A tag in the header: nobody looked.
     pub(crate) const UNSEEN: u8 = 2;
-    /// A priority, or for whom the frame is.
+    /// A priority, for whom the frame is, or what it carries of tunnels.
     pub(crate) const BESIDE: u8 = 4;
 }
 
@@ -175,6 +175,6 @@ impl Batch {
 pub(crate) fn marks_of(meta: &Meta) -> u8 {
     let tag = if meta.tag.is_some() { mark::TAG } else { 0 };
     let unseen = if meta.is_plain() { 0 } else { mark::UNSEEN };
-    let beside = meta.priority != 0 || meta.kind != PacketKind::Auto;
+    let beside = meta.priority != 0 || meta.kind != PacketKind::Auto || meta.tunnel.is_some();
     tag | unseen | if beside { mark::BESIDE } else { 0 }
 }

@@ -7,6 +7,11 @@
 //!
 //! Limits: a frame has at most [`LARGEST`] bytes; the pool grows up to [`BUFFERS`] buffers of each of two sizes and
 //! [`FRAMES`] frames and then refuses, which is a drop with a name. Nothing here allocates once the pool has grown.
+//! `metadata` is what a frame carries of tunnels.
+
+pub(crate) mod metadata;
+
+use metadata::{Metadata, Tunnel};
 
 /// Bytes in front of a fresh frame.
 pub const HEADROOM: usize = 128;
@@ -90,6 +95,8 @@ pub struct Meta {
     pub hops: u16,
     /// For whom it is.
     pub kind: PacketKind,
+    /// What it carries of tunnels.
+    pub(crate) tunnel: Tunnel,
     /// The number of the frame in the trace, and of the one that it is a copy of.
     pub number: u32,
     /// The frame that this one was copied from; itself if from none.
@@ -97,6 +104,9 @@ pub struct Meta {
     /// The device that it came in through, as a slot and a generation; for those that ask later.
     pub origin: Option<crate::device::DeviceId>,
 }
+
+/// More would make it two lines.
+const _: () = assert!(size_of::<Meta>() == 64);
 
 impl Meta {
     #[inline]
@@ -110,6 +120,7 @@ impl Meta {
             priority: 0,
             hops: 0,
             kind: PacketKind::Auto,
+            tunnel: Tunnel::None,
             number,
             parent: number,
             origin: None,
@@ -121,6 +132,7 @@ impl Meta {
     fn begin(&mut self) {
         self.tag = Tag::NONE;
         self.kind = PacketKind::Auto;
+        self.tunnel = Tunnel::None;
         self.origin = None;
     }
 
@@ -178,6 +190,8 @@ pub struct Pool {
     whole: Vec<u32>,
     /// Frames that were ever made; the number of the newest.
     made: u64,
+    /// What a few frames carry of tunnels, by their numbers.
+    metadata: Vec<Metadata>,
 }
 
 impl Default for Pool {
@@ -189,6 +203,7 @@ impl Default for Pool {
             bare: Vec::new(),
             whole: Vec::new(),
             made: 0,
+            metadata: Vec::new(),
         }
     }
 }
@@ -304,8 +319,10 @@ impl Pool {
         meta.parent = meta.number;
         meta.number = (self.made as u32).wrapping_add(1);
         let shared = self.enter(meta);
-        if shared.is_none() {
-            self.release_buffer(meta.buffer);
+        match shared {
+            Some(shared) if meta.tunnel == Tunnel::More => self.share_metadata(frame, shared),
+            Some(_) => {}
+            None => self.release_buffer(meta.buffer),
         }
         shared
     }
@@ -313,7 +330,10 @@ impl Pool {
     /// Gives a frame back.
     #[inline]
     pub fn release(&mut self, frame: FrameId) {
-        let buffer = self.metas[frame.0 as usize].buffer;
+        let Meta { buffer, tunnel, .. } = self.metas[frame.0 as usize];
+        if tunnel == Tunnel::More {
+            self.forget_metadata(frame);
+        }
         if self.small.shares.get(buffer as usize) == Some(&1) {
             return self.whole.push(frame.0);
         }

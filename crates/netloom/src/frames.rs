@@ -125,7 +125,7 @@ pub fn replay(name: &str, case: &FrameCase, seed: u64, pace: (u64, u64)) -> Resu
 }
 
 /// Runs the commands; gives those that failed, with what they printed.
-fn set_up(
+pub(crate) fn set_up(
     name: &str,
     case: &FrameCase,
     machine: &mut Machine<String>,
@@ -143,7 +143,10 @@ fn set_up(
     Ok(refused)
 }
 
-fn attach(case: &FrameCase, machine: &mut Machine<String>) -> Result<BTreeMap<String, PortId>, Failure> {
+pub(crate) fn attach(
+    case: &FrameCase,
+    machine: &mut Machine<String>,
+) -> Result<BTreeMap<String, PortId>, Failure> {
     let mut ports = BTreeMap::new();
     for (name, (netns, device)) in &case.ports {
         let no_port = |why| Failure::Kernel(format!("port {name} cannot be on {device} in {netns}: {why}"));
@@ -332,7 +335,7 @@ fn compare_counters(lines: &mut Vec<String>, want: &AllCounters, got: &AllCounte
 /// A frame without what the host stack may choose: IPv4's identification and with it the header checksum, behind any
 /// tags; the identification of IPv6's fragments; the flow label of ICMPv6, which Linux makes of a number of chance; and
 /// in tunnels' packets what [`mask_tunnel`] says.
-fn masked(frame: &AtPort) -> AtPort {
+pub(crate) fn masked(frame: &AtPort) -> AtPort {
     let mut frame = frame.clone();
     let bytes = &mut frame.frame;
     let mut at = 12;

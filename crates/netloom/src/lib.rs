@@ -14,6 +14,8 @@ pub mod difference;
 pub mod dissect;
 mod dissect_link;
 pub mod exceptions;
+#[cfg(test)]
+mod external_tests;
 pub mod frame_case;
 pub mod frames;
 pub mod inject;

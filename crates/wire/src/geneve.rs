@@ -1,6 +1,7 @@
 //! Geneve (RFC 8926): eight bytes and options in front of what is carried in UDP, most often an Ethernet frame.
 //!
-//! Options are kept as the bytes they came in; nobody here understands one. Values have none and are written without.
+//! Options are kept as the bytes they came in; nobody here understands one. Values have none and are written without:
+//! whoever has options writes them behind, and their length into the first byte.
 
 use crate::Malformed;
 use crate::bytes::{Writer, from, u8_at, u16_at, u32_at};
@@ -67,6 +68,12 @@ impl<'a> GeneveView<'a> {
     #[inline]
     pub fn network(&self) -> u32 {
         u32_at(self.bytes, 4) >> 8
+    }
+
+    /// The options.
+    #[inline]
+    pub fn options(&self) -> &'a [u8] {
+        self.bytes.get(LENGTH..self.header_length()).unwrap_or_default()
     }
 
     /// What is behind the header and its options.

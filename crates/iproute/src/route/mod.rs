@@ -4,6 +4,7 @@
 //! Left out: encapsulations (`encap …`), and `save`, `restore` and `showdump`, whose files are the kernel's bytes; they
 //! are refused. Objects of next hops show by their numbers only.
 
+mod encap;
 mod filter;
 mod get;
 mod list;

@@ -1,8 +1,9 @@
 //! `ip route add|change|replace|prepend|append|test|delete`: one request of a whole line.
 
+use super::encap::encapsulation;
 use super::filter::Filter;
 use super::metrics::Metrics;
-use super::nexthop::{encapsulation, gateway, new_destination, nexthops, realms};
+use super::nexthop::{gateway, new_destination, nexthops, realms};
 use super::{show, usage, vrf_table};
 use crate::context::{AF_INET, AF_INET6, AF_MPLS, AF_UNSPEC, Context};
 use crate::echo::talk;
@@ -161,7 +162,7 @@ impl<'w> Line<'w> {
             }
             "dev" | "oif" => self.device = Some(words.value()?),
             _ if matches(word, "pref") => out.u8(RTA_PREF, preference(words.value()?)?),
-            "encap" => return Err(encapsulation(words)),
+            "encap" => encapsulation(words, out)?,
             "ttl-propagate" => {
                 let text = words.value()?;
                 let value = match text {

@@ -1,5 +1,6 @@
 //! `nexthop …` in a route: the next hops of a multipath route.
 
+use super::encap::encapsulation;
 use crate::context::{AF_UNSPEC, Context};
 use rtnl::attr::Builder;
 use rtnl::names;
@@ -38,22 +39,6 @@ pub(super) fn new_destination(words: &mut Words<'_>, family: &mut u8, out: &mut 
     }
     out.put(RTA_NEWDST, &to.bytes);
     Ok(())
-}
-
-/// The encapsulations, which are all refused.
-const ENCAPSULATIONS: &[&str] =
-    &["mpls", "ip", "ip6", "ila", "bpf", "seg6", "seg6local", "rpl", "ioam6", "xfrm"];
-
-/// `encap …`.
-pub(super) fn encapsulation(words: &mut Words<'_>) -> Stop {
-    let Some(text) = words.take() else { return Stop::incomplete() };
-    if !ENCAPSULATIONS.contains(&text) {
-        return Stop::invalid("\"encap type\" value is invalid\n", text);
-    }
-    if words.peek().is_none() {
-        return Stop::incomplete();
-    }
-    Stop::fail(2, "netloom: encapsulation by routes is not built\n")
 }
 
 /// `realms …`.
@@ -112,7 +97,7 @@ fn one(
             }
             "onlink" => flags |= RTNH_F_ONLINK as u8,
             _ if matches(word, "realms") => realms(words, &mut out)?,
-            "encap" => return Err(encapsulation(words)),
+            "encap" => encapsulation(words, &mut out)?,
             "as" => new_destination(words, &mut family.clone(), &mut out)?,
             _ => {
                 words.back();

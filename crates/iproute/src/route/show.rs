@@ -3,7 +3,7 @@
 //! What a filter fixes to one value is not said again of each route.
 
 use super::filter::Filter;
-use super::metrics;
+use super::{encap, metrics};
 use crate::context::{AF_INET, AF_INET6, AF_MPLS, Context};
 use rtnl::attr::Attr;
 use rtnl::message::Message;
@@ -132,6 +132,8 @@ fn show_way(ctx: &mut Context<'_>, route: &Rtmsg, tb: &Tb<'_>, filter: &Filter) 
         sink.uint("nhid", "nhid ", u64::from(object), " ");
     }
     show_new_destination(sink, route, tb);
+    encap::show(ctx, tb);
+    let sink = &mut ctx.sink;
     if route.tos != 0 && filter.tos.is_none() {
         let tos = SERVICES.name(u32::from(route.tos), sink.format.numeric);
         sink.string("tos", "tos ", &tos, " ");
@@ -309,6 +311,7 @@ fn show_hops(ctx: &mut Context<'_>, route: &Rtmsg, attr: &Attr<'_>) {
             ctx.sink.text("\tnexthop ");
         }
         let tb = Tb::read(hop.attrs);
+        encap::show(ctx, &tb);
         show_new_destination(&mut ctx.sink, route, &tb);
         show_gateway(&mut ctx.sink, route.family, &tb);
         show_via(&mut ctx.sink, &tb);

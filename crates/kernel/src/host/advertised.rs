@@ -103,14 +103,15 @@ fn find(world: &World, id: DeviceId, to: Key, router: Ipv6Addr) -> Option<Place>
     let table = inet6::prefix_table(world, id);
     let fib = &world.space(world.get(id)?.netns).ok()?.stack.fib6;
     let ifindex = world.get(id)?.ifindex;
-    let said = |route: &Route| route.protocol == RTPROT_RA && route.leads_to(ifindex, Some(router));
+    let through = |hop: Nexthop| hop.ifindex == ifindex && hop.gateway == Some(router);
+    let said = |route: &Route| route.protocol == RTPROT_RA && route.hops.iter().any(through);
     fib.of_prefix_through(table, to, id).find_map(|(place, route)| said(route).then_some(place))
 }
 
 fn add(world: &mut World, id: DeviceId, to: Key, router: Ipv6Addr, preference: u8) -> Option<Place> {
     let (device, table) = (&world[id], inet6::prefix_table(world, id));
     let (netns, ifindex) = (device.netns, device.ifindex);
-    let hop = Nexthop { device: id, ifindex, gateway: Some(router), flags: 0, weight: 1 };
+    let hop = Nexthop { device: id, ifindex, gateway: Some(router), flags: 0, weight: 1, encap: None };
     let hops = Hops::new(vec![hop]);
     let (kind, protocol, metric) = (RTN_UNICAST, RTPROT_RA, USER_METRIC);
     fib6::add(

@@ -3,9 +3,10 @@
 use super::conf::v4;
 use super::neighbour::{self, Claim};
 use super::route4::{self, Incoming};
-use super::{For, domain, fib4, inet, send_frame};
+use super::{For, domain, fib4, inet, send_frame_with};
 use crate::device::{BROADCAST, DeviceId, Mac};
 use crate::frame::FrameId;
+use crate::frame::metadata::Metadata;
 use crate::run::Drop;
 use crate::world::World;
 use rtnl::object::link::IFF_NOARP;
@@ -15,24 +16,24 @@ use std::net::{IpAddr, Ipv4Addr};
 use wire::arp::{REPLY, REQUEST};
 use wire::{Arp, Ethernet, ethertype};
 
-/// Sends a packet (`arp_send`); to everybody if no address is given.
-fn send(world: &mut World, id: DeviceId, to: Option<Mac>, packet: &Arp) {
+/// Sends a packet (`arp_send_dst`); to everybody if no address is given.
+fn send(world: &mut World, id: DeviceId, to: Option<Mac>, packet: &Arp, metadata: Metadata) {
     let Some(device) = world.get(id).filter(|device| device.flags & IFF_NOARP == 0) else { return };
     let destination = to.unwrap_or(BROADCAST);
     let header = Ethernet { destination, source: device.address, ethertype: ethertype::ARP };
     let mut bytes = [0; wire::ethernet::LENGTH + wire::arp::LENGTH];
     header.emit(&mut bytes);
     packet.emit(&mut bytes[wire::ethernet::LENGTH..]);
-    send_frame(world, id, &bytes);
+    send_frame_with(world, id, &bytes, metadata);
 }
 
 /// Asks who has an address (`arp_solicit`): a known owner directly, else everybody. The question bears the source of
-/// the packet that waits for the answer, if that is the host's own and may be said.
+/// the packet that waits for the answer, if that is the host's own and may be said, and goes by the same tunnel.
 pub(crate) fn solicit(
     world: &mut World,
     id: DeviceId,
     target: Ipv4Addr,
-    source: Option<Ipv4Addr>,
+    (source, metadata): (Option<Ipv4Addr>, Metadata),
     to: Option<Mac>,
 ) {
     let Some(device) = world.get(id) else { return };
@@ -50,7 +51,7 @@ pub(crate) fn solicit(
     let sender_ip = said.unwrap_or_else(|| inet::select(world, id, target, RT_SCOPE_LINK));
     let packet =
         Arp { operation: REQUEST, sender_mac: own, sender_ip, target_mac: [0; 6], target_ip: target };
-    send(world, id, to, &packet);
+    send(world, id, to, &packet, metadata);
 }
 
 /// Tells everybody of the device's addresses (`inetdev_send_gratuitous_arp`).
@@ -65,7 +66,7 @@ pub(crate) fn announce_all(world: &mut World, id: DeviceId) {
             target_mac: [0; 6],
             target_ip: address,
         };
-        send(world, id, None, &packet);
+        send(world, id, None, &packet, Metadata::None);
     }
 }
 
@@ -77,7 +78,8 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
         _ if world[id].flags & IFF_NOARP != 0 => Drop::OtherHost,
         _ if kind == For::Other => Drop::OtherHost,
         Ok(packet) if has_ipv4 => {
-            process(world, id, &packet, kind);
+            let metadata = world.run.pool.metadata(frame);
+            process(world, id, &packet, kind, &metadata);
             Drop::Consumed
         }
         _ => Drop::BadHeader,
@@ -86,7 +88,7 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
 }
 
 /// `arp_process`.
-fn process(world: &mut World, id: DeviceId, packet: &Arp, kind: For) {
+fn process(world: &mut World, id: DeviceId, packet: &Arp, kind: For, metadata: &Metadata) {
     let Arp { operation, sender_mac, sender_ip, target_ip, .. } = *packet;
     let localnet = inet::is_set(world, id, v4::ROUTE_LOCALNET);
     if target_ip.is_multicast() || target_ip.is_loopback() && !localnet {
@@ -103,27 +105,30 @@ fn process(world: &mut World, id: DeviceId, packet: &Arp, kind: For) {
         // Somebody looks whether the address is free.
         let is_own = fib4::address_type(world, netns, target_ip, Some(id)) == RTN_LOCAL;
         if operation == REQUEST && is_own && !ignores(world, id, sender_ip, target_ip) {
-            answer(world, id, packet);
+            answer(world, id, packet, metadata);
         }
         return;
     }
-    if operation == REQUEST && answers(world, id, packet) {
+    if operation == REQUEST && answers(world, id, packet, metadata) {
         return;
     }
     learn(world, id, packet, kind, sender_mac);
 }
 
 /// Deals with a question that concerns the host; false if it does not.
-fn answers(world: &mut World, id: DeviceId, packet: &Arp) -> bool {
+fn answers(world: &mut World, id: DeviceId, packet: &Arp, metadata: &Metadata) -> bool {
     let Arp { sender_mac, sender_ip, target_ip, .. } = *packet;
-    let Ok(route) = route4::incoming(world, id, sender_ip, target_ip, 0, 0, true) else { return false };
+    let tunnel = metadata.came_through().map_or(0, u64::from);
+    let Ok(route) = route4::incoming(world, id, sender_ip, target_ip, 0, (0, tunnel), true) else {
+        return false;
+    };
     let sender = (id, IpAddr::V4(sender_ip));
     match route {
         Incoming::Local { kind: RTN_LOCAL, .. } => {
             let silent = ignores(world, id, sender_ip, target_ip)
                 || inet::is_set(world, id, v4::ARP_FILTER) && leads_elsewhere(world, id, packet);
             if !silent && neighbour::heard(world, sender, sender_mac) {
-                answer(world, id, packet);
+                answer(world, id, packet, metadata);
             }
             true
         }
@@ -136,7 +141,7 @@ fn answers(world: &mut World, id: DeviceId, packet: &Arp) -> bool {
                 || device != id && neighbour::is_proxied(world, netns, IpAddr::V4(target_ip), id);
             if proxied {
                 neighbour::heard(world, sender, sender_mac);
-                answer(world, id, packet);
+                answer(world, id, packet, metadata);
             }
             proxied
         }
@@ -144,7 +149,8 @@ fn answers(world: &mut World, id: DeviceId, packet: &Arp) -> bool {
     }
 }
 
-fn answer(world: &mut World, id: DeviceId, question: &Arp) {
+/// Answers, back by the tunnel that the question came through (`iptunnel_metadata_reply`).
+fn answer(world: &mut World, id: DeviceId, question: &Arp, metadata: &Metadata) {
     let own = world[id].address;
     let packet = Arp {
         operation: REPLY,
@@ -153,7 +159,7 @@ fn answer(world: &mut World, id: DeviceId, question: &Arp) {
         target_mac: question.sender_mac,
         target_ip: question.sender_ip,
     };
-    send(world, id, Some(question.sender_mac), &packet);
+    send(world, id, Some(question.sender_mac), &packet, metadata.back());
 }
 
 /// Whether a question about an own address gets no answer (`arp_ignore`).

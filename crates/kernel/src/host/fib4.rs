@@ -10,6 +10,7 @@
 
 use super::conf::v4;
 use super::domain;
+use super::encap::Encap;
 use super::multipath;
 use super::routes;
 use super::rule::{self, Key, Rule};
@@ -20,12 +21,13 @@ use rtnl::errno::Errno;
 use rtnl::object::route::*;
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// Routes of one family in one namespace at most.
 pub(crate) const ROUTES: usize = 1 << 21;
 
 /// Where a route leads.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Nexthop {
     pub device: Option<DeviceId>,
     pub ifindex: u32,
@@ -34,6 +36,8 @@ pub(crate) struct Nexthop {
     /// `RTNH_F_*`.
     pub flags: u32,
     pub weight: u8,
+    /// What its packets carry.
+    pub encap: Option<Arc<Encap>>,
 }
 
 /// A route, without its prefix.
@@ -61,6 +65,7 @@ impl Route {
                 && a.gateway == b.gateway
                 && a.scope == b.scope
                 && a.weight == b.weight
+                && a.encap == b.encap
                 && (a.flags ^ b.flags) & !(RTNH_F_DEAD | RTNH_F_LINKDOWN) == 0
         };
         self.scope == other.scope
@@ -174,6 +179,8 @@ pub(crate) struct Flow {
     pub iif: u32,
     pub mark: u32,
     pub tos: u8,
+    /// The network of a tunnel that it came through; 0: none. Rules may look at that.
+    pub tunnel: u64,
     /// Whose it is; rules may look at that.
     pub uid: u32,
     /// Routes of a narrower scope only.
@@ -194,6 +201,7 @@ impl Flow {
             iif: 1,
             mark: 0,
             tos: 0,
+            tunnel: 0,
             uid: 0,
             scope: RT_SCOPE_UNIVERSE,
             any_carrier: false,
@@ -210,6 +218,7 @@ impl Flow {
             oif: self.oif,
             mark: self.mark,
             tos: self.tos,
+            tunnel: self.tunnel,
             uid: self.uid,
             ..Key::default()
         }
@@ -217,7 +226,7 @@ impl Flow {
 }
 
 /// What was found.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub kind: u8,
     pub scope: u8,
@@ -284,12 +293,12 @@ fn choose(world: &World, route: &Route, flow: &Flow) -> Option<Nexthop> {
         !dead && !down && (flow.oif == 0 || flow.oif == hop.ifindex)
     };
     if route.nexthops.len() == 1 || flow.oif != 0 {
-        return route.nexthops.iter().find(usable).copied();
+        return route.nexthops.iter().find(usable).cloned();
     }
     let (source, destination) = (flow.source.to_bits(), flow.destination.to_bits());
     let hash = multipath::hash(world.seed, source.into(), destination.into());
     let weights = route.nexthops.iter().map(|hop| if usable(&hop) { hop.weight } else { 0 });
-    multipath::pick(hash, weights).and_then(|place| route.nexthops.get(place)).copied()
+    multipath::pick(hash, weights).and_then(|place| route.nexthops.get(place)).cloned()
 }
 
 /// Whether a route that was found leads through a device, or a port of it as the master of a routing domain, by

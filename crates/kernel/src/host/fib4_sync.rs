@@ -112,7 +112,8 @@ fn add(world: &mut World, id: DeviceId, wanted: &Wanted) {
     let linkdown = if carrier || wanted.kind == RTN_LOCAL { 0 } else { RTNH_F_LINKDOWN };
     let (netns, ifindex) = (device.netns, device.ifindex);
     let scope = if wanted.kind == RTN_LOCAL { RT_SCOPE_NOWHERE } else { RT_SCOPE_HOST };
-    let hop = Nexthop { device: Some(id), ifindex, gateway: None, scope, flags: linkdown, weight: 1 };
+    let hop =
+        Nexthop { device: Some(id), ifindex, gateway: None, scope, flags: linkdown, weight: 1, encap: None };
     let route = Route {
         tos: 0,
         kind: wanted.kind,

@@ -9,6 +9,7 @@
 use super::HostTimer;
 use super::conf::v6;
 use super::domain;
+use super::encap::Encap;
 pub(crate) use super::hops6::Hops;
 use super::multipath;
 use super::routes::{self, End, Somewhere};
@@ -23,6 +24,7 @@ use rtnl::errno::Errno;
 use rtnl::object::link::IFF_LOOPBACK;
 use rtnl::object::route::*;
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 /// The metric of routes that people make.
 pub(crate) const USER_METRIC: u32 = 1024;
@@ -30,7 +32,7 @@ pub(crate) const USER_METRIC: u32 = 1024;
 pub(crate) const ADDRESS_METRIC: u32 = 256;
 
 /// Where a route leads.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Nexthop {
     pub device: DeviceId,
     pub ifindex: u32,
@@ -38,6 +40,8 @@ pub(crate) struct Nexthop {
     /// `RTNH_F_*`.
     pub flags: u32,
     pub weight: u8,
+    /// What its packets carry.
+    pub encap: Option<Arc<Encap>>,
 }
 
 /// What few routes have.
@@ -89,9 +93,12 @@ impl Route {
         route
     }
 
-    /// Whether it has a next hop through that link to that gateway.
-    pub(crate) fn leads_to(&self, ifindex: u32, gateway: Option<Ipv6Addr>) -> bool {
-        self.hops.iter().any(|hop| hop.ifindex == ifindex && hop.gateway == gateway)
+    /// Whether it has a next hop through the link of that one to its gateway, with the same encapsulation.
+    pub(crate) fn leads_as(&self, other: &Nexthop) -> bool {
+        let same = |hop: Nexthop| {
+            (hop.ifindex, hop.gateway) == (other.ifindex, other.gateway) && hop.encap == other.encap
+        };
+        self.hops.iter().any(same)
     }
 }
 
@@ -186,17 +193,19 @@ pub(crate) struct Flow {
     pub oif: u32,
     pub iif: u32,
     pub mark: u32,
+    /// The network of a tunnel that it came through; 0: none.
+    pub tunnel: u64,
 }
 
 impl Flow {
     /// A packet of the host's own to an address.
     pub(crate) fn to(destination: Ipv6Addr) -> Flow {
-        Flow { source: Ipv6Addr::UNSPECIFIED, destination, oif: 0, iif: 1, mark: 0 }
+        Flow { source: Ipv6Addr::UNSPECIFIED, destination, oif: 0, iif: 1, mark: 0, tunnel: 0 }
     }
 }
 
 /// What was found.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub kind: u8,
     pub protocol: u8,
@@ -328,6 +337,7 @@ pub(crate) fn lookup(world: &World, netns: NetnsId, flow: &Flow, strict: bool) -
         iif: flow.iif,
         oif: flow.oif,
         mark: flow.mark,
+        tunnel: flow.tunnel,
         ..RuleKey::default()
     };
     rule::walk(world, netns, &stack.rules6, &key, |rule, id| {
@@ -345,13 +355,15 @@ fn suppressed(world: &World, rule: &Rule, found: &Found) -> bool {
 }
 
 /// The route of a packet of the host's own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     pub device: DeviceId,
     pub gateway: Option<Ipv6Addr>,
     pub source: Ipv6Addr,
     pub destination: Ipv6Addr,
     pub mtu: u32,
+    /// What the packet carries.
+    pub encap: Option<Arc<Encap>>,
 }
 
 /// The device that stands for the host itself on a route to it (`ip6_rt_get_dev_rcu`): an address of a link is the
@@ -414,7 +426,8 @@ pub(crate) fn outgoing(world: &World, netns: NetnsId, flow: &Flow) -> Result<Out
     };
     let mtu = if found.mtu != 0 { found.mtu } else { inet6::mtu(world, device) };
     let mtu = mtu.min(65_535 + wire::ipv6::LENGTH as u32);
-    Ok(Outgoing { device, gateway: found.nexthop.gateway, source, destination: flow.destination, mtu })
+    let Nexthop { gateway, encap, .. } = found.nexthop;
+    Ok(Outgoing { device, gateway, source, destination: flow.destination, mtu, encap })
 }
 
 // What devices and addresses do to routes.

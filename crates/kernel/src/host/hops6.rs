@@ -21,9 +21,17 @@ impl Hops {
     /// The same as a list says.
     pub(crate) fn new(list: Vec<Nexthop>) -> Hops {
         match (list.as_slice(), list.first()) {
-            ([_], Some(&Nexthop { device, ifindex, gateway: None, flags: flags @ 0..=0xff, weight: 1 })) => {
-                Hops::Plain { device, ifindex, flags: flags as u8 }
-            }
+            (
+                [_],
+                Some(&Nexthop {
+                    device,
+                    ifindex,
+                    gateway: None,
+                    flags: flags @ 0..=0xff,
+                    weight: 1,
+                    encap: None,
+                }),
+            ) => Hops::Plain { device, ifindex, flags: flags as u8 },
             _ => Hops::Listed(Box::new(list)),
         }
     }
@@ -33,11 +41,11 @@ impl Hops {
         let (plain, list) = match self {
             Hops::Plain { device, ifindex, flags } => {
                 let (device, ifindex, flags) = (*device, *ifindex, u32::from(*flags));
-                (Some(Nexthop { device, ifindex, gateway: None, flags, weight: 1 }), &[][..])
+                (Some(Nexthop { device, ifindex, gateway: None, flags, weight: 1, encap: None }), &[][..])
             }
             Hops::Listed(list) => (None, list.as_slice()),
         };
-        plain.into_iter().chain(list.iter().copied())
+        plain.into_iter().chain(list.iter().cloned())
     }
 
     /// How many there are.
@@ -77,7 +85,7 @@ impl Hops {
                 Hops::Plain { device: id, ifindex: *ifindex, flags }
             }
             Hops::Plain { .. } => return,
-            Hops::Listed(list) => Hops::new(list.iter().copied().map(marked).collect()),
+            Hops::Listed(list) => Hops::new(list.iter().cloned().map(marked).collect()),
         };
     }
 }

@@ -4,10 +4,12 @@
 //! once and cut into fragments if it is larger than its way allows. **Left out**: options of the header are carried
 //! and not acted upon.
 
+use super::encap::Encap;
 use super::fib4::Flow;
 use super::route4::{self, Incoming, Outgoing};
 use super::{For, conf, domain, fragment, icmp, igmp, socket, tcp, tunnel, udp};
 use crate::device::DeviceId;
+use crate::frame::metadata::Metadata;
 use crate::frame::{FrameId, PacketKind};
 use crate::netns::NetnsId;
 use crate::run::Drop;
@@ -15,6 +17,7 @@ use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::object::route::*;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use wire::{Ipv4, Ipv4View, ethertype, protocol};
 
 /// Bytes in front of the packet in a frame.
@@ -101,6 +104,7 @@ fn emit(
     bytes[ETHERNET + wire::ipv4::LENGTH..].copy_from_slice(payload);
     bytes[12..14].copy_from_slice(&ethertype::IPV4.to_be_bytes());
     world.run.pool.meta_mut(frame).kind = PacketKind::Auto;
+    world.run.pool.set_encap(frame, route.encap());
     if route.local && matches!(route.kind, RTN_BROADCAST | RTN_MULTICAST) {
         loop_back(world, route.device, frame);
     }
@@ -163,6 +167,7 @@ pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> 
     let meta = world.run.pool.meta_mut(frame);
     meta.tag = crate::frame::Tag::NONE;
     meta.kind = PacketKind::Auto;
+    world.run.pool.set_encap(frame, route.encap());
     let to = route.gateway.unwrap_or(IpAddr::V4(route.destination));
     if length > route.mtu as usize {
         cut(world, below, frame, route.device, to, route.mtu);
@@ -184,8 +189,9 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
     let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
     let Ok(view) = Ipv4View::new(bytes) else { return };
     let (source, destination, tos) = (view.source(), view.destination(), view.tos());
+    let tunnel = world.run.pool.came_through(frame);
     if let Some(other) = super::claimed(world, id, frame) {
-        let way = route4::incoming(world, other, source, destination, tos & 0x1c, 0, false);
+        let way = route4::incoming(world, other, source, destination, tos & 0x1c, (0, tunnel), false);
         if let Ok(Incoming::Local { kind, .. }) = way {
             deliver_claimed(world, other, frame, kind);
             return super::consume(world, other, frame, Drop::Consumed);
@@ -195,7 +201,7 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
     let at = domain::master(world, id).unwrap_or(id);
     let way = match domain::is_master(world, id) {
         true => Ok(Incoming::Local { kind: RTN_LOCAL, found: None }),
-        false => route4::incoming(world, at, source, destination, tos & 0x1c, 0, false),
+        false => route4::incoming(world, at, source, destination, tos & 0x1c, (0, tunnel), false),
     };
     if at != id && !destination.is_multicast() {
         domain::count(world, id, frame);
@@ -214,7 +220,8 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
                 return super::consume(world, id, frame, Drop::OtherHost);
             }
             let mtu = if found.mtu == 0 { world.get(device).map_or(0, |out| out.mtu) } else { found.mtu };
-            forward(world, at, frame, device, gateway.unwrap_or(IpAddr::V4(destination)), mtu);
+            let to = gateway.unwrap_or(IpAddr::V4(destination));
+            forward(world, at, frame, (device, to, mtu), found.nexthop.encap.as_ref());
         }
         Err(errno) => refuse(world, at, frame, errno),
     }
@@ -260,7 +267,13 @@ fn send_error(world: &mut World, id: DeviceId, frame: FrameId, error: icmp::Erro
 }
 
 /// Sends a packet on (`ip_forward`).
-fn forward(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: IpAddr, mtu: u32) {
+fn forward(
+    world: &mut World,
+    id: DeviceId,
+    frame: FrameId,
+    (out, to, mtu): (DeviceId, IpAddr, u32),
+    encap: Option<&Arc<Encap>>,
+) {
     let bytes = world.run.pool.bytes(frame).get(ETHERNET..).unwrap_or_default();
     let Ok(view) = Ipv4View::new(bytes) else { return };
     let (ttl, total, whole) = (view.ttl(), view.total_length(), view.dont_fragment());
@@ -286,6 +299,7 @@ fn forward(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: I
     meta.tag = crate::frame::Tag::NONE;
     meta.kind = PacketKind::Auto;
     meta.origin = None;
+    world.run.pool.set_encap(frame, encap);
     if too_big {
         return cut(world, id, frame, out, to, mtu);
     }
@@ -308,13 +322,19 @@ fn redirect(world: &mut World, id: DeviceId, frame: FrameId, to: IpAddr) {
 
 /// Cuts a packet that is sent on into fragments.
 pub(super) fn cut(world: &mut World, id: DeviceId, frame: FrameId, out: DeviceId, to: IpAddr, mtu: u32) {
+    let metadata = world.run.pool.metadata(frame);
     super::with_packet(world, frame, |world, packet| {
         super::consume(world, id, frame, Drop::Consumed);
-        cut_packet(world, packet, out, to, mtu);
+        cut_packet(world, packet, &metadata, (out, to, mtu));
     });
 }
 
-fn cut_packet(world: &mut World, packet: &[u8], out: DeviceId, to: IpAddr, mtu: u32) {
+fn cut_packet(
+    world: &mut World,
+    packet: &[u8],
+    metadata: &Metadata,
+    (out, to, mtu): (DeviceId, IpAddr, u32),
+) {
     let (Ok(view), Ok(header)) = (Ipv4View::new(packet), Ipv4::parse(packet)) else { return };
     let step = (mtu as usize).saturating_sub(view.header_length()) & !7;
     if step == 0 {
@@ -336,6 +356,7 @@ fn cut_packet(world: &mut World, packet: &[u8], out: DeviceId, to: IpAddr, mtu: 
         header.emit(&mut bytes[ETHERNET..]);
         bytes[ETHERNET + wire::ipv4::LENGTH..].copy_from_slice(piece);
         bytes[12..14].copy_from_slice(&ethertype::IPV4.to_be_bytes());
+        world.run.pool.set_metadata(next, metadata.clone());
         super::output(world, out, to, next);
     }
 }

@@ -90,6 +90,7 @@ fn emit(
     }
     bytes[begin..].copy_from_slice(payload);
     bytes[12..14].copy_from_slice(&ethertype::IPV6.to_be_bytes());
+    world.run.pool.set_encap(frame, route.encap.as_ref());
     let to = route.gateway.unwrap_or(route.destination);
     if route.destination.is_multicast() && is_member(world, route.device, route.destination) {
         loop_back(world, route.device, frame);
@@ -150,6 +151,7 @@ pub(crate) fn send_frame(world: &mut World, below: DeviceId, frame: FrameId) -> 
     let meta = world.run.pool.meta_mut(frame);
     meta.tag = Tag::NONE;
     meta.kind = PacketKind::Auto;
+    world.run.pool.set_encap(frame, route.encap.as_ref());
     let to = route.gateway.unwrap_or(route.destination);
     super::output(world, route.device, IpAddr::V6(to), frame);
     true
@@ -198,7 +200,8 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, whose: Fo
     let (netns, iif) = (world[id].netns, domain::input(world, id).ifindex);
     let oif = world[id].ifindex;
     let oif = if fib6::is_strict(destination) && !fib6::is_loopback(world, id) { oif } else { 0 };
-    let flow = Flow { source, iif, oif, ..Flow::to(destination) };
+    let tunnel = world.run.pool.came_through(frame);
+    let flow = Flow { source, iif, oif, tunnel, ..Flow::to(destination) };
     match fib6::lookup(world, netns, &flow, oif != 0) {
         Ok(found) if matches!(found.kind, RTN_LOCAL | RTN_ANYCAST) => {
             // A packet of a domain is counted at the master each time.
@@ -299,6 +302,7 @@ fn forward(world: &mut World, id: DeviceId, frame: FrameId, whose: For, found: &
     meta.tag = Tag::NONE;
     meta.kind = PacketKind::Auto;
     meta.origin = None;
+    world.run.pool.set_encap(frame, found.nexthop.encap.as_ref());
     let to = found.nexthop.gateway.unwrap_or(destination);
     super::output(world, found.nexthop.device, IpAddr::V6(to), frame);
 }

@@ -21,6 +21,7 @@ pub mod can;
 pub(crate) mod conf;
 pub(crate) mod domain;
 pub(crate) mod duplicates;
+pub(crate) mod encap;
 pub(crate) mod fib4;
 pub(crate) mod fib4_sync;
 pub(crate) mod fib6;
@@ -55,6 +56,7 @@ pub(crate) mod tunnel;
 pub(crate) mod udp;
 
 use crate::device::{DeviceId, Mac};
+use crate::frame::metadata::Metadata;
 use crate::frame::{FrameId, PacketKind, Tag};
 use crate::link::Event;
 use crate::netns::NetnsId;
@@ -312,8 +314,16 @@ pub(crate) fn with_room(world: &mut World, length: usize, deed: impl FnOnce(&mut
 
 /// Sends a whole frame through a device; one that has no carrier takes nothing (`noop_qdisc`).
 pub(crate) fn send_frame(world: &mut World, id: DeviceId, bytes: &[u8]) {
+    send_frame_with(world, id, bytes, Metadata::None);
+}
+
+/// The same for a frame that carries something for a tunnel.
+pub(crate) fn send_frame_with(world: &mut World, id: DeviceId, bytes: &[u8], metadata: Metadata) {
     match world.run.pool.frame(bytes) {
-        Some(frame) => transmit(world, id, frame),
+        Some(frame) => {
+            world.run.pool.set_metadata(frame, metadata);
+            transmit(world, id, frame);
+        }
         None => world.run.drops[Drop::NoPool as usize] += 1,
     }
 }

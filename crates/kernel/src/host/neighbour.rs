@@ -381,7 +381,8 @@ fn ask(world: &mut World, netns: NetnsId, key: Key) {
     match key.1 {
         IpAddr::V4(target) => {
             let source = last.and_then(|frame| ipv4::source_of(world, frame));
-            arp::solicit(world, key.0, target, source, to);
+            let metadata = last.map(|frame| world.run.pool.metadata(frame)).unwrap_or_default();
+            arp::solicit(world, key.0, target, (source, metadata), to);
         }
         IpAddr::V6(target) => {
             let source = last.and_then(|frame| ipv6::source_of(world, frame));

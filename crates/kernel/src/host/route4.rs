@@ -5,6 +5,7 @@
 
 use super::conf::v4;
 use super::domain;
+use super::encap::Encap;
 use super::fib4::{self, Flow, Found};
 use super::inet;
 use crate::device::DeviceId;
@@ -14,9 +15,10 @@ use rtnl::errno::Errno;
 use rtnl::object::link::IFF_LOOPBACK;
 use rtnl::object::route::*;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// The route of a packet of the host's own.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Outgoing {
     /// `RTN_*`.
     pub kind: u8,
@@ -33,8 +35,15 @@ pub(crate) struct Outgoing {
     pub mtu: u32,
 }
 
+impl Outgoing {
+    /// What the packet carries.
+    pub(crate) fn encap(&self) -> Option<&Arc<Encap>> {
+        self.found.as_ref()?.nexthop.encap.as_ref()
+    }
+}
+
 /// The route of a packet that came in.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Incoming {
     /// For this host; as what kind of address, and the route if one was asked for.
     Local { kind: u8, found: Option<Found> },
@@ -136,7 +145,8 @@ fn by_table(
             inet::select(world, device, gateway, found.scope)
         });
     }
-    make(world, &flow, device, Some(found), found.kind)
+    let kind = found.kind;
+    make(world, &flow, device, Some(found), kind)
 }
 
 /// `__mkroute_output`.
@@ -161,14 +171,14 @@ fn make(
         () => kind,
     };
     let joined = out.inet.as_ref().is_some_and(|inet| inet.groups.contains(&destination));
-    let table = found.map(|found| found.table);
+    let table = found.as_ref().map(|found| found.table);
     let (local, found) = match kind {
         RTN_BROADCAST => (true, None),
         RTN_MULTICAST => (joined || is_loopback, found.filter(|found| found.prefix.1 <= 28)),
         _ => (is_loopback || kind == RTN_LOCAL, found),
     };
-    let gateway = found.and_then(|found| found.nexthop.gateway);
-    let mtu = found.map_or(0, |found| found.mtu);
+    let gateway = found.as_ref().and_then(|found| found.nexthop.gateway);
+    let mtu = found.as_ref().map_or(0, |found| found.mtu);
     let mtu = if mtu == 0 { out.mtu.min(65535) } else { mtu };
     Ok(Outgoing { kind, device, gateway, source, destination, local, found, table, mtu })
 }
@@ -178,7 +188,7 @@ pub(crate) fn forwards(world: &World, id: DeviceId) -> bool {
     inet::own_setting(world, id, v4::FORWARDING)
 }
 
-/// Finds the route of a packet that came in. For a question of ARP about that address `arp` is set.
+/// Finds the route of a packet that came in, perhaps with a mark and through a network of a tunnel. For a question of ARP about that address `arp` is set.
 ///
 /// # Errors
 /// EINVAL for addresses that cannot come from outside, EXDEV if the way back leads elsewhere, EHOSTUNREACH if the
@@ -189,7 +199,7 @@ pub(crate) fn incoming(
     source: Ipv4Addr,
     destination: Ipv4Addr,
     tos: u8,
-    mark: u32,
+    (mark, tunnel): (u32, u64),
     arp: bool,
 ) -> Result<Incoming, Errno> {
     let netns = world.get(id).filter(|device| device.inet.is_some()).ok_or(Errno::EINVAL)?.netns;
@@ -209,7 +219,7 @@ pub(crate) fn incoming(
     if is_zeronet(source) || is_zeronet(destination) || loops {
         return Err(Errno::EINVAL);
     }
-    let flow = Flow { source, iif: world[id].ifindex, tos, mark, ..Flow::to(destination) };
+    let flow = Flow { source, iif: world[id].ifindex, tos, mark, tunnel, ..Flow::to(destination) };
     let forwarding = forwards(world, id);
     let found = fib4::lookup(world, netns, &flow).map_err(|errno| match forwarding {
         true => errno,

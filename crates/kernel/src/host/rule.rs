@@ -40,6 +40,8 @@ pub(crate) struct Key {
     pub destination_port: u16,
     /// The table of the routing domain that it is in; 0: none.
     pub domain: u32,
+    /// The network of a tunnel that it came through; 0: none.
+    pub tunnel: u64,
 }
 
 /// A rule.
@@ -113,7 +115,7 @@ impl Rule {
         let fits = is_link(&self.iif, key.iif)
             && is_link(&self.oif, key.oif)
             && (key.mark ^ self.mark) & self.mask == 0
-            && (self.tunnel == 0)
+            && (self.tunnel == 0 || self.tunnel == key.tunnel)
             && self.users.is_none_or(|(first, last)| (first..=last).contains(&key.uid))
             && (key.source ^ self.source.0) & mask(self.source.1) == 0
             && (key.destination ^ self.destination.0) & mask(self.destination.1) == 0

@@ -10,7 +10,7 @@
 //! `settings`, `port_settings`, `stp_settings`, `entries`, `vlan_requests`, `vlan_options` and `mdb`, and what is told
 //! in `fill`; `timers` names the timers.
 //!
-//! Left out: tunnels of VLANs (`vlan_tunnel`), rings (MRP), continuity checks (CFM), spanning trees of VLANs (MST),
+//! Left out: rings (MRP), continuity checks (CFM), spanning trees of VLANs (MST),
 //! counters of VLANs.
 
 use super::{Event, NewLink, Speed, Type};
@@ -49,6 +49,7 @@ mod tests;
 mod timers;
 pub(crate) mod vlan_options;
 pub(crate) mod vlan_requests;
+mod vlan_tunnels;
 mod vlans;
 #[cfg(test)]
 mod wire_tests;

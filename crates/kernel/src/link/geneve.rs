@@ -2,8 +2,10 @@
 //!
 //! A geneve knows one far end. As a vxlan it belongs to two namespaces, the one that it is in and the one in which it
 //! was made, where its packets travel (`host::tunnel`); of that one nothing is told. Its MTU is that of the way to the
-//! far end as it was when the far end was named. Its frames are `frames`'s. **Left out**: options.
+//! far end as it was when the far end was named. Its frames are `frames`'s, and those that a route
+//! sends `external`'s.
 
+mod external;
 mod frames;
 
 use super::{NewLink, Type};

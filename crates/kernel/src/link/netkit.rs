@@ -167,6 +167,7 @@ fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
     let mut bytes = 0;
     for frame in batch.frames() {
         bytes += world.run.pool.length(*frame) as u64;
+        world.run.pool.forget_metadata(*frame);
         let meta = world.run.pool.meta_mut(*frame);
         meta.priority = 0;
         meta.kind = PacketKind::Auto;

@@ -82,6 +82,7 @@ fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
 /// Nothing that was beside a frame but its tag comes out at the other end.
 fn forget(world: &mut World, batch: &mut Batch) {
     for frame in batch.frames() {
+        world.run.pool.forget_metadata(*frame);
         let meta = world.run.pool.meta_mut(*frame);
         meta.priority = 0;
         meta.kind = PacketKind::Auto;

@@ -7,14 +7,15 @@
 //! * `config`: the settings, and what is refused;
 //! * `table`, `near`: addresses and far ends; `entries`: requests about them, and word of them;
 //! * `networks`: those that a device of many takes;
-//! * `transmit`, `receive`: frames out and in; `answer`: what it answers in the name of others.
+//! * `transmit`, `receive`: frames out and in; `external`: out as a route says; `answer`: what it answers in the name of
+//!   others.
 //!
-//! **Left out**: checksums that cover only what is outside (`remcsumtx`); marks of a group; and that an answer to ARP
-//! through a device of many networks goes back where the question came from.
+//! **Left out**: checksums that cover only what is outside (`remcsumtx`), and marks of a group.
 
 mod answer;
 mod config;
 mod entries;
+mod external;
 mod near;
 pub(crate) mod networks;
 mod receive;
@@ -153,7 +154,12 @@ impl Vxlan {
 
 /// Bytes that encapsulation adds (`vxlan_headroom`).
 fn overhead(config: &Config) -> u32 {
-    let ip = if config.has(flag::IPV6) { 40 } else { 20 };
+    overhead_over(config, config.has(flag::IPV6))
+}
+
+/// The same over IPv4 or IPv6.
+fn overhead_over(config: &Config, v6: bool) -> u32 {
+    let ip = if v6 { 40 } else { 20 };
     let ethernet = if config.has(flag::GPE) { 0 } else { 14 };
     ip + 8 + 8 + ethernet
 }

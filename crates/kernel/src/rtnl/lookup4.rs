@@ -104,11 +104,11 @@ fn from_outside(
     mark: u32,
 ) -> Result<Answer, Refusal> {
     let iif = Some(world[id].ifindex);
-    Ok(match incoming(world, id, source, destination, tos, mark, false)? {
+    Ok(match incoming(world, id, source, destination, tos, (mark, 0), false)? {
         Incoming::Local { kind, found } => {
             let flags = LOCAL | if kind == RTN_BROADCAST { BROADCAST } else { 0 };
             let flags = flags | if kind == RTN_MULTICAST { MULTICAST } else { 0 };
-            let link = found.and_then(|found| found.nexthop.device);
+            let link = found.as_ref().and_then(|found| found.nexthop.device);
             let device = domain::loopback(world, world[id].netns, link);
             Answer {
                 kind,
@@ -116,8 +116,8 @@ fn from_outside(
                 device,
                 gateway: None,
                 source: None,
+                table: found.as_ref().map(|found| found.table),
                 found,
-                table: found.map(|found| found.table),
                 iif,
             }
         }
@@ -127,8 +127,8 @@ fn from_outside(
             device: Some(device),
             gateway,
             source: None,
-            found: Some(found),
             table: Some(found.table),
+            found: Some(found),
             iif,
         },
     })
@@ -166,6 +166,9 @@ fn fill(
     if let Some(device) = answer.device.and_then(|id| world.get(id)) {
         out.u32(RTA_OIF, device.ifindex);
     }
+    if let Some(encap) = answer.found.as_ref().and_then(|found| found.nexthop.encap.as_ref()) {
+        encap.fill(out);
+    }
     if let Some(source) = answer.source {
         out.ipv4(RTA_PREFSRC, source);
     }
@@ -176,7 +179,7 @@ fn fill(
         }
         None => {}
     }
-    if let Some(mtu) = answer.found.map(|found| found.mtu).filter(|mtu| *mtu != 0) {
+    if let Some(mtu) = answer.found.as_ref().map(|found| found.mtu).filter(|mtu| *mtu != 0) {
         super::route::put_metrics(&[(RTAX_MTU, mtu)], out);
     }
     if mark != 0 {

@@ -7,6 +7,7 @@ use super::Asker;
 use super::pieces::Pieces;
 use super::route::{self, Filter};
 use crate::host::AF_INET;
+use crate::host::encap::{self, Encap};
 use crate::host::fib4::{self, Flow, Nexthop, Place, Prefix, Route};
 use crate::host::routes::{End, Route as _};
 use crate::netns::NetnsId;
@@ -17,6 +18,7 @@ use rtnl::message::{Header, Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM
 use rtnl::object::route::{Nexthop as Hops, *};
 use rtnl::table::Tb;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// Next hops of one route at most.
 const NEXTHOPS: usize = 256;
@@ -26,12 +28,20 @@ const fn said(sentence: &'static str) -> Refusal {
 }
 
 /// A next hop as it was asked for.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Hop {
     ifindex: u32,
     gateway: Option<IpAddr>,
     flags: u32,
     weight: u8,
+    encap: encap::Asked,
+}
+
+impl Hop {
+    /// The encapsulation, if there is one that can be.
+    fn encap(&self) -> Option<Arc<Encap>> {
+        self.encap.as_ref().ok().and_then(Clone::clone)
+    }
 }
 
 /// A request, read (`struct fib_config`).
@@ -78,16 +88,18 @@ fn read(message: &Message<'_>, info: &Rtmsg) -> Result<Config, Refusal> {
     if tb.u32(RTA_NH_ID).is_some_and(|id| id != 0) {
         return Err(said("Nexthop id does not exist"));
     }
-    if tb.has(RTA_ENCAP_TYPE) || tb.has(RTA_ENCAP) {
-        return Err(Refusal::said(Errno::EOPNOTSUPP, "lwt encapsulation type not supported"));
-    }
+    encap::check_type(&tb)?;
     let gateway = gateway(&tb)?;
     let multipath = tb.get(RTA_MULTIPATH);
     let hops = match &multipath {
-        Some(attr) => read_hops(attr)?,
+        Some(attr) => {
+            encap::check_types(attr)?;
+            read_hops(attr)?
+        }
         None => {
             let flags = info.flags & 0xff;
-            vec![Hop { ifindex: tb.u32(RTA_OIF).unwrap_or(0), gateway, flags, weight: 1 }]
+            let (ifindex, encap) = (tb.u32(RTA_OIF).unwrap_or(0), encap::read(&tb));
+            vec![Hop { ifindex, gateway, flags, weight: 1, encap }]
         }
     };
     let table = Some(info.table(tb.u32(RTA_TABLE))).filter(|table| *table != RT_TABLE_UNSPEC);
@@ -119,7 +131,13 @@ fn read_hops(attr: &rtnl::attr::Attr<'_>) -> Result<Vec<Hop>, Refusal> {
         }
         let tb = Tb::read(hop.attrs);
         let weight = hop.hops.saturating_add(1);
-        hops.push(Hop { ifindex: hop.ifindex, gateway: gateway(&tb)?, flags, weight });
+        hops.push(Hop {
+            ifindex: hop.ifindex,
+            gateway: gateway(&tb)?,
+            flags,
+            weight,
+            encap: encap::read(&tb),
+        });
     }
     if hops.is_empty() || !walk.rest().is_empty() {
         return Err(said("Invalid nexthop configuration - extra data after nexthop"));
@@ -158,6 +176,9 @@ fn create(world: &World, netns: NetnsId, config: &Config) -> Result<Route, Refus
         nexthops: Vec::new(),
         flags: 0,
     };
+    for hop in &config.hops {
+        hop.encap.as_ref().map_err(Clone::clone)?;
+    }
     if fib4::refusal(config.kind).is_some() {
         if config.multipath || config.hops.iter().any(|hop| hop.ifindex != 0 || hop.gateway.is_some()) {
             return Err(said("Gateway, device and multipath can not be specified for this route type"));
@@ -169,6 +190,7 @@ fn create(world: &World, netns: NetnsId, config: &Config) -> Result<Route, Refus
             scope: RT_SCOPE_UNIVERSE,
             flags: 0,
             weight: 1,
+            encap: config.hops.first().and_then(Hop::encap),
         };
         route.nexthops.push(hop);
         return Ok(route);
@@ -203,6 +225,7 @@ fn check_hop(world: &World, netns: NetnsId, config: &Config, hop: &Hop) -> Resul
         scope: RT_SCOPE_HOST,
         flags: hop.flags,
         weight: hop.weight,
+        encap: hop.encap(),
     };
     if config.scope == RT_SCOPE_HOST {
         if config.hops.len() != 1 {
@@ -400,7 +423,12 @@ fn hops_fit(config: &Config, route: &Route) -> bool {
             && config.hops.iter().zip(&route.nexthops).all(|(hop, other)| same(hop, other));
     }
     match (config.hops.first(), route.nexthops.first()) {
-        (Some(hop), Some(other)) => same(hop, other),
+        (Some(hop), Some(other)) => {
+            // Who names no link and no gateway means any encapsulation.
+            let named = hop.ifindex != 0 || hop.gateway.is_some();
+            let encap = hop.encap().filter(|_| named);
+            same(hop, other) && (encap.is_none() || encap == other.encap)
+        }
         _ => true,
     }
 }
@@ -464,6 +492,7 @@ pub(crate) fn fill(
             if hop.device.is_some() {
                 out.u32(RTA_OIF, hop.ifindex);
             }
+            hop.encap.iter().for_each(|encap| encap.fill(out));
             if route.flow != 0 {
                 out.u32(RTA_FLOW, route.flow);
             }
@@ -474,6 +503,7 @@ pub(crate) fn fill(
                 let flags = shown_flags(world, hop) as u8;
                 let at = Hops::start(out, flags, hop.weight.saturating_sub(1), hop.ifindex);
                 put_gateway(hop.gateway, out);
+                hop.encap.iter().for_each(|encap| encap.fill(out));
                 Hops::finish(out, at);
             }
             out.end(nest);

@@ -6,7 +6,7 @@ use super::route::{self, Filter};
 use crate::device::DeviceId;
 use crate::host::fib6::{self, Fib, Flow, Key, Nexthop, Place, Rarities, Route, USER_METRIC};
 use crate::host::routes::End;
-use crate::host::{AF_INET6, fib4, route4, source6};
+use crate::host::{AF_INET6, encap, fib4, route4, source6};
 use crate::inet6;
 use crate::netns::NetnsId;
 use crate::rare::Rare;
@@ -26,12 +26,13 @@ const fn said(sentence: &'static str) -> Refusal {
 }
 
 /// A next hop as it was asked for.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Hop {
     ifindex: u32,
     gateway: Option<Ipv6Addr>,
     flags: u32,
     weight: u8,
+    encap: encap::Asked,
 }
 
 /// A request, read (`struct fib6_config`).
@@ -84,15 +85,17 @@ fn read(world: &World, message: &Message<'_>, info: &Rtmsg) -> Result<Config, Re
     if tb.u32(RTA_NH_ID).is_some_and(|id| id != 0) {
         return Err(said("Nexthop id does not exist"));
     }
-    if tb.has(RTA_ENCAP_TYPE) || tb.has(RTA_ENCAP) {
-        return Err(Refusal::said(Errno::EOPNOTSUPP, "lwt encapsulation type not supported"));
-    }
+    encap::check_type(&tb)?;
     let destination = prefix_address(&tb, RTA_DST, info.dst_len)?;
     let hops = match tb.get(RTA_MULTIPATH) {
-        Some(attr) => read_hops(&attr)?,
+        Some(attr) => {
+            encap::check_types(&attr)?;
+            read_hops(&attr)?
+        }
         None => {
             let flags = info.flags & RTNH_F_ONLINK;
-            vec![Hop { ifindex: tb.u32(RTA_OIF).unwrap_or(0), gateway: gateway(&tb), flags, weight: 1 }]
+            let (ifindex, gateway) = (tb.u32(RTA_OIF).unwrap_or(0), gateway(&tb));
+            vec![Hop { ifindex, gateway, flags, weight: 1, encap: encap::read(&tb) }]
         }
     };
     let table = Some(info.table(tb.u32(RTA_TABLE))).filter(|table| *table != RT_TABLE_UNSPEC);
@@ -118,7 +121,8 @@ fn read_hops(attr: &Attr<'_>) -> Result<Vec<Hop>, Refusal> {
     for hop in walk.by_ref().take(NEXTHOPS) {
         let tb = Tb::read(hop.attrs);
         let (flags, weight) = (u32::from(hop.flags) & RTNH_F_ONLINK, hop.hops.saturating_add(1));
-        hops.push(Hop { ifindex: hop.ifindex, gateway: gateway(&tb), flags, weight });
+        let (ifindex, encap) = (hop.ifindex, encap::read(&tb));
+        hops.push(Hop { ifindex, gateway: gateway(&tb), flags, weight, encap });
     }
     if hops.is_empty() || !walk.rest().is_empty() {
         return Err(said("Invalid nexthop configuration - no valid nexthops"));
@@ -188,12 +192,14 @@ fn check_hop(
     let made = |id: DeviceId, gateway| {
         let device = &world[id];
         let down = if device.carrier || kind == RTN_LOCAL { 0 } else { RTNH_F_LINKDOWN };
-        Nexthop { device: id, ifindex: device.ifindex, gateway, flags: hop.flags | down, weight: hop.weight }
+        let (ifindex, flags, weight) = (device.ifindex, hop.flags | down, hop.weight);
+        Nexthop { device: id, ifindex, gateway, flags, weight, encap: None }
     };
     if fib6::refusal(kind).is_some() {
         let lo = route4::loopback(world, netns).ok_or(Errno::ENODEV)?;
         return Ok(Nexthop { flags: 0, ..made(lo, None) });
     }
+    let encap = hop.encap.clone()?;
     let id = match hop.gateway {
         Some(gateway) => through(world, netns, config, named, gateway, on_link)?,
         None => named.ok_or(Errno::ENODEV)?,
@@ -207,7 +213,7 @@ fn check_hop(
     let loops = fib6::is_loopback(world, id) && kind != RTN_LOCAL;
     let flags = if loops && !fib6::prefix(config.key).0.is_loopback() { RTNH_F_ONLINK } else { u32::MAX };
     let nexthop = made(id, hop.gateway);
-    Ok(Nexthop { flags: nexthop.flags & flags, ..nexthop })
+    Ok(Nexthop { flags: nexthop.flags & flags, encap, ..nexthop })
 }
 
 /// The link to a gateway (`ip6_validate_gw`).
@@ -290,7 +296,7 @@ pub(crate) fn new(
         }
         let known = |hop: Nexthop| {
             let mut others = fib.of_prefix_through(table, config.key, hop.device);
-            others.any(|(_, other)| other.metric == route.metric && other.leads_to(hop.ifindex, hop.gateway))
+            others.any(|(_, other)| other.metric == route.metric && other.leads_as(&hop))
         };
         if route.hops.iter().any(known) {
             return Err(Errno::EEXIST.into());
@@ -440,6 +446,7 @@ fn fill_answer(
     if let Some(device) = world.get(device) {
         out.u32(RTA_OIF, device.ifindex);
     }
+    found.nexthop.encap.iter().for_each(|encap| encap.fill(out));
     Cacheinfo::default().encode(out);
     out.u8(RTA_PREF, found.preference);
     out.finish(start);
@@ -450,7 +457,7 @@ fn fill(world: &World, table: u32, key: Key, route: &Route, out: &mut Builder, h
     let start = out.start(header);
     let (network, dst_len) = fib6::prefix(key);
     let single = route.hops.single();
-    let flags = single.map_or(0, |hop| fib6::shown_flags(world, &hop));
+    let flags = single.as_ref().map_or(0, |hop| fib6::shown_flags(world, hop));
     let short = if table < 256 { table as u8 } else { 252 };
     let (protocol, kind) = (route.protocol, route.kind);
     Rtmsg { family: AF_INET6, dst_len, src_len: 0, tos: 0, table: short, protocol, scope: 0, kind, flags }
@@ -470,6 +477,7 @@ fn fill(world: &World, table: u32, key: Key, route: &Route, out: &mut Builder, h
                 out.ipv6(RTA_GATEWAY, gateway);
             }
             out.u32(RTA_OIF, hop.ifindex);
+            hop.encap.iter().for_each(|encap| encap.fill(out));
         }
         None => {
             let nest = out.nest(RTA_MULTIPATH);
@@ -479,6 +487,7 @@ fn fill(world: &World, table: u32, key: Key, route: &Route, out: &mut Builder, h
                 if let Some(gateway) = hop.gateway {
                     out.ipv6(RTA_GATEWAY, gateway);
                 }
+                hop.encap.iter().for_each(|encap| encap.fill(out));
                 Hops::finish(out, at);
             }
             out.end(nest);

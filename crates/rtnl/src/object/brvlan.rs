@@ -45,6 +45,11 @@ pub const BRIDGE_VLANDB_ENTRY_STATS: u16 = 5;
 /// Inside an entry: whether a multicast router is behind it.
 pub const BRIDGE_VLANDB_ENTRY_MCAST_ROUTER: u16 = 6;
 
+/// Inside a tunnel: its network.
+pub const BRIDGE_VLANDB_TINFO_ID: u16 = 1;
+/// Inside a tunnel: whether it is set (`RTM_SETLINK`) or taken (`RTM_DELLINK`).
+pub const BRIDGE_VLANDB_TINFO_CMD: u16 = 2;
+
 /// Inside counters: bytes that came in.
 pub const BRIDGE_VLANDB_STATS_RX_BYTES: u16 = 1;
 /// Inside counters: frames that came in.
@@ -101,6 +106,15 @@ pub static ENTRY: Table = Table::new(
         Row::new(BRIDGE_VLANDB_ENTRY_MCAST_ROUTER, "BRIDGE_VLANDB_ENTRY_MCAST_ROUTER", Wire::U8)
             .word(Word::whole(&["mcast_router"], Value::Number(0, "invalid mcast_router")))
             .show("mcast_router", Show::Uint("mcast_router ")),
+    ],
+);
+
+/// The attributes inside the tunnel of an entry.
+pub static TUNNEL: Table = Table::new(
+    "BRIDGE_VLANDB_TINFO",
+    &[
+        Row::new(BRIDGE_VLANDB_TINFO_ID, "BRIDGE_VLANDB_TINFO_ID", Wire::U32),
+        Row::new(BRIDGE_VLANDB_TINFO_CMD, "BRIDGE_VLANDB_TINFO_CMD", Wire::U32),
     ],
 );
 

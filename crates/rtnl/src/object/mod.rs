@@ -3,6 +3,7 @@
 pub mod addr;
 pub mod brlink;
 pub mod brvlan;
+pub mod encap;
 pub mod fdb;
 pub mod link;
 pub mod mdb;

@@ -42,6 +42,20 @@ fn byte(bytes: &[u8], at: usize) -> u8 {
     bytes.get(at).copied().unwrap_or(0)
 }
 
+/// Whether a frame carries ARP, behind tags or at once.
+#[inline]
+pub(crate) fn is_arp(bytes: &[u8]) -> bool {
+    let (mut at, mut ethertype) = (12, short(bytes, 12));
+    for _ in 0..TAGS {
+        if !wire::tag::is_tag(ethertype) {
+            break;
+        }
+        at += 4;
+        ethertype = short(bytes, at);
+    }
+    ethertype == wire::ethertype::ARP
+}
+
 /// Looks into a frame.
 #[inline]
 pub(crate) fn look(bytes: &[u8]) -> Inside {

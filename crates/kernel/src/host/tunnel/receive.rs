@@ -7,9 +7,12 @@
 use super::{Port, PortKey, Terms, inside};
 use crate::device::DeviceId;
 use crate::frame::FrameId;
+use crate::frame::metadata::{self, Metadata};
 use crate::host::consume;
+use crate::host::encap::Options;
 use crate::run::{Batch, Common, Drop, marks_of};
 use crate::world::World;
+use rtnl::object::encap::flag;
 use std::net::IpAddr;
 use wire::{Ipv4View, Ipv6View, Sum, UdpView, checksum, ethertype, protocol};
 
@@ -54,6 +57,27 @@ impl Came {
         errors.rx_frame_errors += 1;
         errors.rx_errors += 1;
         Err(Drop::TunnelCongestion)
+    }
+
+    /// Notes on a frame for a device that is controlled from outside which network it came through; on a question of
+    /// ARP also what else its answer goes back by.
+    pub(crate) fn note_network(
+        &self,
+        world: &mut World,
+        frame: FrameId,
+        network: u32,
+        (flags, options): (u16, Options),
+    ) {
+        let pool = &mut world.run.pool;
+        let metadata = match inside::is_arp(pool.bytes(frame)) {
+            true => {
+                let sum = if self.unsummed { 0 } else { flag::CSUM };
+                let flags = flags | flag::KEY | sum;
+                Metadata::From(metadata::From { network, far: self.source, flags, options })
+            }
+            false => Metadata::Came(network),
+        };
+        pool.set_metadata(frame, metadata);
     }
 }
 

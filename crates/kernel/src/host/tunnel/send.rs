@@ -60,6 +60,8 @@ pub(crate) struct Way {
     head: [u8; ETHERNET],
     /// The longest frame that the link takes.
     longest: usize,
+    /// The route says something to the link, which is another tunnel: such a way is not remembered.
+    encap: bool,
 }
 
 impl Way {
@@ -208,7 +210,7 @@ impl Ways {
 
     /// Remembers a way; one to a neighbour that is not known yet is none.
     fn remember(&mut self, world: &World, journey: Journey, way: Way) {
-        if way.neighbour.is_none() && !way.local {
+        if way.neighbour.is_none() && !way.local || way.encap {
             return;
         }
         if self.found.is_empty() {
@@ -254,6 +256,7 @@ fn find(world: &mut World, journey: &Journey) -> Result<Way, Errno> {
             let source = if let IpAddr::V4(local) = local { local } else { std::net::Ipv4Addr::UNSPECIFIED };
             let flow = fib4::Flow { source, oif: journey.oif, tos: journey.tos, ..fib4::Flow::to(remote) };
             let route = route4::outgoing(world, journey.netns, &flow)?;
+            let encap = route.encap().is_some();
             let conf = &world.space(journey.netns)?.stack.conf;
             let many = matches!(route.kind, RTN_BROADCAST | RTN_MULTICAST);
             Way {
@@ -268,12 +271,15 @@ fn find(world: &mut World, journey: &Journey) -> Result<Way, Errno> {
                 neighbour: None,
                 head: [0; ETHERNET],
                 longest: 0,
+                encap,
             }
         }
+        (IpAddr::V6(remote), _) if remote.is_unspecified() => return Err(Errno::ENETUNREACH),
         (IpAddr::V6(remote), local) => {
             let source = if let IpAddr::V6(local) = local { local } else { std::net::Ipv6Addr::UNSPECIFIED };
             let flow = fib6::Flow { source, oif: journey.oif, ..fib6::Flow::to(remote) };
             let route = fib6::outgoing(world, journey.netns, &flow)?;
+            let encap = route.encap.is_some();
             Way {
                 netns: journey.netns,
                 device: route.device,
@@ -286,6 +292,7 @@ fn find(world: &mut World, journey: &Journey) -> Result<Way, Errno> {
                 neighbour: None,
                 head: [0; ETHERNET],
                 longest: 0,
+                encap,
             }
         }
     };
@@ -296,7 +303,7 @@ fn find(world: &mut World, journey: &Journey) -> Result<Way, Errno> {
         source: [0; 6],
         ethertype: if way.is_ipv4() { ethertype::IPV4 } else { ethertype::IPV6 },
     };
-    if let Some(own) = open.filter(|_| !way.local).map(|device| device.address) {
+    if let Some(own) = open.filter(|_| !way.local && !way.encap).map(|device| device.address) {
         way.neighbour = neighbour::at_hand(world, (way.device, way.next));
         if let Some(mac) = way.neighbour {
             (head.destination, head.source) = (mac, own);
@@ -337,6 +344,9 @@ fn send(world: &mut World, way: &Way, outer: &Outer, frame: FrameId) -> bool {
     }
     let identification = if way.is_ipv4() { next_identification(world, way.netns) } else { 0 };
     let Some(frame) = wrap(world, way, outer, identification, frame) else { return false };
+    if way.encap {
+        set_encap(world, way, outer.tos, frame);
+    }
     let total = world.run.pool.length(frame) - ETHERNET;
     if total > way.mtu as usize {
         return send_large(world, way, outer, frame);
@@ -347,6 +357,24 @@ fn send(world: &mut World, way: &Way, outer: &Outer, frame: FrameId) -> bool {
         None => drop(crate::host::output(world, way.device, way.next, frame)),
     }
     fits
+}
+
+/// Says to the link below what the route of a way says.
+#[cold]
+fn set_encap(world: &mut World, way: &Way, tos: u8, frame: FrameId) {
+    let oif = world.get(way.device).map_or(0, |device| device.ifindex);
+    let encap = match (way.source, way.destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            let flow = fib4::Flow { source, oif, tos: tos & 0x1e, ..fib4::Flow::to(destination) };
+            route4::outgoing(world, way.netns, &flow).ok().and_then(|route| route.encap().cloned())
+        }
+        (IpAddr::V6(source), IpAddr::V6(destination)) => {
+            let flow = fib6::Flow { source, oif, ..fib6::Flow::to(destination) };
+            fib6::outgoing(world, way.netns, &flow).ok().and_then(|route| route.encap)
+        }
+        _ => None,
+    };
+    world.run.pool.set_encap(frame, encap.as_ref());
 }
 
 fn next_identification(world: &mut World, netns: NetnsId) -> u16 {

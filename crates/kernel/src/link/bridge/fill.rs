@@ -1,12 +1,12 @@
 //! What is told of bridges and their ports (`br_fill_info`, `br_port_fill_attrs`, `br_fill_ifinfo` in
 //! `net/bridge/br_netlink.c`): rows in Linux's order.
 //!
-//! Left out: who asks for members of groups (`IFLA_BR_MCAST_QUERIER_STATE`), tunnels of VLANs, and the padding
+//! Left out: who asks for members of groups (`IFLA_BR_MCAST_QUERIER_STATE`), and the padding
 //! (`IFLA_BR_PAD`, `IFLA_BRPORT_PAD`) that few architectures need.
 
 use super::port::{Port, flag, of_port};
 use super::timers::{self, of_port as port_timer};
-use super::{Bridge, of, settings, stp, vlans};
+use super::{Bridge, of, settings, stp, vlan_tunnels, vlans};
 use crate::device::DeviceId;
 use crate::world::World;
 use rtnl::attr::{Builder, NESTED};
@@ -221,6 +221,7 @@ pub(crate) fn link(world: &World, id: DeviceId, header: Header, mask: u32, out: 
     if mask & VLANS != 0 {
         let nest = out.nest(IFLA_AF_SPEC);
         members(vlans::of_device(world, id), mask & RTEXT_FILTER_BRVLAN_COMPRESSED != 0, out);
+        vlan_tunnels::fill(world, id, out);
         out.end(nest);
     }
     out.finish(start);

@@ -72,6 +72,9 @@ pub(super) fn receive(world: &mut World, port: DeviceId, batch: &mut Batch) {
         withheld: flag::PROXYARP,
         tick: tick(world),
     };
+    if ingress.flags & flag::VLAN_TUNNEL != 0 {
+        vlan_tunnels::tag(world, port, batch);
+    }
     batch.measure(&world.run.pool);
     hurry::forward(world, &ingress, batch, accept);
 }
@@ -277,6 +280,9 @@ pub(super) fn leave(world: &mut World, ingress: &Ingress, out: DeviceId, frame: 
         let vid = world.run.pool.meta(frame).tag.id();
         if port::of_port(world, out).is_some_and(|port| port.vlans.leaves_untagged(vid)) {
             world.run.pool.meta_mut(frame).tag = Tag::NONE;
+        }
+        if port::of_port(world, out).is_some_and(|port| port.has(flag::VLAN_TUNNEL)) {
+            vlan_tunnels::untag(world, out, frame);
         }
     }
     let device = &world[out];

@@ -158,6 +158,7 @@ impl Way {
         if port.state != BR_STATE_FORWARDING
             || isolated
             || port.backup.is_some()
+            || port.has(flag::VLAN_TUNNEL)
             || !member
             || !device.is_up()
         {

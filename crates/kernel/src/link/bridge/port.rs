@@ -1,6 +1,6 @@
 //! Ports: how devices become one, what happens to them, how they leave (`net/bridge/br_if.c`, `br.c`).
 
-use super::{Bridge, multicast, of, of_mut, promiscuity, proxy, stp, table, vlans};
+use super::{Bridge, multicast, of, of_mut, promiscuity, proxy, stp, table, vlan_tunnels, vlans};
 use crate::device::{AddressOrigin, DeviceId, Mac, is_valid_ether_addr};
 use crate::link::Event;
 use crate::world::World;
@@ -77,6 +77,8 @@ pub struct Port {
     pub(super) backup: Option<DeviceId>,
     /// The tags that the port lets through.
     pub(super) vlans: vlans::Members,
+    /// Which networks of a tunnel they are.
+    pub(super) tunnels: vlan_tunnels::Tunnels,
     /// The bridge's addresses that the port was asked to receive, in place of being promiscuous.
     pub(super) received: BTreeSet<Mac>,
     /// The spanning tree's messages and changes of state.
@@ -106,6 +108,7 @@ impl Port {
             eht_hosts_limit: 512,
             backup: None,
             vlans: vlans::Members::default(),
+            tunnels: vlan_tunnels::Tunnels::default(),
             received: BTreeSet::new(),
             stp_counters: StpCounters::default(),
             multicast: multicast::OfPort::default(),

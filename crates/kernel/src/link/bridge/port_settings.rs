@@ -73,6 +73,9 @@ pub(super) fn apply(
             None => {}
         }
     }
+    if !state.has(flag::VLAN_TUNNEL) {
+        state.tunnels.clear();
+    }
     promiscuity::count_auto_ports(world, bridge);
     proxy::note_ports(world, bridge);
     for (number, set) in SETTINGS {

@@ -2,11 +2,11 @@
 //! all ports (`net/bridge/br_vlan_options.c`, `br_vlan.c`).
 //!
 //! The global options of an identifier are there as long as the bridge or a port has the identifier. They are kept
-//! and told; snooping itself goes by the bridge's own settings. Left out: counters and tunnels.
+//! and told; snooping itself goes by the bridge's own settings. Left out: counters.
 
 use super::port::of_port;
 use super::vlans::{self, Member, Members};
-use super::{Multicast, of, of_mut, vlan_requests};
+use super::{Multicast, of, of_mut, vlan_requests, vlan_tunnels};
 use crate::device::DeviceId;
 use crate::rare::Rare;
 use crate::world::World;
@@ -65,27 +65,34 @@ pub(super) fn notify(world: &mut World, id: DeviceId, first: u16, last: u16, kin
     if !world.listens(netns, RTNLGRP_BRVLAN) {
         return;
     }
+    let network = vlan_tunnels::network(world, id, first);
     let member = vlans::of_device(world, id)
         .and_then(|members| members.list.get(&first).map(|member| (*member, members.flags(first))));
     let mut out = Builder::new();
     let message = start(world, id, Header { kind, flags: 0, seq: 0, pid: 0 }, &mut out);
     match member.filter(|_| kind == RTM_NEWVLAN) {
-        Some((member, flags)) => entry(first, last, flags, Some(&member), &mut out),
+        Some((member, flags)) => entry((first, last), flags, Some((&member, network)), &mut out),
         None if kind == RTM_NEWVLAN => return,
-        None => entry(first, last, 0, None, &mut out),
+        None => entry((first, last), 0, None, &mut out),
     }
     out.finish(message);
     world.publish(netns, RTNLGRP_BRVLAN, &out.bytes);
 }
 
-fn entry(first: u16, last: u16, flags: u16, member: Option<&Member>, out: &mut Builder) {
+/// One identifier or a range, with the options and the network of a tunnel of its first.
+fn entry((first, last): (u16, u16), flags: u16, member: Option<(&Member, Option<u32>)>, out: &mut Builder) {
     let nest = out.nest(BRIDGE_VLANDB_ENTRY | NESTED);
     VlanInfo { flags, vid: first }.encode(BRIDGE_VLANDB_ENTRY_INFO, out);
     if first < last && flags & BRIDGE_VLAN_INFO_PVID == 0 {
         out.u16(BRIDGE_VLANDB_ENTRY_RANGE, last);
     }
-    if let Some(member) = member {
+    if let Some((member, network)) = member {
         out.u8(BRIDGE_VLANDB_ENTRY_STATE, member.state);
+        if let Some(network) = network {
+            let nest = out.nest(BRIDGE_VLANDB_ENTRY_TUNNEL_INFO | NESTED);
+            out.u32(BRIDGE_VLANDB_TINFO_ID, network);
+            out.end(nest);
+        }
         out.u8(BRIDGE_VLANDB_ENTRY_MCAST_ROUTER, member.router);
     }
     out.end(nest);
@@ -104,6 +111,7 @@ pub(crate) fn fill(world: &World, id: DeviceId, header: Header, flags: u32, out:
         return;
     }
     let alone = flags & BRIDGE_VLANDB_DUMPF_STATS != 0;
+    let tunnels = vlan_tunnels::of_device(world, id);
     let message = start(world, id, header, out);
     let mut all = members.list.iter().peekable();
     while let Some((first, member)) = all.next() {
@@ -112,6 +120,7 @@ pub(crate) fn fill(world: &World, id: DeviceId, header: Header, flags: u32, out:
             !alone
                 && *next.0 == last + 1
                 && next.1 == member
+                && tunnels.is_none_or(|tunnels| tunnels.join(last, *next.0))
                 && *next.0 != members.pvid
                 && *first != members.pvid
         };
@@ -119,7 +128,8 @@ pub(crate) fn fill(world: &World, id: DeviceId, header: Header, flags: u32, out:
             last += 1;
             all.next();
         }
-        entry(*first, last, members.flags(*first), Some(member), out);
+        let network = tunnels.and_then(|tunnels| tunnels.of(*first));
+        entry((*first, last), members.flags(*first), Some((member, network)), out);
     }
     out.finish(message);
 }
@@ -229,7 +239,7 @@ pub(super) fn change(world: &mut World, id: DeviceId, first: u16, last: u16, tb:
     let mut result = Ok(());
     for vid in first..=last {
         let changed = match has(world, vid) {
-            true => change_one(world, id, vid, tb),
+            true => change_one(world, id, (first, vid), tb),
             false => Err(missing("bridge: Vlan in range doesn't exist, can't process options")),
         };
         match changed {
@@ -254,7 +264,7 @@ pub(super) fn change(world: &mut World, id: DeviceId, first: u16, last: u16, tb:
     result
 }
 
-fn change_one(world: &mut World, id: DeviceId, vid: u16, tb: &Tb<'_>) -> Result<bool> {
+fn change_one(world: &mut World, id: DeviceId, (first, vid): (u16, u16), tb: &Tb<'_>) -> Result<bool> {
     let Some((bridge, number)) = vlans::place(world, id) else { return Ok(false) };
     let mut changed = false;
     if let Some(state) = tb.u8(BRIDGE_VLANDB_ENTRY_STATE) {
@@ -272,8 +282,8 @@ fn change_one(world: &mut World, id: DeviceId, vid: u16, tb: &Tb<'_>) -> Result<
         let member = vlans::of_device_mut(world, id).and_then(|members| members.list.get_mut(&vid));
         changed |= member.is_some_and(|member| std::mem::replace(&mut member.state, state) != state);
     }
-    if tb.has(BRIDGE_VLANDB_ENTRY_TUNNEL_INFO) {
-        return Err(Refusal::said(Errno::EINVAL, "bridge: Can't modify tunnel mapping of non-port vlans"));
+    if let Some(attr) = tb.get(BRIDGE_VLANDB_ENTRY_TUNNEL_INFO) {
+        changed |= vlan_tunnels::change_option(world, id, (first, vid), &attr)?;
     }
     if let Some(router) = tb.u8(BRIDGE_VLANDB_ENTRY_MCAST_ROUTER) {
         if router > if number == 0 { 2 } else { 3 } {

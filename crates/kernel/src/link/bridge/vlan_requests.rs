@@ -1,12 +1,12 @@
 //! Requests that add or remove VLANs of a bridge or port: `bridge vlan add|del` in both forms, with ranges
 //! (`br_afspec`, `br_process_vlan_info` in `net/bridge/br_netlink.c`; `br_vlan_rtm_process_one` in `br_vlan.c`).
 //!
-//! Left out: tunnels (`vlan_tunnel`) and spanning trees of VLANs, which are refused.
+//! Left out: spanning trees of VLANs, which are refused. Tunnels are `vlan_tunnels`'s.
 
 use super::port::of_port;
 use super::port_settings;
 use super::vlans::{self, LARGEST};
-use super::{fill, stp_settings, vlan_options};
+use super::{fill, stp_settings, vlan_options, vlan_tunnels};
 use crate::device::DeviceId;
 use crate::world::World;
 use rtnl::attr::{Attr, Attrs};
@@ -109,13 +109,17 @@ fn process(
 
 /// Carries out the entries of `IFLA_AF_SPEC` (`br_afspec`); says whether anything changed, also before a refusal.
 fn specification(world: &mut World, id: DeviceId, spec: Attr<'_>, deed: Deed) -> (bool, Result) {
-    let (mut changed, mut begin) = (false, None);
+    let (mut changed, mut begin, mut tunnel) = (false, None, vlan_tunnels::Entry::default());
     for attr in spec.attrs() {
         let result = match attr.number {
             IFLA_BRIDGE_VLAN_INFO if attr.payload.len() != VlanInfo::SIZE => Err(Errno::EINVAL.into()),
             IFLA_BRIDGE_VLAN_INFO => process(world, id, deed, VlanInfo::decode(&attr), &mut begin),
-            // No port has tunnels, and neither rings nor trees of VLANs are run.
-            IFLA_BRIDGE_VLAN_TUNNEL_INFO => Err(Errno::EINVAL.into()),
+            IFLA_BRIDGE_VLAN_TUNNEL_INFO => {
+                let (more, result) = vlan_tunnels::process(world, id, deed, &attr, &mut tunnel);
+                changed |= more;
+                result.map(|()| more)
+            }
+            // Neither rings nor trees of VLANs are run.
             _ => Ok(false),
         };
         match result {

@@ -148,6 +148,9 @@ pub(super) fn delete(world: &mut World, id: DeviceId, vid: u16) -> bool {
     let address = world[id].address;
     table::remove_local(world, bridge, number, address, vid);
     table::flush(world, bridge, number, vid);
+    if let Some(port) = of_port_mut(world, id) {
+        port.tunnels.remove(vid);
+    }
     if let Some(members) = of_device_mut(world, id) {
         members.remove(vid);
     }

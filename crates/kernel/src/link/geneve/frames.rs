@@ -1,9 +1,10 @@
 //! Frames that leave through a geneve, and those that come in at its port (`geneve_xmit`, `geneve_udp_encap_recv`).
 
-use super::{Config, Geneve, state};
+use super::{Config, Geneve, external, state};
 use crate::device::{DeviceId, Mac};
 use crate::frame::{FrameId, PacketKind};
 use crate::host::consume;
+use crate::host::encap::Options;
 use crate::host::tunnel::burst::{self, Burst};
 use crate::host::tunnel::inside::{self, Inside};
 use crate::host::tunnel::receive::{self, Came};
@@ -13,16 +14,17 @@ use crate::link::bridge;
 use crate::netns::NetnsId;
 use crate::run::{Batch, Common, Drop, Step, mark, marks_of};
 use crate::world::World;
+use rtnl::object::encap::flag as bit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use wire::{Geneve as Header, GeneveView, geneve};
 
 const ETHERNET: usize = wire::ethernet::LENGTH;
 /// The ports that packets come from.
-const PORTS: (u16, u16) = (1, u16::MAX);
+pub(super) const PORTS: (u16, u16) = (1, u16::MAX);
 /// The value of a type of service that says: that of what is inside.
 const INHERIT: u8 = 1;
 /// The bits of the type of service that routes look at.
-const ROUTED_TOS: u8 = 0x1e;
+pub(super) const ROUTED_TOS: u8 = 0x1e;
 
 /// Sends frames.
 pub(super) fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
@@ -89,10 +91,15 @@ fn send_long(world: &mut World, id: DeviceId, frame: FrameId) {
         return world.discard(Some(id), frame, Drop::DeviceGone);
     };
     let (netns, config) = (*netns, config.clone());
-    if config.external {
+    let sent = match config.external {
+        true => external::send(world, id, netns, &config, frame),
+        false => Some(send_frame(world, id, netns, &config, frame)),
+    };
+    let Some(sent) = sent else {
         world[id].counters.tx_dropped += 1;
-        world.discard(Some(id), frame, Drop::TunnelMetadata);
-    } else if let Err(reason) = send_frame(world, id, netns, &config, frame) {
+        return world.discard(Some(id), frame, Drop::TunnelMetadata);
+    };
+    if let Err(reason) = sent {
         let counters = &mut world[id].counters;
         counters.errors.tx_errors += 1;
         counters.errors.tx_carrier_errors += u64::from(reason == Drop::NoRoute);
@@ -104,7 +111,7 @@ fn send_long(world: &mut World, id: DeviceId, frame: FrameId) {
 /// Looks into a frame; gives how many bytes are behind its Ethernet header as well. None if what is said to be there is
 /// cut off.
 #[inline]
-fn look(bytes: &[u8]) -> Option<(Inside, usize)> {
+pub(super) fn look(bytes: &[u8]) -> Option<(Inside, usize)> {
     let inside = inside::look(bytes);
     let least = match bytes.get(12..14)? {
         [8, 0] => wire::ipv4::LENGTH,
@@ -159,7 +166,7 @@ fn send_frame(
     Ok(())
 }
 
-fn ways(world: &mut World, id: DeviceId) -> Option<&mut Ways> {
+pub(super) fn ways(world: &mut World, id: DeviceId) -> Option<&mut Ways> {
     world.get_mut(id)?.private_mut().map(|geneve: &mut Geneve| &mut geneve.ways)
 }
 
@@ -244,6 +251,7 @@ impl Arriving {
             world[to.id].counters.rx_dropped += 1;
             return Err(Drop::UnhandledProtocol);
         }
+        let metadata = to.external.then(|| metadata(world.run.pool.bytes(frame), came.at));
         world.run.pool.unwrap(frame, came.at + length);
         if critical && !to.external {
             world[to.id].counters.errors.rx_frame_errors += 1;
@@ -254,6 +262,9 @@ impl Arriving {
         came.tell_congestion(world, to.id, frame)?;
         if kind != geneve::ETHERNET {
             world.run.pool.meta_mut(frame).kind = PacketKind::Host;
+        }
+        if let Some(metadata) = metadata {
+            came.note_network(world, frame, to.network, metadata);
         }
         self.out.marks |= marks_of(world.run.pool.meta(frame));
         self.out.push(frame, world.run.pool.length(frame));
@@ -277,6 +288,18 @@ impl Arriving {
         let Some(to) = self.to.take().filter(|_| !self.out.is_empty()) else { return };
         receive::count(world, to.id, &self.out);
         world.forward_all(to.id, Step::Receive, &mut self.out);
+    }
+}
+
+/// What a header says beside its network to whoever answers; the options only of a question of ARP, which alone is
+/// answered so.
+fn metadata(bytes: &[u8], at: usize) -> (u16, Options) {
+    let Ok(view) = GeneveView::new(bytes.get(at..).unwrap_or_default()) else { return (0, Options::None) };
+    let flags = [(view.is_oam(), bit::OAM), (view.is_critical(), bit::CRIT_OPT)];
+    let flags = flags.into_iter().filter(|(on, _)| *on).fold(0, |flags, (_, bit)| flags | bit);
+    match inside::is_arp(view.payload()) {
+        true => (flags | bit::GENEVE_OPT, Options::of_geneve(view.options())),
+        false => (flags, Options::None),
     }
 }
 

@@ -116,6 +116,7 @@ fn forward_inside(world: &mut World, to: DeviceId, frame: FrameId, multicast: bo
     counters.rx_packets += 1;
     counters.rx_bytes += (length + ETHERNET) as u64;
     counters.multicast += u64::from(multicast);
+    world.run.pool.forget_metadata(frame);
     world.run.pool.meta_mut(frame).kind = PacketKind::Auto;
     world.forward(to, Step::Receive, frame);
 }
@@ -133,6 +134,7 @@ fn transmit_frame(world: &mut World, id: DeviceId, below: DeviceId, frame: Frame
             world.discard(Some(below), frame, Drop::TooBig);
             return true;
         }
+        world.run.pool.forget_metadata(frame);
         world.run.pool.meta_mut(frame).kind = PacketKind::Auto;
         world.forward(below, Step::Receive, frame);
         return true;

@@ -63,6 +63,7 @@ fn transmit_bridged(
     // The device below takes it as if it had come in, for its taps, and finds the sibling.
     let fits = world[below].is_up() && length <= world[below].mtu as usize + 18;
     if fits {
+        world.run.pool.forget_metadata(frame);
         world.forward(below, Step::Receive, frame);
     } else {
         world[below].counters.rx_dropped += 1;
@@ -90,6 +91,9 @@ fn broadcast(world: &mut World, below: DeviceId, except: Option<DeviceId>, modes
             continue;
         }
         if let Some(copy) = world.run.pool.share(frame) {
+            if except.is_some() {
+                world.run.pool.forget_metadata(copy);
+            }
             hand_up(world, id, copy, PacketKind::Auto, true);
         }
     }

@@ -29,8 +29,8 @@ pub(super) fn is_question(bytes: &[u8]) -> bool {
     }
 }
 
-/// Takes a question, and answers it if the answer is known.
-pub(super) fn answer(world: &mut World, id: DeviceId, config: &Config, frame: FrameId) {
+/// Takes a question of a network, and answers it if the answer is known.
+pub(super) fn answer(world: &mut World, id: DeviceId, config: &Config, (frame, network): (FrameId, u32)) {
     let bytes = world.run.pool.bytes(frame);
     let v4 = bytes.get(12..14) == Some(&[8, 6]);
     let asked = match v4 {
@@ -45,7 +45,9 @@ pub(super) fn answer(world: &mut World, id: DeviceId, config: &Config, frame: Fr
     let silent = world[id].flags & IFF_NOARP != 0 && v4 || world[id].inet6.is_none() && !v4;
     if let Some(asked) = asked.filter(|_| !silent) {
         let reply = match neighbour::find(world, (id, asked)).map(|known| (known.state, known.mac)) {
-            Some((state, mac)) if state & neighbour::CONNECTED != 0 => reply(world, id, frame, asked, mac),
+            Some((state, mac)) if state & neighbour::CONNECTED != 0 => {
+                reply(world, id, (frame, network), asked, mac)
+            }
             Some(_) => None,
             None => {
                 if config.has(flag::L3MISS) {
@@ -79,9 +81,15 @@ fn asked6(bytes: &[u8]) -> Option<Ipv6Addr> {
 }
 
 /// The answer, if the neighbour is not at this end of the network.
-fn reply(world: &mut World, id: DeviceId, frame: FrameId, asked: IpAddr, mac: Mac) -> Option<FrameId> {
+fn reply(
+    world: &mut World,
+    id: DeviceId,
+    (frame, network): (FrameId, u32),
+    asked: IpAddr,
+    mac: Mac,
+) -> Option<FrameId> {
     let now = world.now;
-    let found = state_mut(world, id)?.table.find(&mac, 0, now);
+    let found = state_mut(world, id)?.table.find(&mac, network, now);
     let (here, router) =
         found.map_or((false, false), |entry| (entry.first.address.is_unspecified(), entry.is_router()));
     if here {

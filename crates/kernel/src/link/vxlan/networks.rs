@@ -32,13 +32,25 @@ pub(super) struct Network {
     pub counters: Counters,
 }
 
-/// What came in for a network. Nothing is ever sent: where to is said outside, and nobody here says it.
+/// What came in for a network, and what was sent into it.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Counters {
     pub rx_bytes: u64,
     pub rx_packets: u64,
     pub rx_dropped: u64,
     pub rx_errors: u64,
+    pub tx_bytes: u64,
+    pub tx_packets: u64,
+    pub tx_dropped: u64,
+    pub tx_errors: u64,
+}
+
+impl Counters {
+    /// A frame of so many bytes was sent.
+    pub(super) fn sent(&mut self, length: usize) {
+        self.tx_packets += 1;
+        self.tx_bytes += length as u64;
+    }
 }
 
 /// What is to be done with networks.
@@ -337,8 +349,10 @@ fn fill_entry(out: &mut Builder, (first, last): (u32, u32), network: &Network, c
         None => {}
     }
     if counted {
-        let Counters { rx_bytes, rx_packets, rx_dropped, rx_errors } = network.counters;
-        let values = [rx_bytes, rx_packets, rx_dropped, rx_errors, 0, 0, 0, 0];
+        let Counters { rx_bytes, rx_packets, rx_dropped, rx_errors, .. } = network.counters;
+        let Counters { tx_bytes, tx_packets, tx_dropped, tx_errors, .. } = network.counters;
+        let received = [rx_bytes, rx_packets, rx_dropped, rx_errors];
+        let values = received.into_iter().chain([tx_bytes, tx_packets, tx_dropped, tx_errors]);
         let stats = out.nest(VXLAN_VNIFILTER_ENTRY_STATS);
         for ((number, _), value) in COUNTERS.iter().zip(values) {
             out.u64_aligned(*number, value, VNIFILTER_ENTRY_STATS_PAD);

@@ -5,10 +5,12 @@ use super::{TYPE, entries, flag, networks, state, state_mut};
 use crate::device::{DeviceId, Mac, is_valid_ether_addr};
 use crate::frame::{FrameId, PacketKind};
 use crate::host::consume;
+use crate::host::encap::Options;
 use crate::host::tunnel::receive::{self, Came};
 use crate::run::{Batch, Common, Drop, Step, mark, marks_of};
 use crate::world::World;
 use rtnl::message::{NLM_F_CREATE, NLM_F_EXCL};
+use rtnl::object::encap::flag as bit;
 use rtnl::object::neigh::{NTF_SELF, NUD_REACHABLE};
 use std::net::IpAddr;
 use wire::{Vxlan as Header, ethertype, vxlan};
@@ -50,6 +52,7 @@ struct Target {
     own: Mac,
     learns: bool,
     up: bool,
+    external: bool,
 }
 
 impl Arriving {
@@ -78,6 +81,9 @@ impl Arriving {
         if to.kind.is_some() {
             world.run.pool.meta_mut(frame).kind = PacketKind::Host;
         }
+        if to.external {
+            came.note_network(world, frame, to.header.network, options(came.terms.flags, &to.header));
+        }
         self.out.marks |= marks_of(world.run.pool.meta(frame));
         self.out.push(frame, world.run.pool.length(frame));
         Ok(())
@@ -97,7 +103,8 @@ impl Arriving {
         let kind = understand(came.terms.flags, &header)?;
         let learns = state(world, id).is_some_and(|vxlan| vxlan.config.has(flag::LEARN));
         let device = &world[id];
-        let to = Target { header, id, kind, own: device.address, learns, up: device.is_up() };
+        let external = came.terms.flags & flag::EXTERNAL != 0;
+        let to = Target { header, id, kind, own: device.address, learns, up: device.is_up(), external };
         (self.to, self.source) = (Some(to), None);
         self.out.begin(self.common);
         Ok(to)
@@ -180,6 +187,16 @@ fn understand(flags: u32, header: &Header) -> Result<Option<u16>, Drop> {
         left &= !(bit::GROUP | bit::GROUP_BITS);
     }
     if left != 0 || header.reserved != 0 { Err(Drop::TunnelHeader) } else { Ok(kind) }
+}
+
+/// What a header says of a group.
+#[inline]
+fn options(flags: u32, header: &Header) -> (u16, Options) {
+    use vxlan::flag::{GROUP, GROUP_BITS};
+    match flags & flag::GBP != 0 && header.flags & GROUP != 0 {
+        true => (bit::VXLAN_OPT, Options::Vxlan(header.flags & GROUP_BITS)),
+        false => (0, Options::None),
+    }
 }
 
 /// Learns that an address is behind a far end; false if it is none, or known to be elsewhere and may not move.

@@ -5,8 +5,10 @@
 //! vxlan here: the frame goes there without a packet.
 
 use super::table::Remote;
-use super::{Config, Vxlan, answer, flag, overhead, receive, state, state_mut};
+use super::{Config, Vxlan, answer, external, flag, networks, overhead, overhead_over, receive};
+use super::{state, state_mut};
 use crate::device::{DeviceId, Mac};
+use crate::frame::metadata::Metadata;
 use crate::frame::{FrameId, PacketKind};
 use crate::host::tunnel::burst::{self, Burst};
 use crate::host::tunnel::inside::{self, Inside};
@@ -21,19 +23,21 @@ use wire::{Vxlan as Header, ethertype, vxlan};
 
 const ETHERNET: usize = wire::ethernet::LENGTH;
 /// The ports that packets come from if no range is set (`net.ipv4.ip_local_port_range`).
-const PORTS: (u16, u16) = (32_768, 60_999);
+pub(super) const PORTS: (u16, u16) = (32_768, 60_999);
 /// The value of a type of service that says: that of what is inside.
 const INHERIT: u8 = 1;
 /// The bits of the type of service that routes look at.
-const ROUTED_TOS: u8 = 0x1e;
+pub(super) const ROUTED_TOS: u8 = 0x1e;
 
 /// A frame on its way out.
-struct Leaving<'c> {
-    id: DeviceId,
-    netns: NetnsId,
-    config: &'c Config,
-    frame: FrameId,
-    inside: Inside,
+pub(super) struct Leaving<'c> {
+    pub id: DeviceId,
+    pub netns: NetnsId,
+    pub config: &'c Config,
+    pub frame: FrameId,
+    pub inside: Inside,
+    /// The network that somebody above said; 0 where the settings say it.
+    pub network: u32,
     /// It was sent to a neighbour past the router.
     short: bool,
 }
@@ -132,13 +136,17 @@ fn send_long(world: &mut World, id: DeviceId, frame: FrameId) {
     let Some(vxlan) = state(world, id) else {
         return world.discard(Some(id), frame, Drop::DeviceGone);
     };
-    let (netns, config) = (vxlan.netns, vxlan.config.clone());
+    let (netns, mut config) = (vxlan.netns, vxlan.config.clone());
+    if config.has(flag::EXTERNAL) {
+        // Whoever sends through it says whether packets may be cut.
+        config.df = 0;
+    }
     if !world.run.pool.insert_tag(frame) {
         world[id].counters.tx_dropped += 1;
         return world.discard(Some(id), frame, Drop::NoPool);
     }
     let inside = inside::look(world.run.pool.bytes(frame));
-    send_frame(world, Leaving { id, netns, config: &config, frame, inside, short: false });
+    send_frame(world, Leaving { id, netns, config: &config, frame, inside, network: 0, short: false });
 }
 
 /// Where packets to a far end are to go.
@@ -150,22 +158,30 @@ fn journey(netns: NetnsId, config: &Config, remote: &Remote, tos: u8) -> Journey
 fn send_frame(world: &mut World, mut leaving: Leaving<'_>) {
     let Leaving { id, config, frame, .. } = leaving;
     if config.has(flag::EXTERNAL) {
-        // Nothing says where it goes: that is said by who sends through it, and nobody here does.
-        return world.discard(Some(id), frame, Drop::TunnelMetadata);
+        match world.run.pool.metadata(frame) {
+            Metadata::Bridge(network) => leaving.network = network,
+            Metadata::Route(encap) => {
+                leaving.network = encap.network();
+                return external::send(world, &leaving, &encap);
+            }
+            // Nobody says where it goes.
+            _ => return world.discard(Some(id), frame, Drop::TunnelMetadata),
+        }
     }
+    let network = leaving.network;
     if config.has(flag::PROXY) && answer::is_question(world.run.pool.bytes(frame)) {
-        return answer::answer(world, id, config, frame);
+        return answer::answer(world, id, config, (frame, network));
     }
     let to = world.run.pool.destination(frame);
-    let mut found = find(world, id, &to);
+    let mut found = find(world, id, &to, network);
     if config.has(flag::RSC) && found.is_some_and(|found| found.router) {
         leaving.short = answer::cut_short(world, id, config, frame);
         if leaving.short {
             let to = world.run.pool.destination(frame);
-            found = find(world, id, &to);
+            found = find(world, id, &to, network);
         }
     }
-    match found.or_else(|| find(world, id, &[0; 6])) {
+    match found.or_else(|| find(world, id, &[0; 6], network)) {
         Some(Found { first, more: false, .. }) => send_one(world, &leaving, &first),
         Some(_) => {
             let entry = if found.is_some() { world.run.pool.destination(frame) } else { [0; 6] };
@@ -190,9 +206,9 @@ struct Found {
     router: bool,
 }
 
-fn find(world: &mut World, id: DeviceId, mac: &Mac) -> Option<Found> {
+fn find(world: &mut World, id: DeviceId, mac: &Mac, network: u32) -> Option<Found> {
     let now = world.now;
-    let entry = state_mut(world, id)?.table.find(mac, 0, now)?;
+    let entry = state_mut(world, id)?.table.find(mac, network, now)?;
     Some(Found { first: entry.first, more: !entry.more.is_empty(), router: entry.is_router() })
 }
 
@@ -200,7 +216,7 @@ fn find(world: &mut World, id: DeviceId, mac: &Mac) -> Option<Found> {
 fn send_to_all(world: &mut World, leaving: Leaving<'_>, entry: Mac) {
     let remote = |world: &World, at: usize| {
         let vxlan: &Vxlan = state(world, leaving.id)?;
-        vxlan.table.get(&vxlan.key(&entry, 0))?.remotes().nth(at).copied()
+        vxlan.table.get(&vxlan.key(&entry, leaving.network))?.remotes().nth(at).copied()
     };
     let mut at = 1;
     while let Some(far) = remote(world, at) {
@@ -218,18 +234,20 @@ fn send_to_all(world: &mut World, leaving: Leaving<'_>, entry: Mac) {
 /// A frame is lost here.
 fn lose(world: &mut World, leaving: &Leaving<'_>, reason: Drop) {
     world[leaving.id].counters.tx_dropped += 1;
+    networks::count(world, leaving.id, leaving.network, |counters| counters.tx_dropped += 1);
     world.discard(Some(leaving.id), leaving.frame, reason);
 }
 
 /// A frame cannot be sent.
-fn fail(world: &mut World, leaving: &Leaving<'_>, reason: Drop) {
+pub(super) fn fail(world: &mut World, leaving: &Leaving<'_>, reason: Drop) {
     world[leaving.id].counters.errors.tx_errors += 1;
+    networks::count(world, leaving.id, leaving.network, |counters| counters.tx_errors += 1);
     world.discard(Some(leaving.id), leaving.frame, reason);
 }
 
 /// Sends a frame to a far end.
 fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
-    let Leaving { id, netns, config, frame, inside, .. } = *leaving;
+    let Leaving { id, netns, config, frame, inside, network, .. } = *leaving;
     if remote.address.is_unspecified() {
         // It is for somebody at this end of the network.
         return match leaving.short {
@@ -237,6 +255,8 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
             false => lose(world, leaving, Drop::TunnelNoRemote),
         };
     }
+    let external = config.has(flag::EXTERNAL);
+    let remote = &Remote { network: if remote.network == 0 { network } else { remote.network }, ..*remote };
     let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
     let journey = journey(netns, config, remote, tos);
     let way = match send::way(world, id, &journey, ways) {
@@ -246,16 +266,16 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
             return fail(world, leaving, Drop::NoRoute);
         }
     };
-    if way.local {
+    if way.local && !external {
         return send_to_self(world, leaving, remote);
     }
     if way.device == id {
         world[id].counters.errors.collisions += 1;
         return fail(world, leaving, Drop::HopLimit);
     }
-    let bytes = world.run.pool.bytes(frame);
-    let length = bytes.len().saturating_sub(inside.head);
-    let mtu = way.mtu.saturating_sub(overhead(config));
+    let whole = world.run.pool.length(frame);
+    let length = whole.saturating_sub(inside.head);
+    let mtu = way.mtu.saturating_sub(overhead_over(config, remote.address.is_ipv6()));
     if length > mtu as usize && bridge::bridge_of(world, id).is_some() {
         if let Some(answer) = too_big::answer(world, frame, mtu) {
             world.discard(Some(id), frame, Drop::TooBig);
@@ -270,15 +290,16 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
         world.run.pool.pull(frame, ETHERNET);
     }
     send::send_counted(world, id, &way, &outer, (frame, length));
+    networks::count(world, id, network, |counters| counters.sent(whole));
 }
 
-fn ways(world: &mut World, id: DeviceId) -> Option<&mut Ways> {
+pub(super) fn ways(world: &mut World, id: DeviceId) -> Option<&mut Ways> {
     state_mut(world, id).map(|vxlan| &mut vxlan.ways)
 }
 
 /// The headers of packets to a far end, as far as they are alike; none if what they carry (its type, where it is not
 /// Ethernet) has no place in one.
-fn headers(config: &Config, remote: &Remote, ethertype: u16) -> Option<Outer> {
+pub(super) fn headers(config: &Config, remote: &Remote, ethertype: u16) -> Option<Outer> {
     let mut flags = vxlan::flag::NETWORK;
     if config.has(flag::GPE) {
         let next = match ethertype {
@@ -338,7 +359,7 @@ fn listener(world: &World, leaving: &Leaving<'_>, remote: &Remote, port: u16) ->
 
 /// Hands a frame to a vxlan of this host, past all headers (`vxlan_encap_bypass`); with a network it is learned from.
 #[cold]
-fn bypass(world: &mut World, from: DeviceId, to: DeviceId, frame: FrameId, network: Option<u32>) {
+pub(super) fn bypass(world: &mut World, from: DeviceId, to: DeviceId, frame: FrameId, network: Option<u32>) {
     let length = world.run.pool.length(frame) as u64;
     if world.get(to).is_none_or(|device| !device.is_up()) {
         world[to].counters.rx_dropped += 1;
