@@ -142,6 +142,10 @@ impl Channel for Netlink {
         Ok(())
     }
 
+    fn receive_now(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno> {
+        self.inbox.receive(self.socket.fd.as_raw_fd(), MsgFlags::MSG_DONTWAIT, datagram)
+    }
+
     fn join(&mut self, group: u32) -> Result<(), Errno> {
         let group = libc::c_int::try_from(group).map_err(|_| Errno::EINVAL)?;
         self.socket.set(libc::NETLINK_ADD_MEMBERSHIP, group)?;

@@ -1,10 +1,11 @@
 //! What `flush` of addresses, routes and neighbours has in common: dump, delete what matches, and again, until a dump
 //! brings nothing more.
 //!
-//! An entry is deleted by the very message that told of it. The tool sends as many as fit into its buffer at once and
-//! then looks for a refusal; here each is acknowledged, and a refusal is looked at when such a buffer is full.
+//! An entry is deleted by the very message that told of it. As many as fit into the tool's buffer go in one datagram,
+//! and then it looks for a refusal.
 
 use crate::context::Context;
+use rtnl::attr::align;
 use rtnl::errno::Errno;
 use rtnl::message::{HEADER, Messages};
 
@@ -16,21 +17,25 @@ const BUFFER: usize = 4096 - 512;
 /// # Errors
 /// The first refusal in the buffer that has one.
 pub fn delete(ctx: &mut Context<'_>, kind: u16, entries: &[Vec<u8>]) -> Result<(), Errno> {
-    let (mut filled, mut refused) = (0, None);
+    let mut group: Vec<&[u8]> = Vec::new();
+    let mut filled = 0;
     for entry in entries {
         if filled + entry.len() > BUFFER {
-            if let Some(errno) = refused {
-                return Err(errno);
-            }
+            send(ctx, kind, &mut group)?;
             filled = 0;
         }
-        filled += entry.len();
-        let body = entry.get(HEADER..).unwrap_or(&[]);
-        if let Err(refusal) = ctx.session.client(|client| client.talk(kind, 0, body)) {
-            refused.get_or_insert(refusal.errno);
-        }
+        filled += align(entry.len());
+        group.push(entry.get(HEADER..).unwrap_or(&[]));
     }
-    refused.map_or(Ok(()), Err)
+    send(ctx, kind, &mut group)
+}
+
+fn send(ctx: &mut Context<'_>, kind: u16, group: &mut Vec<&[u8]>) -> Result<(), Errno> {
+    let group = std::mem::take(group);
+    if group.is_empty() {
+        return Ok(());
+    }
+    ctx.session.client(|client| client.talk_all(kind, &group)).map_err(|refusal| refusal.errno)
 }
 
 /// Gathers the messages of a dump that a filter lets through.

@@ -259,6 +259,19 @@ impl RemoteSocket {
             deed(&mut **socket)
         })
     }
+
+    /// Puts what a way to receive gives into `datagram`.
+    fn take(
+        &mut self,
+        datagram: &mut Vec<u8>,
+        receive: fn(&mut dyn Channel, &mut Vec<u8>) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        (*datagram, self.sender) = self.on(move |socket| {
+            let mut bytes = Vec::new();
+            receive(socket, &mut bytes).map(|()| (bytes, socket.sender()))
+        })?;
+        Ok(())
+    }
 }
 
 impl Channel for RemoteSocket {
@@ -268,11 +281,11 @@ impl Channel for RemoteSocket {
     }
 
     fn receive(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno> {
-        (*datagram, self.sender) = self.on(|socket| {
-            let mut bytes = Vec::new();
-            socket.receive(&mut bytes).map(|()| (bytes, socket.sender()))
-        })?;
-        Ok(())
+        self.take(datagram, |socket, bytes| socket.receive(bytes))
+    }
+
+    fn receive_now(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno> {
+        self.take(datagram, |socket, bytes| socket.receive_now(bytes))
     }
 
     fn join(&mut self, group: u32) -> Result<(), Errno> {

@@ -24,6 +24,14 @@ pub trait Channel {
     /// What the transport says.
     fn receive(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno>;
 
+    /// The same for what is there already: EAGAIN says that nothing is, and nobody waits.
+    ///
+    /// # Errors
+    /// What the transport says.
+    fn receive_now(&mut self, datagram: &mut Vec<u8>) -> Result<(), Errno> {
+        self.receive(datagram)
+    }
+
     /// The same with room for so many bytes, and without a look at the length first: what a kernel that cuts dumps by
     /// the room of its clients may want to know.
     ///
@@ -175,6 +183,34 @@ impl<'c> Client<'c> {
     pub fn talk(&mut self, kind: u16, flags: u16, body: &[u8]) -> Result<(), Refusal> {
         let seq = self.send(kind, flags | NLM_F_ACK, body)?;
         self.answer(seq).map(|_| ())
+    }
+
+    /// Sends requests of one type, whose payloads are `bodies`, in one datagram, and asks for no acknowledgement. The
+    /// kernel carries all of them out, even behind one that it refuses.
+    ///
+    /// # Errors
+    /// The first refusal.
+    pub fn talk_all(&mut self, kind: u16, bodies: &[&[u8]]) -> Result<(), Refusal> {
+        let (mut out, before) = (Builder::new(), self.seq);
+        for body in bodies {
+            self.seq = self.seq.wrapping_add(1);
+            let start = out.start(Header { kind, flags: NLM_F_REQUEST, seq: self.seq, pid: 0 });
+            out.bytes.extend_from_slice(body);
+            out.finish(start);
+        }
+        self.channel.send(&out.bytes)?;
+        let (mut refused, mut buffer) = (None, std::mem::take(&mut self.buffer));
+        // A datagram was carried out when it is sent, so what it was refused for is there.
+        while self.channel.receive_now(&mut buffer).is_ok() {
+            let is_ours = |message: &Message<'_>| {
+                let number = message.header.seq.wrapping_sub(before) as usize;
+                message.header.kind == NLMSG_ERROR && (1..=bodies.len()).contains(&number)
+            };
+            let mut refusals = Messages(&buffer).filter(is_ours).filter_map(|said| Refusal::decode(&said));
+            refused = refused.or_else(|| refusals.next());
+        }
+        self.buffer = buffer;
+        refused.map_or(Ok(()), Err)
     }
 
     /// Sends a request for the sake of the answer's being there, whatever it says, and reads it with so much room.
