@@ -4,7 +4,7 @@
 //! entered, iproute2 goes on with the lines behind it in two processes, so that each is carried out twice; here it is
 //! carried out once.
 
-use crate::context::Context;
+use crate::context::{AF_UNSPEC, Context};
 use crate::host::NotBound;
 use rtnl::attr::Builder;
 use rtnl::errno::Errno;
@@ -63,8 +63,7 @@ fn domain(message: &Message<'_>) -> Option<(String, u32)> {
 /// The index and the table of the domain of that name.
 fn find(ctx: &mut Context<'_>, name: &str) -> Option<(u32, u32)> {
     let mut body = Builder::new();
-    Ifinfo::default().encode(&mut body);
-    body.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    Ifinfo { family: ctx.options.family, ..Ifinfo::default() }.encode(&mut body);
     body.string(IFLA_IFNAME, name.as_bytes());
     let answer = ctx.session.client(|client| client.ask(RTM_GETLINK, 0, &body.bytes)).ok()?;
     let message = Messages(&answer).next()?;
@@ -83,11 +82,13 @@ fn show(ctx: &mut Context<'_>, words: &mut Words<'_>) -> Result<(), Stop> {
         return Ok(());
     }
     let mut body = Builder::new();
-    Ifinfo::default().encode(&mut body);
-    body.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-    let nest = body.nest(IFLA_LINKINFO);
-    body.put(IFLA_INFO_KIND, vrf::KIND.name.as_bytes());
-    body.end(nest);
+    Ifinfo { family: ctx.options.family, ..Ifinfo::default() }.encode(&mut body);
+    // Of one family's links the tool wants all, and finds nothing in what the kernel tells of them.
+    if ctx.options.family == AF_UNSPEC {
+        let nest = body.nest(IFLA_LINKINFO);
+        body.put(IFLA_INFO_KIND, vrf::KIND.name.as_bytes());
+        body.end(nest);
+    }
     let links = ctx.dump(RTM_GETLINK, &body.bytes)?;
     let messages = links.iter().flat_map(|part| Messages(part));
     let domains: Vec<(String, u32)> = messages.filter_map(|message| domain(&message)).collect();

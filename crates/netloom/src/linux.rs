@@ -282,7 +282,7 @@ impl Host for LinuxHost {
 /// Gives up rights that the file of this program was given beyond its user's, unless these words of `ip` are those
 /// that they are for: `vrf exec`.
 pub fn keep_rights_for(words: &[String]) {
-    if !(words.len() > 1 && words[0] == "vrf" && words[1] == "exec") {
+    if !words.iter().take(2).eq(&["vrf", "exec"]) {
         keep_no_rights();
     }
 }

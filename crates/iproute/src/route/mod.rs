@@ -19,9 +19,7 @@ use crate::link_list;
 use rtnl::attr::Builder;
 use rtnl::kind::vrf;
 use rtnl::message::{Messages, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE};
-use rtnl::object::link::{
-    IFLA_EXT_MASK, IFLA_IFNAME, IFLA_LINKINFO, Ifinfo, RTEXT_FILTER_SKIP_STATS, RTM_GETLINK,
-};
+use rtnl::object::link::{IFLA_IFNAME, IFLA_LINKINFO, Ifinfo, RTM_GETLINK};
 use rtnl::object::route::{RT_TABLE_MAIN, RTM_DELROUTE, RTM_NEWROUTE};
 use rtnl::table::Tb;
 use rtnl::words::{Stop, matches};
@@ -90,8 +88,7 @@ fn usage() -> Stop {
 fn vrf_table(ctx: &mut Context<'_>, name: &str) -> Result<u32, Stop> {
     let invalid = || Stop::invalid("Invalid VRF\n", name);
     let mut body = Builder::new();
-    Ifinfo::default().encode(&mut body);
-    body.u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    Ifinfo { family: ctx.options.family, ..Ifinfo::default() }.encode(&mut body);
     body.string(IFLA_IFNAME, name.as_bytes());
     let Ok(answer) = ctx.session.client(|client| client.ask(RTM_GETLINK, 0, &body.bytes)) else {
         return if name == "default" { Ok(RT_TABLE_MAIN) } else { Err(invalid()) };
