@@ -120,6 +120,8 @@ impl Contents {
 /// What the tool says where no bytes can be written.
 pub(crate) fn write(ctx: &mut Context<'_>, bytes: &[u8]) -> Result<(), Stop> {
     let nowhere = "netloom: what save writes is no text: it needs a file behind it, as in `netloom ip route save > FILE`\n";
+    // What was printed before stands before it.
+    ctx.flush();
     ctx.host.out_bytes(bytes).map_err(|errno| match errno {
         Errno::EOPNOTSUPP => Stop::fail(2, nowhere),
         errno => Stop::fail(1, format!("{errno}\n")),
