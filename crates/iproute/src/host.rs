@@ -181,6 +181,19 @@ pub trait Host {
     /// Writes to standard output, at once.
     fn out(&mut self, text: &str);
 
+    /// Writes bytes that are no text to standard output, at once.
+    ///
+    /// # Errors
+    /// EOPNOTSUPP where only text can be written, what the system says.
+    fn out_bytes(&mut self, _bytes: &[u8]) -> Result<(), Errno> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Whether a terminal reads standard output.
+    fn out_is_terminal(&mut self) -> bool {
+        false
+    }
+
     /// Writes to standard error, at once.
     fn err(&mut self, text: &str);
 }

@@ -27,6 +27,7 @@ pub mod options;
 mod replay;
 pub mod route;
 pub mod rule;
+mod saved;
 pub mod session;
 #[cfg(test)]
 mod testing;

@@ -1,12 +1,14 @@
 //! Generic netlink (`net/netlink/genetlink.c`): the controller, which names families, and the one family there is, that
 //! of teams (`team_nl_ops` in `drivers/net/team/team.c`).
 //!
-//! **Left out**: families' multicast groups, so nobody is told of changes that others make.
+//! An answer is cut into messages of one page each, between two options. **Left out**: families' multicast groups, so
+//! nobody is told of changes that others make.
 
 use crate::device::DeviceId;
 use crate::link::team::{self, Value};
 use crate::netlink_tap::Heading;
 use crate::rtnl::Asker;
+use crate::rtnl::room::GOOD_SIZE;
 use crate::world::World;
 use rtnl::attr::{Attr, Attrs, Builder};
 use rtnl::errno::Errno;
@@ -54,13 +56,13 @@ fn dispatch(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<()
         (TEAM, TEAM_CMD_OPTIONS_SET) => set_options(world, asker, attrs()),
         (TEAM, TEAM_CMD_OPTIONS_GET) => {
             let team = team_of(world, asker, &Tb::read(attrs()))?;
-            tell(world, asker, message, team, TEAM_CMD_OPTIONS_GET, put_options);
-            Ok(())
+            let items = options(world, team);
+            tell(world, asker, message, team, (TEAM_CMD_OPTIONS_GET, TEAM_ATTR_LIST_OPTION), items)
         }
         (TEAM, TEAM_CMD_PORT_LIST_GET) => {
             let team = team_of(world, asker, &Tb::read(attrs()))?;
-            tell(world, asker, message, team, TEAM_CMD_PORT_LIST_GET, put_ports);
-            Ok(())
+            let items = ports(world, team);
+            tell(world, asker, message, team, (TEAM_CMD_PORT_LIST_GET, TEAM_ATTR_LIST_PORT), items)
         }
         (GENL_ID_CTRL | TEAM, _) => Err(Errno::EOPNOTSUPP),
         _ => Err(Errno::ENOENT),
@@ -96,64 +98,97 @@ fn team_of(world: &World, asker: Asker, tb: &Tb<'_>) -> Result<DeviceId, Errno> 
     if world[id].kind == &team::TYPE { Ok(id) } else { Err(Errno::EINVAL) }
 }
 
-/// Tells something of a team: one message, and the end.
+/// Tells a list of a team: as many messages as it takes, and the end (`team_nl_send_options_get`).
+///
+/// # Errors
+/// EMSGSIZE if something of the list does not fit a message; what came before it has been told by then.
 fn tell(
     world: &mut World,
     asker: Asker,
     message: &Message<'_>,
     team: DeviceId,
-    command: u8,
-    put: fn(&World, DeviceId, &mut Builder),
-) {
+    (command, list): (u8, u16),
+    items: Vec<Vec<u8>>,
+) -> Result<(), Errno> {
     let header =
-        |kind, flags| Header { kind, flags: NLM_F_MULTI | flags, seq: message.header.seq, pid: asker.pid };
+        |kind| Header { kind, flags: NLM_F_MULTI | NLM_F_ACK, seq: message.header.seq, pid: asker.pid };
+    let mut items = items.into_iter().peekable();
     let mut out = Builder::new();
-    let start = out.start(header(TEAM, message.header.flags & NLM_F_ACK));
-    out.bytes.extend([command, TEAM_GENL_VERSION, 0, 0]);
-    out.u32(TEAM_ATTR_TEAM_IFINDEX, world[team].ifindex);
-    put(world, team, &mut out);
+    loop {
+        let start = out.start(header(TEAM));
+        out.bytes.extend([command, TEAM_GENL_VERSION, 0, 0]);
+        out.u32(TEAM_ATTR_TEAM_IFINDEX, world[team].ifindex);
+        let nest = out.nest(list);
+        let first = items.peek();
+        if first.is_some_and(|item| out.bytes.len() + item.len() > GOOD_SIZE) {
+            return Err(Errno::EMSGSIZE);
+        }
+        while let Some(item) = items.next_if(|item| out.bytes.len() + item.len() <= GOOD_SIZE) {
+            out.bytes.extend(item);
+        }
+        out.end(nest);
+        out.finish(start);
+        if items.peek().is_none() {
+            break;
+        }
+        reply(world, asker, std::mem::take(&mut out));
+    }
+    if out.bytes.len() + message::HEADER > GOOD_SIZE {
+        reply(world, asker, std::mem::take(&mut out));
+    }
+    let start = out.start(header(NLMSG_DONE));
     out.finish(start);
     reply(world, asker, out);
+    Ok(())
+}
+
+/// One item of a list.
+fn item(kind: u16, put: impl FnOnce(&mut Builder)) -> Vec<u8> {
     let mut out = Builder::new();
-    let start = out.start(header(NLMSG_DONE, 0));
-    out.finish(start);
-    reply(world, asker, out);
+    let nest = out.nest(kind);
+    put(&mut out);
+    out.end(nest);
+    out.bytes
 }
 
-fn put_options(world: &World, team: DeviceId, out: &mut Builder) {
-    let list = out.nest(TEAM_ATTR_LIST_OPTION);
-    for (option, port, value) in team::options(world, team) {
-        let item = out.nest(TEAM_ATTR_ITEM);
-        out.string(TEAM_ATTR_OPTION_NAME, option.name.as_bytes());
-        if let Some(port) = port.and_then(|id| world.get(id)) {
-            out.u32(TEAM_ATTR_OPTION_PORT_IFINDEX, port.ifindex);
-        }
-        out.u8(TEAM_ATTR_OPTION_TYPE, value.kind());
-        match value {
-            Value::U32(value) => out.u32(TEAM_ATTR_OPTION_DATA, value),
-            Value::S32(value) => out.i32(TEAM_ATTR_OPTION_DATA, value),
-            Value::Flag(true) => out.put(TEAM_ATTR_OPTION_DATA, &[]),
-            Value::Flag(false) => {}
-            Value::Text(text) => out.string(TEAM_ATTR_OPTION_DATA, &text),
-        }
-        out.end(item);
-    }
-    out.end(list);
+fn options(world: &World, team: DeviceId) -> Vec<Vec<u8>> {
+    let told = team::options(world, team).into_iter();
+    let told = told.map(|(option, port, index, value)| {
+        item(TEAM_ATTR_ITEM, |out| {
+            out.string(TEAM_ATTR_OPTION_NAME, option.name.as_bytes());
+            if let Some(port) = port.and_then(|id| world.get(id)) {
+                out.u32(TEAM_ATTR_OPTION_PORT_IFINDEX, port.ifindex);
+            }
+            if let Some(index) = index {
+                out.u32(TEAM_ATTR_OPTION_ARRAY_INDEX, index.into());
+            }
+            out.u8(TEAM_ATTR_OPTION_TYPE, value.kind());
+            match value {
+                Value::U32(value) => out.u32(TEAM_ATTR_OPTION_DATA, value),
+                Value::S32(value) => out.i32(TEAM_ATTR_OPTION_DATA, value),
+                Value::Flag(true) => out.put(TEAM_ATTR_OPTION_DATA, &[]),
+                Value::Flag(false) => {}
+                Value::Text(text) => out.string(TEAM_ATTR_OPTION_DATA, &text),
+                Value::Bytes(bytes) => out.put(TEAM_ATTR_OPTION_DATA, &bytes),
+            }
+        })
+    });
+    told.collect()
 }
 
-fn put_ports(world: &World, team: DeviceId, out: &mut Builder) {
-    let list = out.nest(TEAM_ATTR_LIST_PORT);
-    for (ifindex, linked, speed) in team::ports(world, team) {
-        let item = out.nest(TEAM_ATTR_ITEM);
-        out.u32(TEAM_ATTR_PORT_IFINDEX, ifindex);
-        if linked {
-            out.put(TEAM_ATTR_PORT_LINKUP, &[]);
-        }
-        out.u32(TEAM_ATTR_PORT_SPEED, speed.unwrap_or(0));
-        out.u8(TEAM_ATTR_PORT_DUPLEX, u8::from(speed.is_some()));
-        out.end(item);
-    }
-    out.end(list);
+fn ports(world: &World, team: DeviceId) -> Vec<Vec<u8>> {
+    let told = team::ports(world, team).into_iter();
+    let told = told.map(|(ifindex, linked, speed)| {
+        item(TEAM_ATTR_ITEM, |out| {
+            out.u32(TEAM_ATTR_PORT_IFINDEX, ifindex);
+            if linked {
+                out.put(TEAM_ATTR_PORT_LINKUP, &[]);
+            }
+            out.u32(TEAM_ATTR_PORT_SPEED, speed.unwrap_or(0));
+            out.u8(TEAM_ATTR_PORT_DUPLEX, u8::from(speed.is_some()));
+        })
+    });
+    told.collect()
 }
 
 /// Sets the options of a request, one after the other; what was set before one is refused stays set.
@@ -167,7 +202,8 @@ fn set_options(world: &mut World, asker: Asker, attrs: Attrs<'_>) -> Result<(), 
         let kind = tb.u8(TEAM_ATTR_OPTION_TYPE).ok_or(Errno::EINVAL)?;
         let value = value(kind, tb.get(TEAM_ATTR_OPTION_DATA))?;
         let port = tb.u32(TEAM_ATTR_OPTION_PORT_IFINDEX).filter(|port| *port != 0);
-        team::set_option(world, team, name.string(), port, &value)?;
+        let index = tb.u32(TEAM_ATTR_OPTION_ARRAY_INDEX);
+        team::set_option(world, team, name.string(), port, index, &value)?;
     }
     Ok(())
 }
@@ -179,6 +215,7 @@ fn value(kind: u8, data: Option<Attr<'_>>) -> Result<Value, Errno> {
         NLA_S32 => Value::S32(needed()?.i32()),
         NLA_STRING => Value::Text(needed()?.string().to_vec()),
         NLA_FLAG => Value::Flag(data.is_some()),
+        NLA_BINARY => Value::Bytes(needed()?.payload.to_vec()),
         _ => return Err(Errno::EINVAL),
     })
 }

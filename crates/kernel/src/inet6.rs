@@ -394,6 +394,11 @@ pub(crate) fn prefix_table(world: &World, id: DeviceId) -> u32 {
 
 /// The route of an address's prefix (`addrconf_prefix_route`); a link that is down takes none.
 pub(crate) fn add_prefix_route(world: &mut World, id: DeviceId, address: &Address) {
+    add_route_of(world, id, address, address.network());
+}
+
+/// The same for another prefix: that of the far end.
+pub(crate) fn add_route_of(world: &mut World, id: DeviceId, address: &Address, prefix: fib6::Key) {
     let of_lo = address.address.is_loopback() && fib6::is_loopback(world, id);
     if address.is(IFA_F_NOPREFIXROUTE) || !world[id].is_up() || of_lo {
         return;
@@ -406,7 +411,7 @@ pub(crate) fn add_prefix_route(world: &mut World, id: DeviceId, address: &Addres
         route.rarities.expires = Some(Instant(end));
     }
     let table = prefix_table(world, id);
-    fib6::add(world, netns, table, address.network(), route);
+    fib6::add(world, netns, table, prefix, route);
     fib6::watch_expiry(world, netns);
 }
 

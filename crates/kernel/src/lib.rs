@@ -8,6 +8,7 @@
 
 mod asked;
 mod batch;
+mod bpf;
 pub mod change;
 mod client;
 #[cfg(test)]

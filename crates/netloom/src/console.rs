@@ -1,5 +1,6 @@
 //! Where a machine's commands print.
 
+use rtnl::errno::Errno;
 use std::io::{self, Write};
 
 /// Two streams, standard output and standard error. Writing never fails visibly; who needs to know asks.
@@ -35,6 +36,18 @@ impl Console for Terminal {
         // There is nowhere to report that this failed.
         let _ = io::stderr().lock().write_all(text.as_bytes());
     }
+}
+
+/// Writes bytes that are no text to the program's own standard output.
+///
+/// # Errors
+/// EPIPE if nobody reads it, EIO if it cannot be written.
+pub(crate) fn write_bytes(bytes: &[u8]) -> Result<(), Errno> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes).and_then(|()| out.flush()).map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => Errno::EPIPE,
+        _ => Errno::EIO,
+    })
 }
 
 /// Both streams in one text, in the order of writing.

@@ -222,6 +222,14 @@ impl Host for LinuxHost {
         system::find_file(path)
     }
 
+    fn out_bytes(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        crate::console::write_bytes(bytes)
+    }
+
+    fn out_is_terminal(&mut self) -> bool {
+        std::io::IsTerminal::is_terminal(&std::io::stdout())
+    }
+
     fn read_input(&mut self) -> Option<Result<Vec<u8>, Errno>> {
         Some(system::read_input())
     }

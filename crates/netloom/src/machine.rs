@@ -504,6 +504,15 @@ impl<C: Console> Host for Machine<C> {
         edge::system::find_file(path)
     }
 
+    fn out_bytes(&mut self, bytes: &[u8]) -> Result<(), Errno> {
+        // A machine that was lent no standard streams keeps a transcript, which is text.
+        if self.owns_input { crate::console::write_bytes(bytes) } else { Err(Errno::EOPNOTSUPP) }
+    }
+
+    fn out_is_terminal(&mut self) -> bool {
+        self.owns_input && std::io::IsTerminal::is_terminal(&std::io::stdout())
+    }
+
     fn time_of_day(&mut self) -> u64 {
         BEGINNING.saturating_add(self.world.borrow().now.0)
     }

@@ -54,6 +54,8 @@ pub const TEAM_ATTR_OPTION_TYPE: u16 = 3;
 pub const TEAM_ATTR_OPTION_DATA: u16 = 4;
 /// The index of the port whose option it is.
 pub const TEAM_ATTR_OPTION_PORT_IFINDEX: u16 = 6;
+/// The place in the array that the option is.
+pub const TEAM_ATTR_OPTION_ARRAY_INDEX: u16 = 7;
 
 /// The index of a port.
 pub const TEAM_ATTR_PORT_IFINDEX: u16 = 1;
@@ -70,5 +72,7 @@ pub const NLA_U32: u8 = 3;
 pub const NLA_STRING: u8 = 5;
 /// Present or not.
 pub const NLA_FLAG: u8 = 6;
+/// Bytes.
+pub const NLA_BINARY: u8 = 11;
 /// A number with a sign.
 pub const NLA_S32: u8 = 14;

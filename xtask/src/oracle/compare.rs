@@ -1,6 +1,6 @@
 //! Compares two transcripts of one scenario, command by command.
 
-use super::mask;
+use super::{chance, mask};
 
 /// Longer lines are shown only in part.
 const LONG: usize = 220;
@@ -46,7 +46,7 @@ pub(crate) fn blocks(text: &str) -> Vec<Block> {
 
 /// Every command on which the transcripts differ. A missing or other command ends the comparison.
 pub(crate) fn differences(want: &str, got: &str) -> Vec<Difference> {
-    let (want, got) = (blocks(want), blocks(got));
+    let (want, got) = (blocks(&chance::renamed(want)), blocks(&chance::renamed(got)));
     let mut found = Vec::new();
     for index in 0..want.len().max(got.len()) {
         match (want.get(index), got.get(index)) {

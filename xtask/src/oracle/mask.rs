@@ -1,7 +1,8 @@
 //! The few fields that differ between two runs of the real kernel, made equal before a comparison.
 //!
 //! They are timers of bridges, times that ping measures, random bytes of ip6tnl's permanent address, and
-//! the order of tables that lie in a seeded hash. Nothing else is ever masked.
+//! the order of tables that lie in a seeded hash. Addresses that were drawn by chance are compared by their places
+//! (`chance.rs`). Nothing else is ever masked.
 
 /// Timers of bridges and their ports; they count down in real time.
 const TIMERS: &[&str] = &[

@@ -5,6 +5,7 @@
 //! random cases of links, ports and frames, compared with `netloom frames`. `peer` lets both kernels talk to each other.
 
 mod boot;
+mod chance;
 mod compare;
 mod compare_frames;
 mod compare_ip;

@@ -1,12 +1,11 @@
 //! `ip address`: adding, changing and deleting addresses, listing them under their links, and flushing them
 //! (iproute2 `ipaddress.c`).
-//!
-//! Left out: `save`, `restore` and `showdump`, whose files are the kernel's bytes; they are refused.
 
 mod flags;
 mod flush;
 mod list;
 mod modify;
+mod saved;
 mod select;
 mod show;
 
@@ -24,7 +23,9 @@ enum Does {
     Modify(u16, u16),
     List,
     Flush,
-    Refuse,
+    Save,
+    Restore,
+    ShowDump,
     Help,
 }
 
@@ -39,9 +40,9 @@ const VERBS: &[(&str, Does)] = &[
     ("show", Does::List),
     ("lst", Does::List),
     ("flush", Does::Flush),
-    ("save", Does::Refuse),
-    ("showdump", Does::Refuse),
-    ("restore", Does::Refuse),
+    ("save", Does::Save),
+    ("showdump", Does::ShowDump),
+    ("restore", Does::Restore),
     ("help", Does::Help),
 ];
 
@@ -56,9 +57,9 @@ pub fn run(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
         Some((_, Does::Modify(kind, flags))) => modify::run(ctx, *kind, *flags, rest),
         Some((_, Does::List)) => list::run(ctx, rest),
         Some((_, Does::Flush)) => flush::run(ctx, rest),
-        Some((verb, Does::Refuse)) => {
-            Err(Stop::fail(2, format!("netloom: \"ip address {verb}\" is not built\n")))
-        }
+        Some((_, Does::Save)) => saved::save(ctx, rest),
+        Some((_, Does::Restore)) => saved::restore(ctx),
+        Some((_, Does::ShowDump)) => saved::show_dump(ctx),
         Some((_, Does::Help)) => Err(usage()),
         None => Err(Stop::exit(format!("Command \"{typed}\" is unknown, try \"ip address help\".\n"))),
     }

@@ -48,10 +48,15 @@ pub(super) fn run(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
 }
 
 /// What a dump brought before it was refused, and the refusal.
-type Partial = (Vec<Vec<u8>>, Stop);
+pub(super) type Partial = (Vec<Vec<u8>>, Stop);
 
 /// Asks for routes. That the main table does not exist yet is no error in a listing.
-fn dump(ctx: &mut Context<'_>, filter: &Filter, family: u8, flushes: bool) -> Result<Vec<Vec<u8>>, Partial> {
+pub(super) fn dump(
+    ctx: &mut Context<'_>,
+    filter: &Filter,
+    family: u8,
+    flushes: bool,
+) -> Result<Vec<Vec<u8>>, Partial> {
     let cloned = filter.cloned == Some(true);
     let mut body = Builder::new();
     Rtmsg {

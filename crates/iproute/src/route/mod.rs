@@ -1,8 +1,7 @@
 //! `ip route`: adding, changing and deleting routes, listing and flushing tables, and asking which way a packet goes
 //! (iproute2 `iproute.c`).
 //!
-//! Left out: encapsulations (`encap …`), and `save`, `restore` and `showdump`, whose files are the kernel's bytes; they
-//! are refused. Objects of next hops show by their numbers only.
+//! Left out: encapsulations (`encap …`). Objects of next hops show by their numbers only.
 
 mod encap;
 mod filter;
@@ -11,6 +10,7 @@ mod list;
 mod metrics;
 mod modify;
 mod nexthop;
+mod saved;
 mod select;
 mod show;
 
@@ -34,7 +34,9 @@ enum Does {
     List,
     Get,
     Flush,
-    Refuse,
+    Save,
+    Restore,
+    ShowDump,
     Help,
 }
 
@@ -53,9 +55,9 @@ const VERBS: &[(&str, Does)] = &[
     ("lst", Does::List),
     ("get", Does::Get),
     ("flush", Does::Flush),
-    ("save", Does::Refuse),
-    ("restore", Does::Refuse),
-    ("showdump", Does::Refuse),
+    ("save", Does::Save),
+    ("restore", Does::Restore),
+    ("showdump", Does::ShowDump),
     ("help", Does::Help),
 ];
 
@@ -71,9 +73,9 @@ pub fn run(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
         Some((_, Does::List)) => list::run(ctx, rest),
         Some((_, Does::Get)) => get::run(ctx, rest),
         Some((_, Does::Flush)) => list::flush(ctx, rest),
-        Some((verb, Does::Refuse)) => {
-            Err(Stop::fail(2, format!("netloom: \"ip route {verb}\" is not built\n")))
-        }
+        Some((_, Does::Save)) => saved::save(ctx, rest),
+        Some((_, Does::Restore)) => saved::restore(ctx),
+        Some((_, Does::ShowDump)) => saved::show_dump(ctx),
         Some((_, Does::Help)) => Err(usage()),
         None => Err(Stop::exit(format!("Command \"{typed}\" is unknown, try \"ip route help\".\n"))),
     }

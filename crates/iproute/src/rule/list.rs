@@ -3,6 +3,7 @@
 use super::show::show;
 use super::{read_mark, read_ports, read_prefix, read_u32, read_users};
 use crate::context::{AF_INET, AF_UNSPEC, Context, refused};
+use crate::saved::{RULES, store};
 use crate::session::is_ifname;
 use rtnl::attr::Builder;
 use rtnl::message::{HEADER, Message, Messages};
@@ -62,6 +63,19 @@ pub(super) fn run(ctx: &mut Context<'_>, words: &[String], flushes: bool) -> Res
     ctx.sink.close_array("");
     ctx.sink.finish_json();
     done
+}
+
+/// Runs `ip rule save`.
+///
+/// # Errors
+/// What the tool says.
+pub(super) fn save(ctx: &mut Context<'_>) -> Result<(), Stop> {
+    let family = if ctx.options.family == AF_UNSPEC { AF_INET } else { ctx.options.family };
+    RULES.begin(ctx)?;
+    let mut body = Builder::new();
+    FibRule { family, ..FibRule::default() }.encode(&mut body);
+    let rules = ctx.dump(RTM_GETRULE, &body.bytes).map_err(|stop| Stop { status: 255, ..stop })?;
+    store(ctx, &rules, |message| message.header.kind == RTM_NEWRULE)
 }
 
 impl Filter {

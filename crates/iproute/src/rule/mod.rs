@@ -1,12 +1,11 @@
 //! `ip rule`: which table is asked for which packets (iproute2 `iprule.c`).
-//!
-//! Left out: `save` and `restore`, whose files are the kernel's bytes; they are refused.
 
 mod list;
 mod modify;
 mod show;
 
 use crate::context::Context;
+use crate::saved::RULES;
 use rtnl::object::rule::{RTM_DELRULE, RTM_NEWRULE};
 use rtnl::prefix::{Prefix, prefix};
 use rtnl::words::{Stop, integer, matches, number};
@@ -28,8 +27,13 @@ pub fn run(ctx: &mut Context<'_>, words: &[String]) -> Result<(), Stop> {
         Some(&"save") if !rest.is_empty() => {
             Err(Stop::fail(1, "\"ip rule save\" does not take any arguments.\n"))
         }
-        Some(&"help") => Err(usage()),
-        Some(verb) => Err(Stop::fail(2, format!("netloom: \"ip rule {verb}\" is not built\n"))),
+        Some(&"save") => list::save(ctx),
+        Some(&"restore") => {
+            let contents = RULES.read(ctx)?;
+            RULES.give(ctx, contents.messages())?;
+            contents.end()
+        }
+        Some(_) => Err(usage()),
         None => Err(Stop::exit(format!("Command \"{typed}\" is unknown, try \"ip rule help\".\n"))),
     }
 }

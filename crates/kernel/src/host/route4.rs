@@ -174,7 +174,7 @@ fn make(
     let table = found.as_ref().map(|found| found.table);
     let (local, found) = match kind {
         RTN_BROADCAST => (true, None),
-        RTN_MULTICAST => (joined || is_loopback, found.filter(|found| found.prefix.1 <= 28)),
+        RTN_MULTICAST => (joined, found.filter(|found| found.prefix.1 <= 28)),
         _ => (is_loopback || kind == RTN_LOCAL, found),
     };
     let gateway = found.as_ref().and_then(|found| found.nexthop.gateway);

@@ -11,6 +11,7 @@ use rtnl::errno::Errno;
 use rtnl::message::Refusal;
 use rtnl::object::link::{IFF_ALLMULTI, IFF_MULTICAST, IFF_PROMISC};
 
+mod balance;
 mod mode;
 mod options;
 mod port;
@@ -36,6 +37,7 @@ pub static TYPE: Type = Type {
     transmit: Some(mode::transmit),
     receive: Some(mode::receive),
     event: Some(port::event),
+    timer: Some(balance::refresh),
     ..Type::DEFAULT
 };
 
@@ -58,6 +60,8 @@ pub(crate) struct Team {
     sent: u32,
     /// The one port in use, where only one is.
     active: Option<DeviceId>,
+    /// What chooses a port by a hash, in the mode that does.
+    balance: Option<Box<balance::Balance>>,
     /// How often neighbours and groups are to be told after a change, and how long apart: kept for programs.
     kept: [u32; 4],
 }

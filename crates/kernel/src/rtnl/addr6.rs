@@ -11,6 +11,7 @@ use rtnl::attr::Builder;
 use rtnl::errno::Errno;
 use rtnl::message::{Header, Message, NLM_F_EXCL, NLM_F_REPLACE, Refusal};
 use rtnl::object::addr::*;
+use rtnl::object::route::RTN_UNICAST;
 use rtnl::table::Tb;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -57,7 +58,7 @@ pub(crate) fn new(
         if message.has(NLM_F_EXCL) || !message.has(NLM_F_REPLACE) {
             return Err(Errno::EEXIST.into());
         }
-        change(world, id, &known, flags, (preferred, valid), &tb);
+        change(world, id, &known, peer, flags, (preferred, valid), &tb);
         return Ok(());
     }
     if info.prefixlen > 128 || flags & IFA_F_MANAGETEMPADDR != 0 && info.prefixlen != 64 {
@@ -93,6 +94,7 @@ fn change(
     world: &mut World,
     id: DeviceId,
     known: &Address,
+    peer: Option<Ipv6Addr>,
     flags: u32,
     (preferred, valid): (u32, u32),
     tb: &Tb<'_>,
@@ -105,18 +107,33 @@ fn change(
     (own.preferred, own.valid, own.updated) = (preferred, valid, now);
     own.priority = tb.u32(IFA_RT_PRIORITY).unwrap_or(own.priority);
     own.protocol = tb.u8(IFA_PROTO).unwrap_or(0);
+    own.peer = peer.or(own.peer);
     let told = own.clone();
-    let place = fib6::key(known.address, known.length);
-    let moved = told.priority != known.priority || told.valid != known.valid || told.flags != known.flags;
-    if moved && known.flags & IFA_F_NOPREFIXROUTE == 0 {
-        let table = crate::inet6::prefix_table(world, id);
-        fib6::remove(world, id, table, place, rtnl::object::route::RTN_UNICAST);
-    }
-    if moved {
-        inet6::add_prefix_route(world, id, &told);
-    }
+    move_routes(world, id, known, &told);
     lifetimes6::watch_lifetimes(world, id);
     announce(world, id, RTM_NEWADDR, &told);
+}
+
+/// The routes of an address's prefix and its far end's follow a change. The far end's has the prefix length of the
+/// address from then on.
+fn move_routes(world: &mut World, id: DeviceId, known: &Address, told: &Address) {
+    let prefix = |peer: Option<Ipv6Addr>| peer.map(|peer| fib6::key(peer, known.length));
+    let (table, was, is) = (inet6::prefix_table(world, id), prefix(known.peer), prefix(told.peer));
+    let renewed = told.priority != known.priority || told.valid != known.valid || told.flags != known.flags;
+    if !renewed && was == is {
+        return;
+    }
+    if known.flags & IFA_F_NOPREFIXROUTE == 0 {
+        for prefix in [Some(known.network()).filter(|_| renewed), was].into_iter().flatten() {
+            fib6::remove(world, id, table, prefix, RTN_UNICAST);
+        }
+    } else if let Some(prefix) = was.filter(|_| was != is) {
+        fib6::remove(world, id, table, prefix, RTN_UNICAST);
+    }
+    inet6::add_prefix_route(world, id, told);
+    if let Some(prefix) = is.filter(|prefix| *prefix != told.network()) {
+        inet6::add_route_of(world, id, told, prefix);
+    }
 }
 
 /// Deletes an address (`inet6_rtm_deladdr`).

@@ -64,7 +64,7 @@ fn prefix_address(tb: &Tb<'_>, number: u16, length: u8) -> Result<Ipv6Addr, Refu
 }
 
 fn gateway(tb: &Tb<'_>) -> Option<Ipv6Addr> {
-    tb.get(RTA_GATEWAY).map(|attr| ipv6(&attr)).filter(|gateway| !gateway.is_unspecified())
+    tb.get(RTA_GATEWAY).map(|attr| ipv6(&attr))
 }
 
 /// Reads a request (`rtm_to_fib6_config`).
@@ -232,7 +232,7 @@ fn through(
     if named.is_some() && local(named) {
         return Err(said("Gateway can not be a local address"));
     }
-    if gateway.is_multicast() {
+    if gateway.is_multicast() || gateway.is_unspecified() {
         return Err(said("Invalid gateway address"));
     }
     if inet6::is_link_local(gateway) || on_link {

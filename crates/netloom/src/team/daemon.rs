@@ -1,39 +1,56 @@
-//! `teamd`: what its runners and its link watch do to a team, here between commands.
+//! `teamd`: what its runners and its link watch do to a team, here between commands (libteam 1.31).
 //!
-//! The link watch is `ethtool`'s: a port is as good as its carrier. With the runner `activebackup` one port is in use:
-//! the one that is, while it has a link; else the one with a link of the highest `prio`, of those the fastest, of those
-//! the first. A better one takes over unless the one in use is `sticky` or just as good. All ports have the team's
-//! address, which is its first port's. The other runners set the mode alone. Left out: the runner `lacp`, the other
-//! link watches, `tx_hash`, and the state that `teamdctl` tells in full.
+//! The link watch is `ethtool`'s: a port is as good as its carrier, which the daemon tells the kernel as
+//! `user_linkup`. With the runner `activebackup` one port is in use: the one that is, while it has a link; else the one
+//! with a link of the highest `prio`, of those the fastest, of those the first. A better one takes over unless the one
+//! in use is `sticky` or just as good. All ports have the team's address, which is its first port's. `loadbalance`
+//! gives the team the program of its `tx_hash` (`hash.rs`); the other runners set the mode alone. Left out: the runner
+//! `lacp`, the other link watches, `tx_balancer`; ports of a configuration come in the order of their names.
 
-use super::wire::{Port, Team};
+use super::hash;
+use super::wire::{Port, Setting, Team};
 use crate::console::Console;
 use crate::machine::Machine;
 use iproute::host::Host;
 use kernel::NetnsId;
-use serde_json::Value;
+use rtnl::errno::Errno;
+use rtnl::team::NLA_BINARY;
+use serde_json::{Value, json};
 
 /// Daemons at most.
 const DAEMONS: usize = 64;
 /// The runners that set a mode of the same name.
 const RUNNERS: &[&str] = &["roundrobin", "broadcast", "random", "activebackup", "loadbalance"];
+/// What it says to whoever starts it: everybody is root here.
+const ROOT: &str = "This program is not intended to be run as root.";
 
-struct Daemon {
-    netns: NetnsId,
-    device: String,
-    /// What was configured: JSON.
-    config: Value,
-    runner: String,
+/// A port as the link watch knows it.
+#[derive(Clone, Debug)]
+pub(super) struct Watched {
+    pub(super) ifindex: u32,
+    pub(super) linked: bool,
+    /// How often its link went away.
+    pub(super) downs: u32,
+}
+
+pub(super) struct Daemon {
+    pub(super) netns: NetnsId,
+    pub(super) device: String,
+    /// What was configured, and what stands for what was not: JSON.
+    pub(super) config: Value,
+    pub(super) runner: String,
     /// The port in use.
-    active: Option<u32>,
+    pub(super) active: Option<u32>,
     /// Ports that were seen.
-    known: Vec<u32>,
+    pub(super) watched: Vec<Watched>,
+    /// The team stays when the daemon ends.
+    keeps: bool,
 }
 
 /// All that run.
 #[derive(Default)]
 pub(crate) struct Daemons {
-    running: Vec<Daemon>,
+    pub(super) running: Vec<Daemon>,
 }
 
 impl Daemons {
@@ -41,10 +58,51 @@ impl Daemons {
     pub(crate) fn is_empty(&self) -> bool {
         self.running.is_empty()
     }
+
+    /// The one that looks after a team.
+    pub(super) fn find(&self, netns: NetnsId, device: &str) -> Option<usize> {
+        self.running.iter().position(|daemon| daemon.netns == netns && daemon.device == device)
+    }
+}
+
+/// What the words ask for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Verb {
+    Start,
+    Kill,
+    Check,
+}
+
+/// The words behind `teamd`.
+struct Asked {
+    verb: Verb,
+    device: Option<String>,
+    config: Value,
+    takes_over: bool,
+    keeps: bool,
+    daemonizes: bool,
+}
+
+/// Why a daemon does not start.
+struct Failure {
+    complaint: String,
+    errno: Errno,
+}
+
+impl From<String> for Failure {
+    fn from(complaint: String) -> Failure {
+        Failure { complaint, errno: Errno::EINVAL }
+    }
+}
+
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Failure {
+        Failure { complaint: errno.to_string(), errno }
+    }
 }
 
 /// Runs `ip` for the daemon; its complaint if it fails.
-fn ip<C: Console>(machine: &mut Machine<C>, line: &str) -> Result<(), String> {
+pub(super) fn ip<C: Console>(machine: &mut Machine<C>, line: &str) -> Result<(), String> {
     let words: Vec<String> = std::iter::once("ip").chain(line.split(' ')).map(String::from).collect();
     match machine.execute(&words) {
         Ok(0) => Ok(()),
@@ -52,72 +110,172 @@ fn ip<C: Console>(machine: &mut Machine<C>, line: &str) -> Result<(), String> {
     }
 }
 
-/// The words behind `teamd`: the team and its configuration.
-fn read(words: &[String]) -> Result<(Option<String>, Value), String> {
-    let (mut device, mut config) = (None, Value::Null);
+fn read(words: &[String]) -> Result<Asked, String> {
+    let mut asked = Asked {
+        verb: Verb::Start,
+        device: None,
+        config: Value::Null,
+        takes_over: false,
+        keeps: false,
+        daemonizes: false,
+    };
     let mut words = words.iter();
     while let Some(word) = words.next() {
         match word.as_str() {
-            "-t" | "--team-dev" => device = words.next().cloned(),
+            "-t" | "--team-dev" => asked.device = words.next().cloned(),
             "-c" | "--config" => {
                 let text = words.next().map_or("", String::as_str);
-                config = serde_json::from_str(text).map_err(|_| "Failed to parse config.")?;
+                let failed = |why| format!("Failed to parse config: {why}\nFailed to load config.");
+                asked.config = serde_json::from_str(text).map_err(failed)?;
             }
-            "-o" | "-n" | "-U" | "-d" | "-r" | "-N" => {}
+            "-k" | "--kill" => asked.verb = Verb::Kill,
+            "-e" | "--check" => asked.verb = Verb::Check,
+            "-o" | "--take-over" => asked.takes_over = true,
+            "-N" | "--no-quit-destroy" => asked.keeps = true,
+            "-d" | "--daemonize" => asked.daemonizes = true,
+            "-n" | "-U" | "-r" | "--no-ports" | "--usock-enable" | "--force-recreate" => {}
             other => return Err(format!("netloom: teamd: {other} is not built")),
         }
     }
-    let device = device.or_else(|| config["device"].as_str().map(String::from));
-    Ok((device, config))
+    asked.device = asked.device.or_else(|| asked.config["device"].as_str().map(String::from));
+    Ok(asked)
 }
 
-/// Starts to look after a team, which is made if it is not there.
-pub(super) fn start<C: Console>(machine: &mut Machine<C>, words: &[String]) -> Result<(), String> {
-    let (device, config) = read(words)?;
-    let device = device.ok_or("Team device name not specified.")?;
+/// Runs it: starts to look after a team, which is made if it is not there, or ends that.
+///
+/// # Errors
+/// What it complains of.
+pub(super) fn run<C: Console>(machine: &mut Machine<C>, words: &[String]) -> Result<(), String> {
+    let asked = read(words)?;
+    let netns = machine.here();
+    let device = match &asked.device {
+        Some(device) => device.clone(),
+        None => {
+            if asked.verb != Verb::Start {
+                return Err("Team device name not specified.".into());
+            }
+            let names = (0..=DAEMONS).map(|number| format!("team{number}"));
+            let mut free = names.filter(|name| machine.kernel().0.ifindex(netns, name).is_none());
+            free.next().ok_or("Team device name not specified.")?
+        }
+    };
+    let found = machine.team.find(netns, &device);
+    match (asked.verb, found) {
+        (Verb::Check, Some(_)) => Ok(()),
+        (Verb::Check, None) => Err(String::new()),
+        (Verb::Kill, None) => Err("Daemon not running".into()),
+        (Verb::Kill, Some(at)) => {
+            let daemon = machine.team.running.remove(at);
+            if daemon.keeps { Ok(()) } else { ip(machine, &format!("link del {device}")) }
+        }
+        (Verb::Start, Some(_)) => Err(format!("Daemon already running for {device}.")),
+        (Verb::Start, None) => {
+            machine.console.err(&format!("{ROOT}\n"));
+            let daemonizes = asked.daemonizes;
+            // A daemon keeps its complaints for the log.
+            let hidden = |Failure { complaint, errno }| match daemonizes {
+                true => format!("Daemon process failed.\nFailed: {errno}"),
+                false => complaint,
+            };
+            start(machine, asked, device).map_err(hidden)
+        }
+    }
+}
+
+/// What stands in a configuration for what is not there.
+fn complete(config: &mut Value, device: &str) -> Result<String, String> {
+    if !config.is_object() {
+        *config = json!({});
+    }
+    config["device"] = device.into();
+    if config.get("ports").is_some_and(|ports| !ports.is_object()) {
+        config["ports"] = json!({});
+    }
+    if !config["runner"].is_object() {
+        config["runner"] = json!({});
+    }
     let runner = config["runner"]["name"].as_str().unwrap_or("roundrobin").to_string();
+    config["runner"]["name"] = runner.as_str().into();
     if !RUNNERS.contains(&runner.as_str()) {
         return Err(format!("No runner named \"{runner}\" available."));
     }
-    let netns = machine.here();
-    let taken = machine.team.running.iter().any(|daemon| daemon.netns == netns && daemon.device == device);
-    if taken || machine.team.running.len() >= DAEMONS {
-        return Err(format!("Daemon already running for {device}."));
+    if runner == "loadbalance" && config["runner"].get("tx_hash").is_none() {
+        config["runner"]["tx_hash"] = hash::USUAL.into();
+    }
+    for name in ["notify_peers", "mcast_rejoin"].into_iter().filter(|_| runner == "activebackup") {
+        if config[name]["count"].as_u64().is_none() {
+            config[name] = json!({ "count": 1 });
+        }
+    }
+    Ok(runner)
+}
+
+fn start<C: Console>(machine: &mut Machine<C>, asked: Asked, device: String) -> Result<(), Failure> {
+    let (netns, mut config) = (machine.here(), asked.config);
+    let runner = complete(&mut config, &device)?;
+    if machine.team.running.len() >= DAEMONS {
+        return Err(format!("More than {DAEMONS} daemons.").into());
     }
     if machine.kernel().0.ifindex(netns, &device).is_none() {
         let address =
             config["hwaddr"].as_str().map_or(String::new(), |address| format!(" address {address}"));
         ip(machine, &format!("link add name {device}{address} type team"))?;
+    } else if !asked.takes_over {
+        return Err(Failure { complaint: "Failed to create team device.".into(), errno: Errno::EEXIST });
     }
-    let team = Team::open(machine, netns, &device)?;
-    if team.option(machine, "mode", None)?.value_text() != runner {
-        team.set_text(machine, "mode", None, &runner)?;
-    }
-    let told = if runner == "activebackup" { "1" } else { "0" };
-    for name in ["notify_peers", "mcast_rejoin"] {
-        let count = config[name]["count"].as_u64().map_or(told.into(), |count| count.to_string());
-        team.set_text(machine, &format!("{name}_count"), None, &count)?;
-    }
+    set_up(machine, netns, &device, &config, &runner)?;
     let ports: Vec<String> =
         config["ports"].as_object().map_or(Vec::new(), |all| all.keys().cloned().collect());
-    let daemon = Daemon { netns, device: device.clone(), config, runner, active: None, known: Vec::new() };
-    machine.team.running.push(daemon);
+    machine.team.running.push(Daemon {
+        netns,
+        device: device.clone(),
+        config,
+        runner,
+        active: None,
+        watched: Vec::new(),
+        keeps: asked.keeps,
+    });
     for port in ports {
         add_port(machine, &device, &port)?;
     }
     Ok(())
 }
 
+/// Gives a team its mode and the options that a configuration decides.
+fn set_up<C: Console>(
+    machine: &mut Machine<C>,
+    netns: NetnsId,
+    device: &str,
+    config: &Value,
+    runner: &str,
+) -> Result<(), Errno> {
+    let team = Team::named(machine, netns, device)?;
+    if team.option(machine, "mode", None, None)?.value_text() != runner {
+        team.set_text(machine, "mode", None, runner)?;
+    }
+    for name in ["notify_peers", "mcast_rejoin"] {
+        let count = config[name]["count"].as_u64().unwrap_or(0).to_string();
+        team.set_text(machine, &format!("{name}_count"), None, &count)?;
+    }
+    if runner == "loadbalance" {
+        let words = config["runner"]["tx_hash"].as_array().map_or(&[][..], Vec::as_slice);
+        let data = hash::program(words.iter().filter_map(Value::as_str));
+        let name = "bpf_hash_func".to_string();
+        team.set(machine, &Setting { name, port: None, index: None, kind: NLA_BINARY, data })?;
+    }
+    Ok(())
+}
+
 /// Takes a port, with the team's address; the first gives the team its own.
-fn add_port<C: Console>(machine: &mut Machine<C>, device: &str, port: &str) -> Result<(), String> {
+pub(super) fn add_port<C: Console>(machine: &mut Machine<C>, device: &str, port: &str) -> Result<(), String> {
     let netns = machine.here();
-    let team = Team::open(machine, netns, device)?;
-    let first = team.ports(machine)?.is_empty();
+    let gone = || format!("Device \"{device}\" does not exist.");
+    let team = Team::named(machine, netns, device).map_err(|_| gone())?;
+    let first = team.ports(machine).map_err(|_| gone())?.is_empty();
     let index = machine.kernel().0.ifindex(netns, port);
     let index = index.ok_or_else(|| format!("Device \"{port}\" does not exist."))?;
-    let fixed = machine.team.running.iter().any(|daemon| {
-        daemon.netns == netns && daemon.device == device && daemon.config["hwaddr"].is_string()
-    });
+    let at = machine.team.find(netns, device);
+    let fixed = at.is_some_and(|at| machine.team.running[at].config["hwaddr"].is_string());
     let address = |machine: &mut Machine<C>, index| machine.kernel().0.link_mac(netns, index);
     if let Some(own) = address(machine, index).filter(|_| first && !fixed) {
         ip(machine, &format!("link set dev {device} address {}", rtnl::sink::mac_text(&own)))?;
@@ -128,41 +286,6 @@ fn add_port<C: Console>(machine: &mut Machine<C>, device: &str, port: &str) -> R
     }
     machine.run_teams();
     Ok(())
-}
-
-/// `teamdctl TEAM …`.
-pub(super) fn control<C: Console>(machine: &mut Machine<C>, words: &[&str]) -> Result<String, String> {
-    const USAGE: &str = "teamdctl TEAM { state | port add DEVICE | port remove DEVICE }";
-    let [device, ref rest @ ..] = *words else { return Err(USAGE.into()) };
-    let netns = machine.here();
-    let running = &machine.team.running;
-    let daemon = running.iter().find(|daemon| daemon.netns == netns && daemon.device == device);
-    let daemon = daemon.ok_or_else(|| format!("libteamdctl: daemon for {device} is not running."))?;
-    let (runner, active) = (daemon.runner.clone(), daemon.active);
-    match *rest {
-        ["port", "add", port] => add_port(machine, device, port).map(|()| String::new()),
-        ["port", "remove", port] => {
-            ip(machine, &format!("link set dev {port} nomaster"))?;
-            machine.run_teams();
-            Ok(String::new())
-        }
-        ["state"] => {
-            let team = Team::open(machine, netns, device)?;
-            let mut text = format!("setup:\n  runner: {runner}\nports:\n");
-            let ports = team.ports(machine)?;
-            for port in &ports {
-                let link = if port.linked { "up" } else { "down" };
-                text.push_str(&format!("  {}\n    link watches:\n      link summary: {link}\n", port.name));
-            }
-            if runner == "activebackup" {
-                let name =
-                    ports.iter().find(|port| Some(port.ifindex) == active).map_or("", |port| &port.name);
-                text.push_str(&format!("runner:\n  active port: {name}\n"));
-            }
-            Ok(text)
-        }
-        _ => Err(USAGE.into()),
-    }
 }
 
 impl Daemon {
@@ -188,31 +311,57 @@ impl Daemon {
         best.map(|port| port.ifindex)
     }
 
+    /// Looks at the links of ports, tells the kernel of those that changed, and gives the ports that are new.
+    fn watch<C: Console>(&mut self, machine: &mut Machine<C>, team: Team, ports: &[Port]) -> Vec<u32> {
+        let mut new = Vec::new();
+        self.watched.retain(|watched| ports.iter().any(|port| port.ifindex == watched.ifindex));
+        for port in ports {
+            let known = self.watched.iter().position(|watched| watched.ifindex == port.ifindex);
+            let at = known.unwrap_or_else(|| {
+                new.push(port.ifindex);
+                if self.config.get("link_watch").is_none() {
+                    let own = &mut self.config["ports"][&port.name]["link_watch"];
+                    *own = own.as_object().map_or(json!({ "name": "ethtool" }), |own| own.clone().into());
+                }
+                self.watched.push(Watched { ifindex: port.ifindex, linked: false, downs: 0 });
+                self.watched.len() - 1
+            });
+            let watched = &mut self.watched[at];
+            if watched.linked != port.linked {
+                watched.downs += u32::from(watched.linked);
+                watched.linked = port.linked;
+                // A port that just went away needs nothing.
+                let linked = if port.linked { "true" } else { "false" };
+                let _ = team.set_text(machine, "user_linkup", Some(port.ifindex), linked);
+            }
+        }
+        new
+    }
+
     /// Looks at the ports, and changes what must be; false if the team is gone.
     fn look<C: Console>(&mut self, machine: &mut Machine<C>) -> bool {
-        let Ok(team) = Team::open(machine, self.netns, &self.device) else { return false };
+        let Ok(team) = Team::named(machine, self.netns, &self.device) else { return false };
         let Ok(ports) = team.ports(machine) else { return false };
+        let new = self.watch(machine, team, &ports);
         if self.runner != "activebackup" {
             return true;
         }
-        let enable = |machine: &mut Machine<C>, port: &Port, on: bool| {
-            // A port that just went away needs nothing.
-            let _ = team.set_text(machine, "enabled", Some(&port.name), if on { "true" } else { "false" });
+        let enable = |machine: &mut Machine<C>, port: u32, on: bool| {
+            let _ = team.set_text(machine, "enabled", Some(port), if on { "true" } else { "false" });
         };
-        for port in ports.iter().filter(|port| !self.known.contains(&port.ifindex)) {
+        for port in new {
             enable(machine, port, false);
         }
-        self.known = ports.iter().map(|port| port.ifindex).collect();
         let best = self.best(&ports);
         if best == self.active {
             return true;
         }
-        if let Some(port) = ports.iter().find(|port| Some(port.ifindex) == self.active) {
+        if let Some(port) = self.active.filter(|active| ports.iter().any(|port| port.ifindex == *active)) {
             enable(machine, port, false);
         }
         self.active = best;
-        if let Some(port) = ports.iter().find(|port| Some(port.ifindex) == best) {
-            let _ = team.set_text(machine, "activeport", None, &port.ifindex.to_string());
+        if let Some(port) = best {
+            let _ = team.set_text(machine, "activeport", None, &port.to_string());
             enable(machine, port, true);
         }
         true

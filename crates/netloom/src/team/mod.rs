@@ -1,68 +1,32 @@
 //! Teams on the command line: `teamnl`, and what `teamd` and `teamdctl` do, so far as a script needs them.
 //!
-//! [`wire`] speaks the generic netlink of teams, [`daemon`] is the policy of `teamd`.
+//! [`wire`] speaks the generic netlink of teams, [`daemon`] is the policy of `teamd`, and [`hash`] the program that it gives
+//! a team which balances.
 
+mod control;
 mod daemon;
+mod hash;
+mod teamnl;
 mod wire;
 
 pub(crate) use daemon::Daemons;
+pub(crate) use teamnl::run as teamnl;
 
 use crate::console::Console;
 use crate::machine::Machine;
-use wire::Team;
 
-/// `teamnl [ -p PORT ] TEAM COMMAND …`.
-pub(crate) fn teamnl<C: Console>(machine: &mut Machine<C>, words: &[String]) -> i32 {
-    const USAGE: &str = "teamnl [options] teamdevname command [command args]\n    -p --port_name     team slave port name\n\
-                         Commands:\n    options\n    ports\n    getoption OPT_NAME\n    setoption OPT_NAME OPT_VALUE\n";
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let (port, words) = match *words {
-        ["-p" | "--port_name", port, ref rest @ ..] => (Some(port), rest),
-        ref rest => (None, rest),
-    };
-    let [device, command, ref rest @ ..] = *words else {
-        machine.console.err(USAGE);
-        return 1;
-    };
-    let team = match Team::open(machine, machine.here(), device) {
-        Ok(team) => team,
-        Err(complaint) => return fail(machine, &complaint),
-    };
-    let done = match (command, rest) {
-        ("ports", []) => {
-            team.ports(machine).map(|ports| ports.iter().map(|port| port.to_string() + "\n").collect())
-        }
-        ("options", []) => {
-            team.options(machine).map(|all| all.iter().map(|one| format!(" {one}\n")).collect())
-        }
-        ("getoption", [name]) => team.option(machine, name, port).map(|found| found.value_text() + "\n"),
-        ("setoption", [name, value]) => team.set_text(machine, name, port, value).map(|()| String::new()),
-        _ => {
-            machine.console.err(USAGE);
-            return 1;
-        }
-    };
-    match done {
-        Ok(text) => {
-            machine.console.out(&text);
-            0
-        }
-        Err(complaint) => fail(machine, &complaint),
-    }
-}
-
-/// `teamd -t TEAM -c CONFIGURATION …`: begins to look after a team.
+/// `teamd -t TEAM -c CONFIGURATION …`: begins to look after a team; with `-k` it ends that.
 pub(crate) fn teamd<C: Console>(machine: &mut Machine<C>, words: &[String]) -> i32 {
-    match daemon::start(machine, words) {
+    match daemon::run(machine, words) {
         Ok(()) => 0,
         Err(complaint) => fail(machine, &complaint),
     }
 }
 
-/// `teamdctl TEAM port add|remove DEVICE`, `teamdctl TEAM state`.
+/// `teamdctl TEAM …`: asks a daemon, and tells it.
 pub(crate) fn teamdctl<C: Console>(machine: &mut Machine<C>, words: &[String]) -> i32 {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match daemon::control(machine, &words) {
+    match control::run(machine, &words) {
         Ok(text) => {
             machine.console.out(&text);
             0
@@ -72,7 +36,9 @@ pub(crate) fn teamdctl<C: Console>(machine: &mut Machine<C>, words: &[String]) -
 }
 
 fn fail<C: Console>(machine: &mut Machine<C>, complaint: &str) -> i32 {
-    machine.console.err(&format!("{complaint}\n"));
+    if !complaint.is_empty() {
+        machine.console.err(&format!("{complaint}\n"));
+    }
     1
 }
 
@@ -151,8 +117,8 @@ mod tests {
     fn options_are_told_and_set() {
         let mut machine = lab("roundrobin");
         let text = run(&mut machine, "teamnl team0 options", 0);
-        assert!(text.starts_with(" mode roundrobin\n notify_peers_count 0\n"), "{text}");
-        assert!(text.contains(" enabled (port:p1) true\n user_linkup (port:p1) false\n"), "{text}");
+        assert!(text.ends_with(" notify_peers_count 0 \n mode roundrobin \n"), "{text}");
+        assert!(text.contains(" user_linkup (port:p1) false \n enabled (port:p1) true \n"), "{text}");
         assert_eq!(run(&mut machine, "teamnl -p p2 team0 setoption enabled false", 0), "");
         assert_eq!(run(&mut machine, "teamnl -p p2 team0 getoption enabled", 0), "false\n");
         assert_eq!(sent(&mut machine).0, [3, 0, 3]);
@@ -214,6 +180,7 @@ mod tests {
         let setting = Setting {
             name: "priority".into(),
             port: None,
+            index: None,
             kind: rtnl::team::NLA_S32,
             data: (-5i32).to_ne_bytes().to_vec(),
         };

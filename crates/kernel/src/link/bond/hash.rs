@@ -176,6 +176,8 @@ fn encapsulated(bytes: &[u8]) -> Option<Flow> {
                 let (behind, next) = addresses(bytes, kind, at, &mut flow)?;
                 extensions(bytes, behind, next?)
             }
+            // What has neither addresses nor ports to look for, but is understood.
+            ethertype::ARP => return Some(flow),
             _ => return Some(flow).filter(|_| found),
         };
         found = true;

@@ -1,9 +1,9 @@
 //! Modes: through which ports a team sends, and what it takes of what they receive (`drivers/net/team/team_mode_*.c`).
 //!
-//! Without a mode, or without a port that is enabled, a team sends nothing and takes everything. **Left out**: programs
-//! of BPF that make the hash of `loadbalance`, which is 0 for every frame without one, and `queue_id`.
+//! Without a mode, or without a port that is enabled, a team sends nothing and takes everything. How `loadbalance` chooses
+//! stands in `balance.rs`.
 
-use super::{of, of_mut, port};
+use super::{balance, of, of_mut, port};
 use crate::device::DeviceId;
 use crate::frame::PacketKind;
 use crate::run::{Batch, Drop, Step};
@@ -53,6 +53,7 @@ pub(crate) fn change(world: &mut World, team: DeviceId, name: &[u8]) -> Result<(
     // commit
     let state = of_mut(world, team);
     (state.mode, state.active, state.sent) = (Some(mode), None, 0);
+    balance::begin(world, team, mode == Mode::LoadBalance);
     Ok(())
 }
 
@@ -67,6 +68,7 @@ pub(super) fn transmit(world: &mut World, team: DeviceId, batch: &mut Batch) {
         let length = world.run.pool.length(*frame) as u64;
         let chosen = match of(world, team).mode {
             Some(Mode::Broadcast) => broadcast(world, team, *frame),
+            Some(Mode::LoadBalance) => balance::choose(world, team, *frame),
             Some(mode) => choose(world, team, mode),
             None => None,
         };

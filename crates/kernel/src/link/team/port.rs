@@ -20,6 +20,10 @@ pub(super) struct Port {
     /// What a program says of its link, and whether that counts.
     user: (bool, bool),
     priority: i32,
+    /// The queue whose frames programs send through it; nothing here chooses a queue.
+    queue: u32,
+    /// What it sent of what was balanced.
+    pub(super) balanced: super::balance::Sent,
     /// The address and the MTU that it had when it came.
     original: (Mac, u32),
     /// The extra addresses that the team asked it for.
@@ -38,7 +42,7 @@ pub(super) fn of_port(world: &World, id: DeviceId) -> Option<&Port> {
     world.get(id)?.attached()
 }
 
-fn of_port_mut(world: &mut World, id: DeviceId) -> Option<&mut Port> {
+pub(super) fn of_port_mut(world: &mut World, id: DeviceId) -> Option<&mut Port> {
     world.get_mut(id)?.attached_mut()
 }
 
@@ -72,6 +76,7 @@ pub(super) fn enable(world: &mut World, team: DeviceId, id: DeviceId, on: bool) 
         }
     } else if !on {
         enabled.retain(|port| *port != id);
+        super::balance::forget(world, team, id);
     }
 }
 
@@ -98,6 +103,25 @@ pub(super) fn set_priority(world: &mut World, id: DeviceId, priority: i32) {
     if let Some(port) = of_port_mut(world, id) {
         port.priority = priority;
     }
+}
+
+/// The queue that a program gave a port.
+pub(super) fn queue(world: &World, id: DeviceId) -> u32 {
+    of_port(world, id).map_or(0, |port| port.queue)
+}
+
+/// Sets that (`team_queue_id_option_set`).
+///
+/// # Errors
+/// EINVAL if the team has no such queue.
+pub(super) fn set_queue(world: &mut World, team: DeviceId, id: DeviceId, queue: u32) -> Result<(), Errno> {
+    if queue >= world[team].tx_queues {
+        return Err(Errno::EINVAL);
+    }
+    if let Some(port) = of_port_mut(world, id) {
+        port.queue = queue;
+    }
+    Ok(())
 }
 
 /// Refuses devices that cannot be ports of this team.
@@ -151,7 +175,17 @@ fn enter(world: &mut World, team: DeviceId, id: DeviceId, original: (Mac, u32)) 
         return Err(errno.into());
     }
     let (user, asked) = ((false, false), Asked::default());
-    world[id].attach(Port { team, linked: false, speed: None, user, priority: 0, original, asked });
+    world[id].attach(Port {
+        team,
+        linked: false,
+        speed: None,
+        user,
+        priority: 0,
+        queue: 0,
+        balanced: Default::default(),
+        original,
+        asked,
+    });
     if mode::shares_address(world, team) {
         let address = world[team].address;
         let _ = world.set_address(id, address);
@@ -232,6 +266,7 @@ fn release(world: &mut World, id: DeviceId) {
     state.enabled.retain(|port| *port != id);
     state.ports.retain(|port| *port != id);
     state.active = state.active.filter(|active| *active != id);
+    super::balance::forget(world, team, id);
     set_flags(world, team, id, false);
     world.unlink_upper(id, team);
     world[id].rx_handler = None;
