@@ -332,12 +332,24 @@ fn compare_counters(lines: &mut Vec<String>, want: &AllCounters, got: &AllCounte
     }
 }
 
+/// Frames in frames that are looked into at most.
+const DEPTH: usize = 4;
+
 /// A frame without what the host stack may choose: IPv4's identification and with it the header checksum, behind any
-/// tags; the identification of IPv6's fragments; the flow label of ICMPv6, which Linux makes of a number of chance; and
-/// in tunnels' packets what [`mask_tunnel`] says.
+/// tags; the identification of IPv6's fragments; the flow label of ICMPv6, which Linux makes of a number of chance; in
+/// tunnels' packets what [`mask_tunnel`] says, and the same of the frame in them.
 pub(crate) fn masked(frame: &AtPort) -> AtPort {
     let mut frame = frame.clone();
-    let bytes = &mut frame.frame;
+    let mut inner = Some(0);
+    for _ in 0..DEPTH {
+        let Some(at) = inner else { break };
+        inner = frame.frame.get_mut(at..).and_then(mask_frame).map(|offset| at + offset);
+    }
+    frame
+}
+
+/// Masks a frame, and says where the one in it begins.
+fn mask_frame(bytes: &mut [u8]) -> Option<usize> {
     let mut at = 12;
     while matches!(bytes.get(at..at + 2), Some([0x81, 0x00] | [0x88, 0xa8])) {
         at += 4;
@@ -349,10 +361,12 @@ pub(crate) fn masked(frame: &AtPort) -> AtPort {
             let first = u16::from_be_bytes([bytes[at + 8], bytes[at + 9]]) & 0x1fff == 0;
             if bytes[at + 11] == 17 && first {
                 let datagram = at + 2 + usize::from(bytes[at + 2] & 15) * 4;
-                mask_tunnel(bytes, datagram);
+                return mask_tunnel(bytes, datagram);
             }
         }
-        Some([0x86, 0xdd]) if bytes.len() >= at + 50 && bytes[at + 8] == 17 => mask_tunnel(bytes, at + 42),
+        Some([0x86, 0xdd]) if bytes.len() >= at + 50 && bytes[at + 8] == 17 => {
+            return mask_tunnel(bytes, at + 42);
+        }
         Some([0x86, 0xdd]) if bytes.len() >= at + 42 && bytes[at + 8] == 58 => {
             bytes[at + 3] &= 0xf0;
             bytes[at + 4..at + 6].fill(0);
@@ -361,28 +375,33 @@ pub(crate) fn masked(frame: &AtPort) -> AtPort {
             bytes[at + 46..at + 50].fill(0);
             let first = u16::from_be_bytes([bytes[at + 44], bytes[at + 45]]) >> 3 == 0;
             if bytes[at + 42] == 17 && first {
-                mask_tunnel(bytes, at + 50);
+                return mask_tunnel(bytes, at + 50);
             }
         }
         _ => {}
     }
-    frame
+    None
 }
 
 /// Ports at which devices listen: VXLAN's two and the one beside it that cases use, and Geneve's.
 const TUNNELS: [u16; 4] = [4789, 8472, 4999, 6081];
+/// The last of them, whose header says how long its options are.
+const GENEVE: u16 = 6081;
 
 /// A datagram to a tunnel without its source port, which is drawn by a number of chance, and without the value of its
-/// checksum, which a device computes that a recording's cable does not have.
-fn mask_tunnel(bytes: &mut [u8], at: usize) {
-    let Some(datagram) = bytes.get_mut(at..at + 8) else { return };
-    if !TUNNELS.contains(&u16::from_be_bytes([datagram[2], datagram[3]])) {
-        return;
+/// checksum, which a device computes that a recording's cable does not have. Says where the frame in it begins.
+fn mask_tunnel(bytes: &mut [u8], at: usize) -> Option<usize> {
+    let datagram = bytes.get_mut(at..at + 8)?;
+    let port = u16::from_be_bytes([datagram[2], datagram[3]]);
+    if !TUNNELS.contains(&port) {
+        return None;
     }
     datagram[..2].fill(0);
     if datagram[6..] != [0, 0] {
         datagram[6..].fill(1);
     }
+    let options = bytes.get(at + 8).filter(|_| port == GENEVE).map_or(0, |first| first & 0x3f);
+    Some(at + 16 + usize::from(options) * 4)
 }
 
 fn hex(bytes: &[u8], most: usize) -> String {
@@ -431,6 +450,23 @@ mod tests {
             other[20] = v6;
             (0..60).for_each(|length| drop(masked(&at("a", &other[..length]))));
         }
+    }
+
+    /// The host's packets in a tunnel have an identification too, whatever carries them.
+    #[test]
+    fn masks_what_the_host_stack_chooses_in_tunnels() {
+        let packet = |identification: u8, last: u8| {
+            let mut inner = vec![2; 12];
+            inner.extend([8, 0, 0x45, 0, 0, 21, identification, 1, 0, 0, 64, 1, identification, 2]);
+            inner.extend([10, 0, 0, 1, 10, 0, 0, 2, last]);
+            let mut bytes = vec![2; 12];
+            bytes.extend([8, 0, 0x45, 0, 0, 71, 0, 1, 0, 0, 64, 17, 0, 0, 10, 9, 0, 1, 10, 9, 0, 2]);
+            bytes.extend([0x13, 0x88, 0x12, 0xb5, 0, 51, 0, 0, 8, 0, 0, 0, 0, 0, 100, 0]);
+            bytes.extend(inner);
+            at("a", &bytes)
+        };
+        assert_eq!(masked(&packet(1, 5)), masked(&packet(2, 5)));
+        assert_ne!(masked(&packet(1, 5)), masked(&packet(1, 6)));
     }
 
     #[test]

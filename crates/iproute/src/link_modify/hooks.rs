@@ -3,13 +3,11 @@
 use super::line::{Job, Line, is_name};
 use super::settings::{named, not_on_or_off};
 use crate::context::refusal_text;
-use crate::link_list::group_number;
+use crate::link_list::{self, group_number};
 use rtnl::attr::{Builder, NESTED};
 use rtnl::lladdr;
-use rtnl::message::Messages;
 use rtnl::object::link::*;
 use rtnl::object::netns::{NETNSA_FD, NETNSA_NSID, RTGENMSG, RTM_NEWNSID};
-use rtnl::table::Tb;
 use rtnl::words::{Stop, Words, integer, matches, number};
 
 /// `AF_INET6` inside `IFLA_AF_SPEC`.
@@ -145,18 +143,9 @@ pub(super) fn vrf<'w>(
     out: &mut Builder,
 ) -> Result<(), Stop> {
     let text = words.value()?;
-    let ifindex = job.ctx.links().index(text).filter(|ifindex| is_vrf(job, *ifindex));
-    out.u32(IFLA_MASTER, ifindex.ok_or_else(|| Stop::invalid("Not a valid VRF name\n", text))?);
+    let family = job.ctx.options.family;
+    out.u32(IFLA_MASTER, link_list::vrf(job.ctx, family, text)?);
     Ok(())
-}
-
-fn is_vrf(job: &mut Job<'_, '_>, ifindex: u32) -> bool {
-    let mut body = Builder::new();
-    Ifinfo { ifindex: ifindex as i32, ..Ifinfo::default() }.encode(&mut body);
-    let Ok(answer) = job.ctx.ask(RTM_GETLINK, 0, &body.bytes) else { return false };
-    let Some(message) = Messages(&answer).next() else { return false };
-    let info = Tb::read(message.attrs(Ifinfo::SIZE)).nest(IFLA_LINKINFO);
-    info.string(IFLA_INFO_KIND) == Some(b"vrf")
 }
 
 pub(super) fn nomaster<'w>(
