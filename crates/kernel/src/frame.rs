@@ -87,6 +87,8 @@ pub struct Meta {
     length: u32,
     /// Somebody looked, and there is no tag behind the addresses.
     plain: bool,
+    /// It came in with another tag behind its first, so that its network header seems to begin with that one's number.
+    pub(crate) nested: bool,
     /// The tag.
     pub tag: Tag,
     /// The priority (`skb->priority`), for QoS maps.
@@ -116,6 +118,7 @@ impl Meta {
             start: HEADROOM as u32,
             length,
             plain: false,
+            nested: false,
             tag: Tag::NONE,
             priority: 0,
             hops: 0,
@@ -131,6 +134,7 @@ impl Meta {
     #[inline]
     fn begin(&mut self) {
         self.tag = Tag::NONE;
+        self.nested = false;
         self.kind = PacketKind::Auto;
         self.tunnel = Tunnel::None;
         self.origin = None;
@@ -518,10 +522,14 @@ impl Pool {
     #[inline]
     pub fn lift_tag(&mut self, frame: FrameId) -> bool {
         let meta = self.meta(frame);
-        if meta.plain || meta.tag.is_some() || meta.length < 14 {
+        if meta.plain || meta.length < 14 {
             return true;
         }
         let protocol = self.ethertype(frame).to_be_bytes();
+        if self.meta(frame).tag.is_some() {
+            self.meta_mut(frame).nested = names_tag(protocol);
+            return true;
+        }
         if names_tag(protocol) {
             return self.lift_present_tag(frame, u16::from_be_bytes(protocol));
         }
@@ -544,7 +552,7 @@ impl Pool {
         meta.start += 4;
         meta.length -= 4;
         meta.tag = Tag { protocol, tci };
-        meta.plain = plain;
+        (meta.plain, meta.nested) = (plain, !plain);
         true
     }
 

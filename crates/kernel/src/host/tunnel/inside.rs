@@ -4,10 +4,13 @@
 //! A flow is told by addresses, protocol and ports, or by the Ethernet addresses where there is no IP. Linux mixes a
 //! number that it draws at its first packet into the hash; ours is the same in every run.
 
+use crate::frame::{FrameId, Pool};
 use wire::ethertype;
 
 /// Bytes of the Ethernet header.
 const ETHERNET: usize = wire::ethernet::LENGTH;
+/// Bytes of a tag.
+const TAG: usize = 4;
 /// Tags that are looked behind at most (`VLAN_MAX_DEPTH`).
 const TAGS: usize = 8;
 /// Settings of whether packets may be cut: never; as what is inside says.
@@ -56,9 +59,27 @@ pub(crate) fn is_arp(bytes: &[u8]) -> bool {
     ethertype == wire::ethertype::ARP
 }
 
+/// Puts the lifted tag of a frame back and looks into it where its network header is said to be; none if there is no room
+/// for the tag. A vxlan looks so; a geneve first sets the network header behind all tags.
+pub(crate) fn insert_tag(pool: &mut Pool, frame: FrameId) -> Option<Inside> {
+    let meta = pool.meta(frame);
+    let (nested, front) = (meta.nested, if meta.tag.is_some() { ETHERNET + TAG } else { ETHERNET });
+    if !pool.insert_tag(frame) {
+        return None;
+    }
+    Some(look_at(pool.bytes(frame), nested.then_some(front)))
+}
+
 /// Looks into a frame.
 #[inline]
 pub(crate) fn look(bytes: &[u8]) -> Inside {
+    look_at(bytes, None)
+}
+
+/// Looks into a frame whose network header is said to be somewhere else than behind its tags: what is taken over is
+/// read from there, as Linux does it.
+#[inline]
+fn look_at(bytes: &[u8], said: Option<usize>) -> Inside {
     let (mut head, mut ethertype) = (ETHERNET, short(bytes, 12));
     for _ in 0..TAGS {
         if !wire::tag::is_tag(ethertype) {
@@ -66,15 +87,15 @@ pub(crate) fn look(bytes: &[u8]) -> Inside {
         }
         (ethertype, head) = (short(bytes, head + 2), head + 4);
     }
-    let untagged = head == ETHERNET;
+    let (untagged, network) = (head == ETHERNET, said.unwrap_or(head));
     match ethertype {
         ethertype::IPV4 => {
             let whole = untagged && byte(bytes, head + 6) & 0x40 != 0;
-            Inside { tos: byte(bytes, head + 1), ttl: byte(bytes, head + 8), whole, head, ethertype }
+            Inside { tos: byte(bytes, network + 1), ttl: byte(bytes, network + 8), whole, head, ethertype }
         }
         ethertype::IPV6 => {
-            let tos = (short(bytes, head) >> 4) as u8;
-            Inside { tos, ttl: byte(bytes, head + 7), whole: untagged, head, ethertype }
+            let tos = (short(bytes, network) >> 4) as u8;
+            Inside { tos, ttl: byte(bytes, network + 7), whole: untagged, head, ethertype }
         }
         _ => Inside { head, ethertype, ..Inside::default() },
     }

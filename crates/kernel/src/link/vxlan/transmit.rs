@@ -95,6 +95,7 @@ fn send_quick(
     let config = &vxlan.config;
     if config.has(flag::EXTERNAL | flag::GPE)
         || pool.meta(frame).tag.is_some()
+        || pool.meta(frame).nested
         || config.has(flag::PROXY) && answer::is_question(bytes)
     {
         return false;
@@ -141,11 +142,10 @@ fn send_long(world: &mut World, id: DeviceId, frame: FrameId) {
         // Whoever sends through it says whether packets may be cut.
         config.df = 0;
     }
-    if !world.run.pool.insert_tag(frame) {
+    let Some(inside) = inside::insert_tag(&mut world.run.pool, frame) else {
         world[id].counters.tx_dropped += 1;
         return world.discard(Some(id), frame, Drop::NoPool);
-    }
-    let inside = inside::look(world.run.pool.bytes(frame));
+    };
     send_frame(world, Leaving { id, netns, config: &config, frame, inside, network: 0, short: false });
 }
 
