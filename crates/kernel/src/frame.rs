@@ -69,7 +69,7 @@ pub enum PacketKind {
 
 /// Whether an EtherType says that a tag follows.
 #[inline]
-fn names_tag(kind: [u8; 2]) -> bool {
+pub(crate) fn names_tag(kind: [u8; 2]) -> bool {
     matches!(u16::from_be_bytes(kind), 0x8100 | 0x88a8)
 }
 
@@ -311,12 +311,17 @@ impl Pool {
     }
 
     /// Gives a frame back.
-    #[inline]
+    #[inline(always)]
     pub fn release(&mut self, frame: FrameId) {
         let buffer = self.metas[frame.0 as usize].buffer;
         if self.small.shares.get(buffer as usize) == Some(&1) {
             return self.whole.push(frame.0);
         }
+        self.release_apart(frame, buffer);
+    }
+
+    #[inline(never)]
+    fn release_apart(&mut self, frame: FrameId, buffer: u32) {
         self.bare.push(frame.0);
         self.release_buffer(buffer);
     }
@@ -352,9 +357,19 @@ impl Pool {
     #[inline]
     pub fn bytes(&self, frame: FrameId) -> &[u8] {
         let meta = &self.metas[frame.0 as usize];
-        let (buffers, at) = self.buffers(meta.buffer);
-        let start = at * buffers.stride + meta.start as usize;
-        &buffers.memory[start..start + meta.length as usize]
+        let start = meta.buffer as usize * SMALL + meta.start as usize;
+        // The number of a large buffer leads far behind the small ones, wherever numbers have 64 bits.
+        let is_small = usize::BITS == 64 || meta.buffer & LARGE_BIT == 0;
+        match self.small.memory.get(start..start + meta.length as usize) {
+            Some(bytes) if is_small => bytes,
+            _ => self.large_bytes(meta),
+        }
+    }
+
+    #[cold]
+    fn large_bytes(&self, meta: &Meta) -> &[u8] {
+        let start = (meta.buffer & !LARGE_BIT) as usize * LARGE + meta.start as usize;
+        &self.large.memory[start..start + meta.length as usize]
     }
 
     /// The address that it goes to; zero if the frame is shorter.
@@ -457,6 +472,23 @@ impl Pool {
     /// None, and nothing happens, if there is no room or the pool is exhausted.
     #[inline(always)]
     pub(crate) fn wrap(&mut self, frame: FrameId, count: usize) -> Option<(&mut [u8], &[u8])> {
+        let meta = &mut self.metas[frame.0 as usize];
+        // A small buffer that nobody shares; the number of a large one is behind all of these.
+        if self.small.shares.get(meta.buffer as usize) != Some(&1) {
+            return self.wrap_apart(frame, count);
+        }
+        meta.start = meta.start.checked_sub(count as u32)?;
+        meta.length += count as u32;
+        meta.begin();
+        meta.plain = true;
+        let start = meta.buffer as usize * SMALL + meta.start as usize;
+        let bytes = &mut self.small.memory[start..start + meta.length as usize];
+        let (head, own) = bytes.split_at_mut_checked(count)?;
+        Some((head, own))
+    }
+
+    #[cold]
+    fn wrap_apart(&mut self, frame: FrameId, count: usize) -> Option<(&mut [u8], &[u8])> {
         self.unshare(frame)?;
         let meta = &mut self.metas[frame.0 as usize];
         if (meta.start as usize) < count || meta.length as usize + count > LARGEST {
@@ -465,8 +497,8 @@ impl Pool {
         meta.start -= count as u32;
         meta.length += count as u32;
         meta.begin();
-        meta.plain = true;
         let Meta { buffer, start, length, .. } = *meta;
+        meta.plain = true;
         let (buffers, at) = self.buffers_mut(buffer);
         let start = at * buffers.stride + start as usize;
         let (head, own) = buffers.memory[start..start + length as usize].split_at_mut(count);
@@ -477,14 +509,27 @@ impl Pool {
     /// priority excepted. False, and nothing happens, if there are not so many.
     #[inline(always)]
     pub(crate) fn unwrap(&mut self, frame: FrameId, count: usize) -> bool {
-        if !self.pull(frame, count) {
-            return false;
-        }
-        let plain = self.bytes(frame).get(12..14).is_some_and(|kind| !names_tag([kind[0], kind[1]]));
+        let kind = self.bytes(frame).get(count..).and_then(|bytes| bytes.get(12..14));
+        let plain = kind.is_some_and(|kind| !names_tag([kind[0], kind[1]]));
+        self.unwrap_known(frame, count, plain).is_some()
+    }
+
+    /// The same; `plain` says that the other frame's header is whole and names no tag. Gives its bytes, and what is
+    /// beside them.
+    #[inline(always)]
+    pub(crate) fn unwrap_known(
+        &mut self,
+        frame: FrameId,
+        count: usize,
+        plain: bool,
+    ) -> Option<(usize, &Meta)> {
         let meta = &mut self.metas[frame.0 as usize];
+        let length = meta.length.checked_sub(count as u32)?;
+        meta.start += count as u32;
+        meta.length = length;
         meta.begin();
         meta.plain = plain;
-        true
+        Some((length as usize, meta))
     }
 
     /// Cuts the frame to at most so many bytes.

@@ -4,10 +4,12 @@ use super::{Config, Geneve, state};
 use crate::device::{DeviceId, Mac};
 use crate::frame::{FrameId, PacketKind};
 use crate::host::consume;
+use crate::host::tunnel::alike::Alike;
 use crate::host::tunnel::burst::{self, Burst};
 use crate::host::tunnel::inside::{self, Inside};
 use crate::host::tunnel::receive::{self, Came};
 use crate::host::tunnel::send::{self, Journey, Outer, Way, Ways};
+use crate::host::tunnel::template::Template;
 use crate::host::tunnel::too_big;
 use crate::link::bridge;
 use crate::netns::NetnsId;
@@ -40,22 +42,35 @@ struct Known {
 struct KnownWay {
     /// The type of service that was asked for.
     tos: u8,
+    /// What the headers took over from what is inside, and which bits of it.
+    taken: (u32, u32),
     way: Way,
     outer: Outer,
+    template: Template,
     /// The most that a packet carries, the Ethernet header inside left out.
     most: usize,
 }
 
 impl Known {
-    /// Takes the way if it is known.
+    /// Takes the way for what is inside, if it is known.
     #[cold]
-    fn turn_to(&mut self, world: &mut World, geneve: &mut Geneve, tos: u8) {
+    fn turn_to(&mut self, world: &mut World, geneve: &mut Geneve, inside: &Inside) {
         let Geneve { netns, config, ways } = geneve;
-        let way = ways.get(world, &journey(*netns, config, tos));
-        self.way = way.map(|way| {
-            let most = way.mtu.saturating_sub(config.overhead()) as usize;
-            KnownWay { tos: tos & ROUTED_TOS, way, outer: headers(config, geneve::ETHERNET), most }
-        });
+        let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
+        if self.way.as_ref().is_none_or(|known| known.tos != tos & ROUTED_TOS) {
+            self.way = ways.get(world, &journey(*netns, config, tos)).map(|way| {
+                let most = way.mtu.saturating_sub(config.overhead()) as usize;
+                let outer = headers(config, geneve::ETHERNET);
+                let template = Template::new(&way, &outer);
+                KnownWay { tos: tos & ROUTED_TOS, taken: (0, 0), way, outer, template, most }
+            });
+        }
+        if let Some(KnownWay { taken, way, outer, template, .. }) = &mut self.way {
+            fit(outer, config, inside, way, tos);
+            template.fit(way, outer);
+            let bits = inside::taken(config.tos == INHERIT, config.inherits_ttl, config.df);
+            *taken = (inside.taken_over(), bits);
+        }
     }
 }
 
@@ -73,13 +88,13 @@ fn send_quick(
         return false;
     }
     let Some((inside, length)) = look(world.run.pool.bytes(frame)) else { return false };
-    let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
-    if known.way.as_ref().is_none_or(|known| known.tos != tos & ROUTED_TOS) {
-        known.turn_to(world, geneve, tos);
+    let same = |known: &KnownWay| (known.taken.0 ^ inside.taken_over()) & known.taken.1 == 0;
+    if !known.way.as_ref().is_some_and(same) {
+        known.turn_to(world, geneve, &inside);
     }
-    let Some(KnownWay { way, outer, most, .. }) = &mut known.way else { return false };
-    fit(outer, &geneve.config, (world.run.pool.bytes(frame), &inside), way, tos);
-    length <= *most && burst.send(world, way, outer, (frame, length))
+    let Some(KnownWay { template, most, .. }) = &known.way else { return false };
+    let port = inside::source_port(&inside, PORTS);
+    length <= *most && burst.send(world, template, port, (frame, length))
 }
 
 /// Sends a frame that needs a closer look.
@@ -103,7 +118,7 @@ fn send_long(world: &mut World, id: DeviceId, frame: FrameId) {
 
 /// Looks into a frame; gives how many bytes are behind its Ethernet header as well. None if what is said to be there is
 /// cut off.
-#[inline]
+#[inline(always)]
 fn look(bytes: &[u8]) -> Option<(Inside, usize)> {
     let inside = inside::look(bytes);
     let least = match bytes.get(12..14)? {
@@ -151,7 +166,7 @@ fn send_frame(
     }
     let kind = if config.bare { inside.ethertype } else { geneve::ETHERNET };
     let mut outer = headers(config, kind);
-    fit(&mut outer, config, (world.run.pool.bytes(frame), &inside), &way, tos);
+    fit(&mut outer, config, &inside, &way, tos);
     if config.bare {
         world.run.pool.pull(frame, ETHERNET);
     }
@@ -173,7 +188,7 @@ fn headers(config: &Config, ethertype: u16) -> Outer {
 
 /// Makes them those of one frame's packet.
 #[inline]
-fn fit(outer: &mut Outer, config: &Config, (bytes, inside): (&[u8], &Inside), way: &Way, tos: u8) {
+fn fit(outer: &mut Outer, config: &Config, inside: &Inside, way: &Way, tos: u8) {
     if config.inherits_ttl {
         outer.ttl = inside.ttl;
     }
@@ -182,15 +197,18 @@ fn fit(outer: &mut Outer, config: &Config, (bytes, inside): (&[u8], &Inside), wa
     }
     outer.tos = inside::outer_tos(tos, inside.tos);
     outer.whole = inside::is_whole(config.df, inside);
-    outer.source_port = inside::source_port(bytes, inside, PORTS);
+    outer.source_port = inside::source_port(inside, PORTS);
 }
 
 /// Takes datagrams that have everything outside their own headers in common.
 pub(super) fn receive(world: &mut World, came: &Came, batch: &mut Batch) {
-    let mut arriving = Arriving { common: batch.common(), to: None, out: world.run.spare() };
+    let mut arriving = Arriving { common: batch.common(), to: None, alike: None, out: world.run.spare() };
     // Every frame begins anew here.
     arriving.common.marks &= mark::BESIDE;
     for frame in batch.frames() {
+        if arriving.take_quick(world, *frame).is_some() {
+            continue;
+        }
         if let Err(reason) = arriving.take(world, came, *frame) {
             consume(world, came.below, *frame, reason);
         }
@@ -204,6 +222,8 @@ pub(super) fn receive(world: &mut World, came: &Came, batch: &mut Batch) {
 struct Arriving {
     common: Common,
     to: Option<Target>,
+    /// The last one, if those that are like it need no closer look.
+    alike: Option<Alike>,
     out: Box<Batch>,
 }
 
@@ -221,6 +241,15 @@ struct Target {
 }
 
 impl Arriving {
+    /// Takes a frame that is like the last one; none if it is not, and then nothing has happened to it.
+    #[inline(always)]
+    fn take_quick(&mut self, world: &mut World, frame: FrameId) -> Option<()> {
+        let alike = self.alike.as_ref()?;
+        let inner = alike.look(world.run.pool.bytes(frame))?;
+        alike.take(&mut world.run.pool, inner, frame, &mut self.out);
+        Some(())
+    }
+
     /// Takes everything outside off a frame, and puts it to those for its geneve.
     #[inline]
     fn take(&mut self, world: &mut World, came: &Came, frame: FrameId) -> Result<(), Drop> {
@@ -244,6 +273,8 @@ impl Arriving {
             world[to.id].counters.rx_dropped += 1;
             return Err(Drop::UnhandledProtocol);
         }
+        let plain = kind == geneve::ETHERNET && !critical && length == geneve::LENGTH;
+        let alike = Alike::new(world.run.pool.bytes(frame), came.at, &to.own);
         world.run.pool.unwrap(frame, came.at + length);
         if critical && !to.external {
             world[to.id].counters.errors.rx_frame_errors += 1;
@@ -257,6 +288,7 @@ impl Arriving {
         }
         self.out.marks |= marks_of(world.run.pool.meta(frame));
         self.out.push(frame, world.run.pool.length(frame));
+        self.alike = alike.filter(|_| plain && !came.tells_congestion());
         Ok(())
     }
 
@@ -274,6 +306,7 @@ impl Arriving {
 
     /// Counts what is for the geneve, and puts it before it.
     fn end(&mut self, world: &mut World) {
+        self.alike = None;
         let Some(to) = self.to.take().filter(|_| !self.out.is_empty()) else { return };
         receive::count(world, to.id, &self.out);
         world.forward_all(to.id, Step::Receive, &mut self.out);
