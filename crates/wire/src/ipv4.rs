@@ -290,7 +290,7 @@ mod tests {
             let header: [u8; LENGTH] = core::array::from_fn(|at| match state >> (3 * at) & 7 {
                 0..3 => 0xff,
                 3..6 => 0,
-                other => (state >> 40) as u8 ^ (other as u8) << at % 8,
+                other => (state >> 40) as u8 ^ ((other as u8) << (at % 8)),
             });
             for mut header in [header, [0; LENGTH], [0xff; LENGTH]] {
                 assert_eq!(plain_checksum_is_right(&header), checksum::is_right(&header), "{header:x?}");

@@ -195,3 +195,81 @@ fn look_datagram(bytes: &[u8], pseudo: impl Fn(usize) -> checksum::Sum) -> Optio
 fn target(head: &[u8; ETHERNET]) -> u64 {
     number([head[0], head[1], head[2], head[3], head[4], head[5]])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(v6: bool, sums: bool) -> Vec<u8> {
+        let carried = [9; 21];
+        let (length, port) = ((udp::LENGTH + carried.len()) as u16, 4789);
+        let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
+        let sum = if v6 {
+            let [source, destination] = [Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1), Ipv6Addr::LOCALHOST];
+            let (next_header, hop_limit) = (protocol::UDP, 64);
+            let (traffic_class, flow_label, payload_length) = (0x12, 0x34567, length);
+            frame.extend([0x86, 0xdd]);
+            frame.resize(ETHERNET + wire::ipv6::LENGTH, 0);
+            wire::Ipv6 {
+                traffic_class,
+                flow_label,
+                payload_length,
+                next_header,
+                hop_limit,
+                source,
+                destination,
+            }
+            .emit(&mut frame[ETHERNET..]);
+            checksum::pseudo_v6(source, destination, protocol::UDP, length.into())
+        } else {
+            let [source, destination] = [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)];
+            frame.extend([8, 0]);
+            frame.extend([0x45, 0x12, 0, 20 + length as u8, 1, 2, 0x40, 0, 64, protocol::UDP, 0, 0]);
+            frame.extend(source.octets().into_iter().chain(destination.octets()));
+            wire::ipv4::fill_checksum(&mut frame[ETHERNET..]);
+            checksum::pseudo_v4(source, destination, protocol::UDP, length.into())
+        };
+        let at = frame.len();
+        wire::Udp { source_port: 50_000, destination_port: port, payload: &carried }.emit(
+            {
+                frame.resize(at + usize::from(length), 0);
+                &mut frame[at..]
+            },
+            sum,
+        );
+        if !sums {
+            frame[at + 6..at + 8].fill(0);
+        }
+        frame
+    }
+
+    /// Whatever is changed in a frame: the pattern of the unchanged one takes it if and only if it says the same.
+    #[test]
+    fn a_pattern_takes_what_says_the_same() {
+        for (v6, sums) in [(false, false), (false, true), (true, false), (true, true)] {
+            let whole = frame(v6, sums);
+            let (label, end) = look(&whole).expect("a datagram");
+            let pattern = Pattern::new(&whole, v6, !sums).expect("long enough");
+            assert_eq!((pattern.end_of(&whole), label.unsummed), (Some(end), !sums));
+            let mut taken = 0;
+            let mut compare = |bytes: &[u8], what: &str| {
+                let found = look(bytes).filter(|found| found.0 == label).map(|found| found.1);
+                assert_eq!(pattern.end_of(bytes), found, "{v6} {sums}: {what}");
+                taken += usize::from(found.is_some());
+            };
+            for bit in 0..8 * whole.len() {
+                let mut changed = whole.clone();
+                changed[bit / 8] ^= 1 << (bit % 8);
+                compare(&changed, &format!("bit {bit}"));
+                if !v6 {
+                    wire::ipv4::fill_checksum(&mut changed[ETHERNET..]);
+                    compare(&changed, &format!("bit {bit} under a right sum"));
+                }
+                changed.extend([0; 300]);
+                compare(&changed, &format!("bit {bit} with something behind"));
+            }
+            (0..whole.len()).for_each(|length| compare(&whole[..length], &format!("{length} bytes")));
+            assert!(taken > 40, "{taken}");
+        }
+    }
+}

@@ -16,7 +16,7 @@ use crate::netns::NetnsId;
 use crate::run::{Batch, Common, Drop, Step, mark, marks_of};
 use crate::world::World;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use wire::{Geneve as Header, GeneveView, geneve};
+use wire::{Geneve as Header, GeneveView, ethertype, geneve};
 
 const ETHERNET: usize = wire::ethernet::LENGTH;
 /// The ports that packets come from.
@@ -87,7 +87,12 @@ fn send_quick(
     if config.external || config.bare || world.run.pool.meta(frame).tag.is_some() {
         return false;
     }
-    let Some((inside, length)) = look(world.run.pool.bytes(frame)) else { return false };
+    let bytes = world.run.pool.bytes(frame);
+    let inside = inside::look(bytes);
+    let length = bytes.len().saturating_sub(inside.head);
+    if !is_whole(&inside, length) {
+        return false;
+    }
     let same = |known: &KnownWay| (known.taken.0 ^ inside.taken_over()) & known.taken.1 == 0;
     if !known.way.as_ref().is_some_and(same) {
         known.turn_to(world, geneve, &inside);
@@ -116,18 +121,16 @@ fn send_long(world: &mut World, id: DeviceId, frame: FrameId) {
     }
 }
 
-/// Looks into a frame; gives how many bytes are behind its Ethernet header as well. None if what is said to be there is
-/// cut off.
-#[inline(always)]
-fn look(bytes: &[u8]) -> Option<(Inside, usize)> {
-    let inside = inside::look(bytes);
-    let least = match bytes.get(12..14)? {
-        [8, 0] => wire::ipv4::LENGTH,
-        [0x86, 0xdd] => wire::ipv6::LENGTH,
+/// Whether what is said to be in a frame is not cut off; so many bytes are behind its Ethernet header.
+#[inline]
+fn is_whole(inside: &Inside, length: usize) -> bool {
+    let least = match inside.ethertype {
+        _ if inside.head > ETHERNET => 0,
+        ethertype::IPV4 => wire::ipv4::LENGTH,
+        ethertype::IPV6 => wire::ipv6::LENGTH,
         _ => 0,
     };
-    let length = bytes.len().saturating_sub(inside.head);
-    (length >= least).then_some((inside, length))
+    length >= least
 }
 
 /// Where packets are to go.
@@ -151,7 +154,12 @@ fn send_frame(
     if !world.run.pool.insert_tag(frame) {
         return Err(Drop::NoPool);
     }
-    let (inside, length) = look(world.run.pool.bytes(frame)).ok_or(Drop::TooShort)?;
+    let bytes = world.run.pool.bytes(frame);
+    let inside = inside::look(bytes);
+    let length = bytes.len().saturating_sub(inside.head);
+    if bytes.len() < ETHERNET || !is_whole(&inside, length) {
+        return Err(Drop::TooShort);
+    }
     let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
     let way = send::way(world, id, &journey(netns, config, tos), ways).map_err(|_| Drop::NoRoute)?;
     if way.device == id {
