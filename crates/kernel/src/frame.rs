@@ -13,6 +13,8 @@ pub(crate) mod metadata;
 
 use metadata::{Metadata, Tunnel};
 
+mod wrapping;
+
 /// Bytes in front of a fresh frame.
 pub const HEADROOM: usize = 128;
 /// Bytes from one small buffer to the next: not a power of two, or the headers of all frames would share few lines
@@ -74,7 +76,7 @@ pub enum PacketKind {
 
 /// Whether an EtherType says that a tag follows.
 #[inline]
-fn names_tag(kind: [u8; 2]) -> bool {
+pub(crate) fn names_tag(kind: [u8; 2]) -> bool {
     matches!(u16::from_be_bytes(kind), 0x8100 | 0x88a8)
 }
 
@@ -332,7 +334,7 @@ impl Pool {
     }
 
     /// Gives a frame back.
-    #[inline]
+    #[inline(always)]
     pub fn release(&mut self, frame: FrameId) {
         let Meta { buffer, tunnel, .. } = self.metas[frame.0 as usize];
         if tunnel == Tunnel::More {
@@ -341,6 +343,11 @@ impl Pool {
         if self.small.shares.get(buffer as usize) == Some(&1) {
             return self.whole.push(frame.0);
         }
+        self.release_apart(frame, buffer);
+    }
+
+    #[inline(never)]
+    fn release_apart(&mut self, frame: FrameId, buffer: u32) {
         self.bare.push(frame.0);
         self.release_buffer(buffer);
     }
@@ -376,9 +383,19 @@ impl Pool {
     #[inline]
     pub fn bytes(&self, frame: FrameId) -> &[u8] {
         let meta = &self.metas[frame.0 as usize];
-        let (buffers, at) = self.buffers(meta.buffer);
-        let start = at * buffers.stride + meta.start as usize;
-        &buffers.memory[start..start + meta.length as usize]
+        let start = meta.buffer as usize * SMALL + meta.start as usize;
+        // The number of a large buffer leads far behind the small ones, wherever numbers have 64 bits.
+        let is_small = usize::BITS == 64 || meta.buffer & LARGE_BIT == 0;
+        match self.small.memory.get(start..start + meta.length as usize) {
+            Some(bytes) if is_small => bytes,
+            _ => self.large_bytes(meta),
+        }
+    }
+
+    #[cold]
+    fn large_bytes(&self, meta: &Meta) -> &[u8] {
+        let start = (meta.buffer & !LARGE_BIT) as usize * LARGE + meta.start as usize;
+        &self.large.memory[start..start + meta.length as usize]
     }
 
     /// The address that it goes to; zero if the frame is shorter.
@@ -473,41 +490,6 @@ impl Pool {
         meta.start -= count;
         meta.length += count;
         self.own_bytes(frame)[..header.len()].copy_from_slice(header);
-        true
-    }
-
-    /// Makes the frame part of another that begins so many bytes before it, with an Ethernet header that has no tag; what
-    /// was beside it is forgotten, its priority excepted. Gives the bytes in front, to be written, and the frame's own.
-    /// None, and nothing happens, if there is no room or the pool is exhausted.
-    #[inline(always)]
-    pub(crate) fn wrap(&mut self, frame: FrameId, count: usize) -> Option<(&mut [u8], &[u8])> {
-        self.unshare(frame)?;
-        let meta = &mut self.metas[frame.0 as usize];
-        if (meta.start as usize) < count || meta.length as usize + count > LARGEST {
-            return None;
-        }
-        meta.start -= count as u32;
-        meta.length += count as u32;
-        meta.begin();
-        meta.plain = true;
-        let Meta { buffer, start, length, .. } = *meta;
-        let (buffers, at) = self.buffers_mut(buffer);
-        let start = at * buffers.stride + start as usize;
-        let (head, own) = buffers.memory[start..start + length as usize].split_at_mut(count);
-        Some((head, own))
-    }
-
-    /// Takes so many bytes off the front, behind which another frame begins: what was beside this one is forgotten, its
-    /// priority excepted. False, and nothing happens, if there are not so many.
-    #[inline(always)]
-    pub(crate) fn unwrap(&mut self, frame: FrameId, count: usize) -> bool {
-        if !self.pull(frame, count) {
-            return false;
-        }
-        let plain = self.bytes(frame).get(12..14).is_some_and(|kind| !names_tag([kind[0], kind[1]]));
-        let meta = &mut self.metas[frame.0 as usize];
-        meta.begin();
-        meta.plain = plain;
         true
     }
 

@@ -71,6 +71,13 @@ impl Sum {
     }
 }
 
+/// The sum of few words, folded to 16 bits: of at most 65,536 of them.
+#[inline]
+pub fn folded(sum: u32) -> u16 {
+    let sum = (sum & 0xffff) + (sum >> 16);
+    ((sum & 0xffff) + (sum >> 16)) as u16
+}
+
 /// Folds a sum of words to one.
 #[inline]
 fn fold(sum: u64) -> u16 {
@@ -173,6 +180,14 @@ mod tests {
                 }
                 assert_eq!(u32::from(Sum::ZERO.with(&bytes[..length]).folded()), sum, "{fill} {length}");
             }
+        }
+    }
+
+    #[test]
+    fn few_words_fold_as_many() {
+        for words in [0, 1, 0xfffe, 0xffff, 0x1_0000, 0x1_fffe, 0x1_ffff, 0x5_fffa, 0xfffe_ffff, 0xffff_0000]
+        {
+            assert_eq!(folded(words), Sum::ZERO.with_double(words).folded(), "{words:x}");
         }
     }
 

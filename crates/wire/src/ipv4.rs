@@ -240,6 +240,19 @@ impl Ipv4 {
     }
 }
 
+/// Whether the checksum of a header without options is right.
+#[inline(always)]
+pub fn plain_checksum_is_right(header: &[u8; LENGTH]) -> bool {
+    // The order of bytes does not matter (RFC 1071, 2): a sum of all ones is the same either way.
+    let double = |at: usize| {
+        u64::from(u32::from_ne_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]]))
+    };
+    let sum = double(0) + double(4) + double(8) + double(12) + double(16);
+    // Five doubles make 35 bits; those 33, then 17, then 16.
+    let sum = (sum & 0xffff_ffff) + (sum >> 32);
+    checksum::folded(((sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32)) as u32) == 0xffff
+}
+
 /// Puts the right checksum into the header at the front of `packet`; nothing happens if there is no whole one.
 #[inline]
 pub fn fill_checksum(packet: &mut [u8]) {
@@ -262,4 +275,32 @@ pub fn decrease_ttl(packet: &mut [u8]) -> Option<u8> {
     put_u16(header, CHECKSUM_AT, (sum + u32::from(sum >= 0xffff)) as u16);
     header[8] = left;
     Some(left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plain_header_is_right_whatever_is_in_it() {
+        let mut state = 1u64;
+        for _ in 0..100_000 {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            // Bytes of all ones and zeroes make the carries.
+            let header: [u8; LENGTH] = core::array::from_fn(|at| match state >> (3 * at) & 7 {
+                0..3 => 0xff,
+                3..6 => 0,
+                other => (state >> 40) as u8 ^ ((other as u8) << (at % 8)),
+            });
+            for mut header in [header, [0; LENGTH], [0xff; LENGTH]] {
+                assert_eq!(plain_checksum_is_right(&header), checksum::is_right(&header), "{header:x?}");
+                put_u16(&mut header, CHECKSUM_AT, 0);
+                let sum = checksum::checksum(&header);
+                put_u16(&mut header, CHECKSUM_AT, sum);
+                assert_eq!(plain_checksum_is_right(&header), checksum::is_right(&header), "{header:x?}");
+                header[5] ^= 1;
+                assert!(!plain_checksum_is_right(&header));
+            }
+        }
+    }
 }

@@ -6,14 +6,19 @@
 //! port share it; a network's devices are found in it by number, the newest first.
 //!
 //! * `receive`, `send`: the ways of packets in and out; `arrivals`, `burst`: many packets at once over known ways;
+//! * `template`: headers that are made once for many packets; `pattern`, `alike`: what many arriving frames have in
+//!   common outside, and in the tunnel's own header;
 //! * `inside`: what headers take over from what they carry;
 //! * `too_big`: what is said of a packet that is too large.
 
+pub(crate) mod alike;
 pub(crate) mod arrivals;
 pub(crate) mod burst;
 pub(crate) mod inside;
+mod pattern;
 pub(crate) mod receive;
 pub(crate) mod send;
+pub(crate) mod template;
 pub(crate) mod too_big;
 
 use super::joined;

@@ -422,8 +422,8 @@ fn clear(world: &mut World, id: DeviceId) {
     let span = u64::from(vxlan.config.ageing) * SECOND;
     let mut next = now + CLEARING;
     let mut old = Vec::new();
-    for (key, entry) in vxlan.table.iter().filter(|(_, entry)| entry.ages()) {
-        let end = entry.used.0.saturating_add(span);
+    for (key, _, used) in vxlan.table.iter().filter(|(_, entry, _)| entry.ages()) {
+        let end = used.0.saturating_add(span);
         if end <= now {
             old.push(*key);
         } else {

@@ -2,6 +2,7 @@
 //! for tunnels of the host. Those that have everything outside in common are handed to the type together. The outcome is
 //! that of the host stack for each of them; it takes the frames that need a closer look.
 
+use super::pattern::Pattern;
 use super::receive::{Came, Local, listens, terms};
 use crate::device::{DeviceId, Mac};
 use crate::frame::{FrameId, PacketKind};
@@ -18,9 +19,17 @@ pub(crate) struct Arrivals {
     below: DeviceId,
     common: Common,
     /// What the last one said, and what that means.
-    known: Option<(Label, Came)>,
+    known: Option<Known>,
     /// Frames that say the same, which nobody has got yet.
     out: Box<Batch>,
+}
+
+/// What a frame said.
+struct Known {
+    label: Label,
+    /// The same, by which others are told.
+    pattern: Pattern,
+    came: Came,
 }
 
 /// What the headers of a frame say, as far as it matters for whom it is: numbers, which are compared fast.
@@ -78,19 +87,26 @@ impl Arrivals {
         }
         let bytes = pool.bytes(frame);
         let length = bytes.len();
-        let Some((label, end)) = look(bytes) else { return false };
-        if self.known.as_ref().is_none_or(|known| known.0 != label) && !self.know(world, label) {
-            return false;
-        }
+        let alike = self.known.as_ref().and_then(|known| known.pattern.end_of(bytes));
+        let Some(end) = alike.or_else(|| self.take_other(world, frame)) else { return false };
         if end < length {
             world.run.pool.truncate(frame, end);
         }
         self.out.push(frame, end)
     }
 
-    /// Finds out what a label means; false if that is not known.
+    /// The end of a frame that says something else than the last one, if that is known.
     #[cold]
-    fn know(&mut self, world: &mut World, label: Label) -> bool {
+    fn take_other(&mut self, world: &mut World, frame: FrameId) -> Option<usize> {
+        let bytes = world.run.pool.bytes(frame);
+        let (label, end) = look(bytes)?;
+        let pattern = Pattern::new(bytes, label.v6, label.unsummed)?;
+        let known = self.known.as_ref().is_some_and(|known| known.label == label);
+        (known || self.know(world, label, pattern)).then_some(end)
+    }
+
+    /// Finds out what a label means; false if that is not known.
+    fn know(&mut self, world: &mut World, label: Label, pattern: Pattern) -> bool {
         self.end(world);
         let below = self.below;
         if world.get(below).is_none_or(|device| number(device.address) != label.to) {
@@ -106,13 +122,14 @@ impl Arrivals {
         };
         let ip = if label.v6 { wire::ipv6::LENGTH } else { wire::ipv4::LENGTH };
         let at = ETHERNET + ip + udp::LENGTH;
-        self.known = Some((label, Came { below, source, tos, key, terms, at, unsummed: label.unsummed }));
+        let came = Came { below, source, tos, key, terms, at, unsummed: label.unsummed };
+        self.known = Some(Known { label, pattern, came });
         true
     }
 
     /// Hands over what was taken so far. What is known holds no longer.
     pub(crate) fn end(&mut self, world: &mut World) {
-        let Some((_, came)) = self.known.take() else { return };
+        let Some(Known { came, .. }) = self.known.take() else { return };
         if let Some(receive) = came.terms.kind.datagrams {
             receive(world, &came, &mut self.out);
         }
@@ -129,7 +146,6 @@ impl Arrivals {
 
 /// What a frame says, and its end without what may be behind the packet. None if it is anything but a whole datagram
 /// without options whose sums are right.
-#[inline(always)]
 fn look(bytes: &[u8]) -> Option<(Label, usize)> {
     let (head, packet) = bytes.split_first_chunk::<ETHERNET>()?;
     match u16::from_be_bytes([head[12], head[13]]) {
@@ -139,7 +155,6 @@ fn look(bytes: &[u8]) -> Option<(Label, usize)> {
     }
 }
 
-#[inline(always)]
 fn look4(head: &[u8; ETHERNET], packet: &[u8]) -> Option<(Label, usize)> {
     let view = Ipv4View::new(packet).ok()?;
     let plain = view.header_length() == wire::ipv4::LENGTH && !view.is_fragment();
@@ -154,7 +169,6 @@ fn look4(head: &[u8; ETHERNET], packet: &[u8]) -> Option<(Label, usize)> {
     Some((label, ETHERNET + view.total_length()))
 }
 
-#[inline(always)]
 fn look6(head: &[u8; ETHERNET], packet: &[u8]) -> Option<(Label, usize)> {
     let view = Ipv6View::new(packet).ok()?;
     if view.next_header() != protocol::UDP {
@@ -170,7 +184,6 @@ fn look6(head: &[u8; ETHERNET], packet: &[u8]) -> Option<(Label, usize)> {
 }
 
 /// The port that a datagram goes to, and whether it bears no sum. None if it does not end where the packet does.
-#[inline(always)]
 fn look_datagram(bytes: &[u8], pseudo: impl Fn(usize) -> checksum::Sum) -> Option<(u16, bool)> {
     let view = UdpView::new(bytes).ok().filter(|view| view.length() == bytes.len())?;
     let unsummed = view.checksum() == 0;
@@ -181,4 +194,82 @@ fn look_datagram(bytes: &[u8], pseudo: impl Fn(usize) -> checksum::Sum) -> Optio
 #[inline]
 fn target(head: &[u8; ETHERNET]) -> u64 {
     number([head[0], head[1], head[2], head[3], head[4], head[5]])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(v6: bool, sums: bool) -> Vec<u8> {
+        let carried = [9; 21];
+        let (length, port) = ((udp::LENGTH + carried.len()) as u16, 4789);
+        let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2];
+        let sum = if v6 {
+            let [source, destination] = [Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, 1), Ipv6Addr::LOCALHOST];
+            let (next_header, hop_limit) = (protocol::UDP, 64);
+            let (traffic_class, flow_label, payload_length) = (0x12, 0x34567, length);
+            frame.extend([0x86, 0xdd]);
+            frame.resize(ETHERNET + wire::ipv6::LENGTH, 0);
+            wire::Ipv6 {
+                traffic_class,
+                flow_label,
+                payload_length,
+                next_header,
+                hop_limit,
+                source,
+                destination,
+            }
+            .emit(&mut frame[ETHERNET..]);
+            checksum::pseudo_v6(source, destination, protocol::UDP, length.into())
+        } else {
+            let [source, destination] = [Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2)];
+            frame.extend([8, 0]);
+            frame.extend([0x45, 0x12, 0, 20 + length as u8, 1, 2, 0x40, 0, 64, protocol::UDP, 0, 0]);
+            frame.extend(source.octets().into_iter().chain(destination.octets()));
+            wire::ipv4::fill_checksum(&mut frame[ETHERNET..]);
+            checksum::pseudo_v4(source, destination, protocol::UDP, length.into())
+        };
+        let at = frame.len();
+        wire::Udp { source_port: 50_000, destination_port: port, payload: &carried }.emit(
+            {
+                frame.resize(at + usize::from(length), 0);
+                &mut frame[at..]
+            },
+            sum,
+        );
+        if !sums {
+            frame[at + 6..at + 8].fill(0);
+        }
+        frame
+    }
+
+    /// Whatever is changed in a frame: the pattern of the unchanged one takes it if and only if it says the same.
+    #[test]
+    fn a_pattern_takes_what_says_the_same() {
+        for (v6, sums) in [(false, false), (false, true), (true, false), (true, true)] {
+            let whole = frame(v6, sums);
+            let (label, end) = look(&whole).expect("a datagram");
+            let pattern = Pattern::new(&whole, v6, !sums).expect("long enough");
+            assert_eq!((pattern.end_of(&whole), label.unsummed), (Some(end), !sums));
+            let mut taken = 0;
+            let mut compare = |bytes: &[u8], what: &str| {
+                let found = look(bytes).filter(|found| found.0 == label).map(|found| found.1);
+                assert_eq!(pattern.end_of(bytes), found, "{v6} {sums}: {what}");
+                taken += usize::from(found.is_some());
+            };
+            for bit in 0..8 * whole.len() {
+                let mut changed = whole.clone();
+                changed[bit / 8] ^= 1 << (bit % 8);
+                compare(&changed, &format!("bit {bit}"));
+                if !v6 {
+                    wire::ipv4::fill_checksum(&mut changed[ETHERNET..]);
+                    compare(&changed, &format!("bit {bit} under a right sum"));
+                }
+                changed.extend([0; 300]);
+                compare(&changed, &format!("bit {bit} with something behind"));
+            }
+            (0..whole.len()).for_each(|length| compare(&whole[..length], &format!("{length} bytes")));
+            assert!(taken > 40, "{taken}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 //! before it together, and counted together. The outcome is that of [`send_counted`](super::send::send_counted) for
 //! each of them; a frame that needs a closer look goes there.
 
-use super::send::{Outer, Way};
+use super::template::Template;
 use crate::device::DeviceId;
 use crate::frame::FrameId;
 use crate::netns::NetnsId;
@@ -21,7 +21,7 @@ pub(crate) struct Burst {
     out: Box<Batch>,
     /// The last identification of a packet.
     identification: u16,
-    packets: u64,
+    /// What they carry.
     bytes: u64,
 }
 
@@ -30,7 +30,7 @@ impl Burst {
         // A tag beside a frame becomes part of it, and the header outside has none.
         common.marks &= mark::BESIDE;
         let out = world.run.spare();
-        Burst { tunnel, netns, common, link: None, out, identification: 0, packets: 0, bytes: 0 }
+        Burst { tunnel, netns, common, link: None, out, identification: 0, bytes: 0 }
     }
 
     /// Sends a frame that carries so many bytes over a way; false if it needs a closer look, and then nothing has
@@ -39,24 +39,21 @@ impl Burst {
     pub(crate) fn send(
         &mut self,
         world: &mut World,
-        way: &Way,
-        outer: &Outer,
+        template: &Template,
+        source_port: u16,
         (frame, length): (FrameId, usize),
     ) -> bool {
-        let all = way.headers();
+        let all = template.headers;
         let total = world.run.pool.length(frame) + all;
-        if total > way.most() || length == 0 || way.device == self.tunnel {
+        if total > template.most || length == 0 || template.device == self.tunnel {
             return false;
         }
-        if self.link != Some(way.device) {
-            self.begin(world, way.device);
+        if self.link != Some(template.device) {
+            self.begin(world, template.device);
         }
         let Some((head, carried)) = world.run.pool.wrap(frame, all) else { return false };
-        if way.is_ipv4() {
-            self.identification = self.identification.wrapping_add(1);
-        }
-        way.write(outer, self.identification, head, carried);
-        self.packets += 1;
+        self.identification = self.identification.wrapping_add(u16::from(template.v4));
+        template.write(source_port, self.identification, head, carried);
         self.bytes += length as u64;
         self.out.push(frame, total)
     }
@@ -76,7 +73,7 @@ impl Burst {
             space.stack.identification = self.identification;
         }
         let counters = &mut world[self.tunnel].counters;
-        counters.tx_packets += std::mem::take(&mut self.packets);
+        counters.tx_packets += self.out.len() as u64;
         counters.tx_bytes += std::mem::take(&mut self.bytes);
         world.forward_all(link, Step::Transmit, &mut self.out);
     }
@@ -114,7 +111,7 @@ pub(crate) fn send_all<T: Any + Send, K>(
 }
 
 /// Takes out what a device's type keeps of it.
-fn take<T: Any + Send>(world: &mut World, id: DeviceId) -> Option<Box<T>> {
+pub(crate) fn take<T: Any + Send>(world: &mut World, id: DeviceId) -> Option<Box<T>> {
     let private = &mut world.get_mut(id)?.private;
     match private.take()?.downcast() {
         Ok(state) => Some(state),
@@ -125,7 +122,8 @@ fn take<T: Any + Send>(world: &mut World, id: DeviceId) -> Option<Box<T>> {
     }
 }
 
-fn put_back<T: Any + Send>(world: &mut World, id: DeviceId, state: Option<Box<T>>) {
+/// Puts it back.
+pub(crate) fn put_back<T: Any + Send>(world: &mut World, id: DeviceId, state: Option<Box<T>>) {
     if let (Some(state), Some(device)) = (state, world.get_mut(id)) {
         device.private = Some(state);
     }

@@ -35,12 +35,31 @@ pub(crate) struct Inside {
     pub head: usize,
     /// The type of what Ethernet carries behind the tags.
     pub ethertype: u16,
+    /// A hash of its flow.
+    pub flow: u32,
 }
 
+impl Inside {
+    /// What an outer header may take over, as one number.
+    #[inline]
+    pub(crate) fn taken_over(&self) -> u32 {
+        u32::from(self.tos) | u32::from(self.ttl) << 8 | u32::from(self.whole) << 16
+    }
+}
+
+/// The bits of [`Inside::taken_over`] that it does take over: the type of service or of that only what it says of
+/// congestion; the time to live; whether it may be cut, by that setting.
+pub(crate) fn taken(tos: bool, ttl: bool, df: u8) -> u32 {
+    let tos = if tos { 0xff } else { ECN.into() };
+    tos | if ttl { 0xff00 } else { 0 } | if df == INHERIT { 1 << 16 } else { 0 }
+}
+
+#[inline]
 fn short(bytes: &[u8], at: usize) -> u16 {
     bytes.get(at..at + 2).map_or(0, |two| u16::from_be_bytes([two[0], two[1]]))
 }
 
+#[inline]
 fn byte(bytes: &[u8], at: usize) -> u8 {
     bytes.get(at).copied().unwrap_or(0)
 }
@@ -67,19 +86,23 @@ pub(crate) fn insert_tag(pool: &mut Pool, frame: FrameId) -> Option<Inside> {
     if !pool.insert_tag(frame) {
         return None;
     }
-    Some(look_at(pool.bytes(frame), nested.then_some(front)))
+    Some(look_further(pool.bytes(frame), nested.then_some(front)))
 }
 
 /// Looks into a frame.
-#[inline]
+#[inline(always)]
 pub(crate) fn look(bytes: &[u8]) -> Inside {
-    look_at(bytes, None)
+    let ethertype = short(bytes, 12);
+    match ethertype {
+        ethertype::IPV4 | ethertype::IPV6 => look_further(bytes, None),
+        _ if wire::tag::is_tag(ethertype) => look_further(bytes, None),
+        _ => Inside { head: ETHERNET, ethertype, flow: flow_of_addresses(bytes), ..Inside::default() },
+    }
 }
 
-/// Looks into a frame whose network header is said to be somewhere else than behind its tags: what is taken over is
+/// Looks into a frame whose network header may be said to be somewhere else than behind its tags: what is taken over is
 /// read from there, as Linux does it.
-#[inline]
-fn look_at(bytes: &[u8], said: Option<usize>) -> Inside {
+fn look_further(bytes: &[u8], said: Option<usize>) -> Inside {
     let (mut head, mut ethertype) = (ETHERNET, short(bytes, 12));
     for _ in 0..TAGS {
         if !wire::tag::is_tag(ethertype) {
@@ -90,14 +113,15 @@ fn look_at(bytes: &[u8], said: Option<usize>) -> Inside {
     let (untagged, network) = (head == ETHERNET, said.unwrap_or(head));
     match ethertype {
         ethertype::IPV4 => {
+            let (tos, ttl) = (byte(bytes, network + 1), byte(bytes, network + 8));
             let whole = untagged && byte(bytes, head + 6) & 0x40 != 0;
-            Inside { tos: byte(bytes, network + 1), ttl: byte(bytes, network + 8), whole, head, ethertype }
+            Inside { tos, ttl, whole, head, ethertype, flow: flow4(bytes, head) }
         }
         ethertype::IPV6 => {
-            let tos = (short(bytes, network) >> 4) as u8;
-            Inside { tos, ttl: byte(bytes, network + 7), whole: untagged, head, ethertype }
+            let (tos, ttl) = ((short(bytes, network) >> 4) as u8, byte(bytes, network + 7));
+            Inside { tos, ttl, whole: untagged, head, ethertype, flow: flow6(bytes, head) }
         }
-        _ => Inside { head, ethertype, ..Inside::default() },
+        _ => Inside { head, ethertype, flow: flow_of_addresses(bytes), ..Inside::default() },
     }
 }
 
@@ -171,37 +195,43 @@ fn mark(frame: &mut [u8], inside: &Inside, mark: u8) {
     packet[10..12].copy_from_slice(&sum.to_be_bytes());
 }
 
-/// A hash of a frame's flow.
 #[inline]
-fn flow(bytes: &[u8], inside: &Inside) -> u32 {
-    let word = |at: usize| {
-        let eight = bytes.get(at..at + 8).and_then(|bytes| bytes.first_chunk()).copied();
-        eight.map_or(0, u64::from_le_bytes)
-    };
-    let mix = |hash: u64, more: u64| (hash ^ more).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    let head = inside.head;
-    let hash = match inside.ethertype {
-        ethertype::IPV4 => {
-            let ports = byte(bytes, head) == 0x45 && short(bytes, head + 6) & 0x3fff == 0;
-            let protocol = byte(bytes, head + 9);
-            let ports = if ports && matches!(protocol, 6 | 17) { word(head + 20) & 0xffff_ffff } else { 0 };
-            mix(mix(u64::from(protocol), word(head + 12)), ports)
-        }
-        ethertype::IPV6 => {
-            let protocol = byte(bytes, head + 6);
-            let ports = if matches!(protocol, 6 | 17) { word(head + 40) & 0xffff_ffff } else { 0 };
-            let addresses = (0..4).fold(u64::from(protocol), |hash, at| mix(hash, word(head + 8 + 8 * at)));
-            mix(addresses, ports)
-        }
-        _ => mix(mix(1, word(0)), word(6)),
-    };
-    (hash >> 32) as u32
+fn eight(bytes: &[u8], at: usize) -> u64 {
+    let eight = bytes.get(at..at + 8).and_then(|bytes| bytes.first_chunk()).copied();
+    eight.map_or(0, u64::from_le_bytes)
+}
+
+#[inline]
+fn mix(hash: u64, more: u64) -> u64 {
+    (hash ^ more).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+}
+
+/// A hash of the flow of a packet of IPv4 that begins there.
+fn flow4(bytes: &[u8], head: usize) -> u32 {
+    let ports = byte(bytes, head) == 0x45 && short(bytes, head + 6) & 0x3fff == 0;
+    let protocol = byte(bytes, head + 9);
+    let ports = if ports && matches!(protocol, 6 | 17) { eight(bytes, head + 20) & 0xffff_ffff } else { 0 };
+    (mix(mix(u64::from(protocol), eight(bytes, head + 12)), ports) >> 32) as u32
+}
+
+/// The same of IPv6.
+fn flow6(bytes: &[u8], head: usize) -> u32 {
+    let protocol = byte(bytes, head + 6);
+    let ports = if matches!(protocol, 6 | 17) { eight(bytes, head + 40) & 0xffff_ffff } else { 0 };
+    let addresses = (0..4).fold(u64::from(protocol), |hash, at| mix(hash, eight(bytes, head + 8 + 8 * at)));
+    (mix(addresses, ports) >> 32) as u32
+}
+
+/// The same of what is no IP: of the Ethernet header.
+#[inline]
+fn flow_of_addresses(bytes: &[u8]) -> u32 {
+    (mix(mix(1, eight(bytes, 0)), eight(bytes, 6)) >> 32) as u32
 }
 
 /// The port that a frame's packet comes from, of a range (`udp_flow_src_port`).
 #[inline]
-pub(crate) fn source_port(bytes: &[u8], inside: &Inside, (least, most): (u16, u16)) -> u16 {
-    let hash = u64::from(flow(bytes, inside));
+pub(crate) fn source_port(inside: &Inside, (least, most): (u16, u16)) -> u16 {
+    let hash = u64::from(inside.flow);
     least + ((hash * u64::from(most.saturating_sub(least))) >> 32) as u16
 }
 
@@ -241,13 +271,15 @@ mod tests {
     #[test]
     fn every_cut_is_looked_into() {
         let whole = frame(5);
-        assert_eq!(look(&whole), Inside { tos: 5, ttl: 9, whole: true, head: 14, ethertype: 0x800 });
+        let inside = look(&whole);
+        let flow = inside.flow;
+        assert_eq!(inside, Inside { tos: 5, ttl: 9, whole: true, head: 14, ethertype: 0x800, flow });
         let mut tagged = whole.clone();
         tagged.splice(12..12, [0x81, 0, 0, 5]);
-        assert_eq!(look(&tagged), Inside { tos: 5, ttl: 9, whole: false, head: 18, ethertype: 0x800 });
+        assert_eq!(look(&tagged), Inside { whole: false, head: 18, ..inside });
         for length in 0..60 {
             let inside = look(&whole[..length]);
-            let port = source_port(&whole[..length], &inside, (5000, 5010));
+            let port = source_port(&inside, (5000, 5010));
             assert!((5000..5010).contains(&port));
             tell_congestion(3, &mut whole[..length].to_vec());
         }

@@ -38,6 +38,12 @@ pub(crate) struct Came {
 }
 
 impl Came {
+    /// Whether it tells anything of congestion.
+    #[inline]
+    pub(crate) fn tells_congestion(&self) -> bool {
+        self.tos & inside::ECN != 0
+    }
+
     /// Tells those inside of congestion outside; a frame that may not be told is counted and dropped.
     #[inline]
     pub(crate) fn tell_congestion(
@@ -46,7 +52,7 @@ impl Came {
         id: DeviceId,
         frame: FrameId,
     ) -> Result<(), Drop> {
-        if self.tos & inside::ECN == 0 {
+        if !self.tells_congestion() {
             return Ok(());
         }
         let bytes = world.run.pool.bytes_mut(frame);

@@ -21,9 +21,9 @@ const ETHERNET: usize = wire::ethernet::LENGTH;
 /// Bytes of a tunnel's own header.
 pub(crate) const HEADER: usize = 8;
 /// Bytes of all headers over IPv4.
-const HEADERS4: usize = ETHERNET + wire::ipv4::LENGTH + udp::LENGTH + HEADER;
+pub(super) const HEADERS4: usize = ETHERNET + wire::ipv4::LENGTH + udp::LENGTH + HEADER;
 /// The same over IPv6.
-const HEADERS6: usize = ETHERNET + wire::ipv6::LENGTH + udp::LENGTH + HEADER;
+pub(super) const HEADERS6: usize = ETHERNET + wire::ipv6::LENGTH + udp::LENGTH + HEADER;
 /// Ways that one device remembers.
 const REMEMBERED: usize = 64;
 
@@ -87,7 +87,6 @@ impl Way {
     }
 
     /// Writes all headers of a packet in front of what it carries; there is room for just these.
-    #[inline(always)]
     pub(super) fn write(&self, outer: &Outer, identification: u16, head: &mut [u8], carried: &[u8]) {
         let length = (udp::LENGTH + HEADER + carried.len()) as u16;
         match (self.source, self.destination) {
@@ -131,9 +130,23 @@ impl Way {
     }
 }
 
+#[cfg(test)]
+impl Way {
+    /// A way between two addresses.
+    pub(super) fn example(source: &str, destination: &str) -> Way {
+        let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+        let (source, destination) = (address(source), address(destination));
+        let (device, neighbour) = (DeviceId { slot: 3, generation: 1 }, Some([2, 0, 0, 0, 0, 9]));
+        let (mut head, next) = ([7; ETHERNET], destination);
+        head[12..].copy_from_slice(if source.is_ipv4() { &[8, 0] } else { &[0x86, 0xdd] });
+        let (netns, mtu, ttl, local, longest) = (NetnsId(0), 1500, 64, false, 1518);
+        let encap = false;
+        Way { netns, device, source, destination, mtu, ttl, local, next, neighbour, head, longest, encap }
+    }
+}
+
 impl Outer {
     /// Writes the header of UDP and the tunnel's own.
-    #[inline(always)]
     fn write_datagram(&self, length: u16, pseudo: impl Fn() -> Sum, head: &mut [u8], carried: &[u8]) {
         let Some(head) = head.first_chunk_mut::<{ udp::LENGTH + HEADER }>() else { return };
         let ports = u32::from(self.source_port) << 16 | u32::from(self.port);

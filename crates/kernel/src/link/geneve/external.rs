@@ -4,7 +4,7 @@
 //! A time to live of 0 stays 0. Options lie between the header and what is carried; room for those that do not fit in
 //! front of the frame is made by moving it.
 
-use super::frames::{PORTS, ROUTED_TOS, look, ways};
+use super::frames::{PORTS, ROUTED_TOS, is_whole, ways};
 use super::{Config, HEADERS};
 use crate::device::DeviceId;
 use crate::frame::FrameId;
@@ -56,7 +56,11 @@ fn send_as(
     if !world.run.pool.insert_tag(frame) {
         return Err(Drop::NoPool);
     }
-    let (inside, length) = look(world.run.pool.bytes(frame)).ok_or(Drop::TooShort)?;
+    let inside = inside::look(world.run.pool.bytes(frame));
+    let length = world.run.pool.length(frame).saturating_sub(inside.head);
+    if !is_whole(&inside, length) {
+        return Err(Drop::TooShort);
+    }
     let (remote, local) = (encap.destination, encap.source);
     let journey = Journey { netns, remote, local, oif: 0, tos: encap.tos & ROUTED_TOS };
     let way = send::way(world, id, &journey, ways).map_err(|_| Drop::NoRoute)?;
@@ -89,7 +93,7 @@ fn send_as(
         whole: encap.has(flag::DONT_FRAGMENT),
         label: 0,
         sums: encap.has(flag::CSUM),
-        source_port: inside::source_port(world.run.pool.bytes(frame), &inside, PORTS),
+        source_port: inside::source_port(&inside, PORTS),
         port: config.port,
         header,
     };

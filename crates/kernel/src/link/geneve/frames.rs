@@ -5,10 +5,12 @@ use crate::device::{DeviceId, Mac};
 use crate::frame::{FrameId, PacketKind};
 use crate::host::consume;
 use crate::host::encap::Options;
+use crate::host::tunnel::alike::Alike;
 use crate::host::tunnel::burst::{self, Burst};
 use crate::host::tunnel::inside::{self, Inside};
 use crate::host::tunnel::receive::{self, Came};
 use crate::host::tunnel::send::{self, Journey, Outer, Way, Ways};
+use crate::host::tunnel::template::Template;
 use crate::host::tunnel::too_big;
 use crate::link::bridge;
 use crate::netns::NetnsId;
@@ -16,7 +18,7 @@ use crate::run::{Batch, Common, Drop, Step, mark, marks_of};
 use crate::world::World;
 use rtnl::object::encap::flag as bit;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use wire::{Geneve as Header, GeneveView, geneve};
+use wire::{Geneve as Header, GeneveView, ethertype, geneve};
 
 const ETHERNET: usize = wire::ethernet::LENGTH;
 /// The ports that packets come from.
@@ -42,22 +44,35 @@ struct Known {
 struct KnownWay {
     /// The type of service that was asked for.
     tos: u8,
+    /// What the headers took over from what is inside, and which bits of it.
+    taken: (u32, u32),
     way: Way,
     outer: Outer,
+    template: Template,
     /// The most that a packet carries, the Ethernet header inside left out.
     most: usize,
 }
 
 impl Known {
-    /// Takes the way if it is known.
+    /// Takes the way for what is inside, if it is known.
     #[cold]
-    fn turn_to(&mut self, world: &mut World, geneve: &mut Geneve, tos: u8) {
+    fn turn_to(&mut self, world: &mut World, geneve: &mut Geneve, inside: &Inside) {
         let Geneve { netns, config, ways } = geneve;
-        let way = ways.get(world, &journey(*netns, config, tos));
-        self.way = way.map(|way| {
-            let most = way.mtu.saturating_sub(config.overhead()) as usize;
-            KnownWay { tos: tos & ROUTED_TOS, way, outer: headers(config, geneve::ETHERNET), most }
-        });
+        let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
+        if self.way.as_ref().is_none_or(|known| known.tos != tos & ROUTED_TOS) {
+            self.way = ways.get(world, &journey(*netns, config, tos)).map(|way| {
+                let most = way.mtu.saturating_sub(config.overhead()) as usize;
+                let outer = headers(config, geneve::ETHERNET);
+                let template = Template::new(&way, &outer);
+                KnownWay { tos: tos & ROUTED_TOS, taken: (0, 0), way, outer, template, most }
+            });
+        }
+        if let Some(KnownWay { taken, way, outer, template, .. }) = &mut self.way {
+            fit(outer, config, inside, way, tos);
+            template.fit(way, outer);
+            let bits = inside::taken(config.tos == INHERIT, config.inherits_ttl, config.df);
+            *taken = (inside.taken_over(), bits);
+        }
     }
 }
 
@@ -74,14 +89,19 @@ fn send_quick(
     if config.external || config.bare || world.run.pool.meta(frame).tag.is_some() {
         return false;
     }
-    let Some((inside, length)) = look(world.run.pool.bytes(frame)) else { return false };
-    let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
-    if known.way.as_ref().is_none_or(|known| known.tos != tos & ROUTED_TOS) {
-        known.turn_to(world, geneve, tos);
+    let bytes = world.run.pool.bytes(frame);
+    let inside = inside::look(bytes);
+    let length = bytes.len().saturating_sub(inside.head);
+    if !is_whole(&inside, length) {
+        return false;
     }
-    let Some(KnownWay { way, outer, most, .. }) = &mut known.way else { return false };
-    fit(outer, &geneve.config, (world.run.pool.bytes(frame), &inside), way, tos);
-    length <= *most && burst.send(world, way, outer, (frame, length))
+    let same = |known: &KnownWay| (known.taken.0 ^ inside.taken_over()) & known.taken.1 == 0;
+    if !known.way.as_ref().is_some_and(same) {
+        known.turn_to(world, geneve, &inside);
+    }
+    let Some(KnownWay { template, most, .. }) = &known.way else { return false };
+    let port = inside::source_port(&inside, PORTS);
+    length <= *most && burst.send(world, template, port, (frame, length))
 }
 
 /// Sends a frame that needs a closer look.
@@ -108,18 +128,16 @@ fn send_long(world: &mut World, id: DeviceId, frame: FrameId) {
     }
 }
 
-/// Looks into a frame; gives how many bytes are behind its Ethernet header as well. None if what is said to be there is
-/// cut off.
+/// Whether what is said to be in a frame is not cut off; so many bytes are behind its Ethernet header.
 #[inline]
-pub(super) fn look(bytes: &[u8]) -> Option<(Inside, usize)> {
-    let inside = inside::look(bytes);
-    let least = match bytes.get(12..14)? {
-        [8, 0] => wire::ipv4::LENGTH,
-        [0x86, 0xdd] => wire::ipv6::LENGTH,
+pub(super) fn is_whole(inside: &Inside, length: usize) -> bool {
+    let least = match inside.ethertype {
+        _ if inside.head > ETHERNET => 0,
+        ethertype::IPV4 => wire::ipv4::LENGTH,
+        ethertype::IPV6 => wire::ipv6::LENGTH,
         _ => 0,
     };
-    let length = bytes.len().saturating_sub(inside.head);
-    (length >= least).then_some((inside, length))
+    length >= least
 }
 
 /// Where packets are to go.
@@ -143,7 +161,12 @@ fn send_frame(
     if !world.run.pool.insert_tag(frame) {
         return Err(Drop::NoPool);
     }
-    let (inside, length) = look(world.run.pool.bytes(frame)).ok_or(Drop::TooShort)?;
+    let bytes = world.run.pool.bytes(frame);
+    let inside = inside::look(bytes);
+    let length = bytes.len().saturating_sub(inside.head);
+    if bytes.len() < ETHERNET || !is_whole(&inside, length) {
+        return Err(Drop::TooShort);
+    }
     let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
     let way = send::way(world, id, &journey(netns, config, tos), ways).map_err(|_| Drop::NoRoute)?;
     if way.device == id {
@@ -158,7 +181,7 @@ fn send_frame(
     }
     let kind = if config.bare { inside.ethertype } else { geneve::ETHERNET };
     let mut outer = headers(config, kind);
-    fit(&mut outer, config, (world.run.pool.bytes(frame), &inside), &way, tos);
+    fit(&mut outer, config, &inside, &way, tos);
     if config.bare {
         world.run.pool.pull(frame, ETHERNET);
     }
@@ -180,7 +203,7 @@ fn headers(config: &Config, ethertype: u16) -> Outer {
 
 /// Makes them those of one frame's packet.
 #[inline]
-fn fit(outer: &mut Outer, config: &Config, (bytes, inside): (&[u8], &Inside), way: &Way, tos: u8) {
+fn fit(outer: &mut Outer, config: &Config, inside: &Inside, way: &Way, tos: u8) {
     if config.inherits_ttl {
         outer.ttl = inside.ttl;
     }
@@ -189,15 +212,18 @@ fn fit(outer: &mut Outer, config: &Config, (bytes, inside): (&[u8], &Inside), wa
     }
     outer.tos = inside::outer_tos(tos, inside.tos);
     outer.whole = inside::is_whole(config.df, inside);
-    outer.source_port = inside::source_port(bytes, inside, PORTS);
+    outer.source_port = inside::source_port(inside, PORTS);
 }
 
 /// Takes datagrams that have everything outside their own headers in common.
 pub(super) fn receive(world: &mut World, came: &Came, batch: &mut Batch) {
-    let mut arriving = Arriving { common: batch.common(), to: None, out: world.run.spare() };
+    let mut arriving = Arriving { common: batch.common(), to: None, alike: None, out: world.run.spare() };
     // Every frame begins anew here.
     arriving.common.marks &= mark::BESIDE;
     for frame in batch.frames() {
+        if arriving.take_quick(world, *frame).is_some() {
+            continue;
+        }
         if let Err(reason) = arriving.take(world, came, *frame) {
             consume(world, came.below, *frame, reason);
         }
@@ -211,6 +237,8 @@ pub(super) fn receive(world: &mut World, came: &Came, batch: &mut Batch) {
 struct Arriving {
     common: Common,
     to: Option<Target>,
+    /// The last one, if those that are like it need no closer look.
+    alike: Option<Alike>,
     out: Box<Batch>,
 }
 
@@ -228,6 +256,15 @@ struct Target {
 }
 
 impl Arriving {
+    /// Takes a frame that is like the last one; none if it is not, and then nothing has happened to it.
+    #[inline(always)]
+    fn take_quick(&mut self, world: &mut World, frame: FrameId) -> Option<()> {
+        let alike = self.alike.as_ref()?;
+        let inner = alike.look(world.run.pool.bytes(frame))?;
+        alike.take(&mut world.run.pool, inner, frame, &mut self.out);
+        Some(())
+    }
+
     /// Takes everything outside off a frame, and puts it to those for its geneve.
     #[inline]
     fn take(&mut self, world: &mut World, came: &Came, frame: FrameId) -> Result<(), Drop> {
@@ -252,6 +289,8 @@ impl Arriving {
             return Err(Drop::UnhandledProtocol);
         }
         let metadata = to.external.then(|| metadata(world.run.pool.bytes(frame), came.at));
+        let plain = kind == geneve::ETHERNET && !critical && length == geneve::LENGTH;
+        let alike = Alike::new(world.run.pool.bytes(frame), came.at, &to.own);
         world.run.pool.unwrap(frame, came.at + length);
         if critical && !to.external {
             world[to.id].counters.errors.rx_frame_errors += 1;
@@ -268,6 +307,8 @@ impl Arriving {
         }
         self.out.marks |= marks_of(world.run.pool.meta(frame));
         self.out.push(frame, world.run.pool.length(frame));
+        // A frame of a device that is controlled from outside keeps what it came through.
+        self.alike = alike.filter(|_| plain && !to.external && !came.tells_congestion());
         Ok(())
     }
 
@@ -285,6 +326,7 @@ impl Arriving {
 
     /// Counts what is for the geneve, and puts it before it.
     fn end(&mut self, world: &mut World) {
+        self.alike = None;
         let Some(to) = self.to.take().filter(|_| !self.out.is_empty()) else { return };
         receive::count(world, to.id, &self.out);
         world.forward_all(to.id, Step::Receive, &mut self.out);

@@ -147,13 +147,12 @@ fn create(world: &mut World, id: DeviceId, place: Key, wanted: &Wanted, remote: 
         state: wanted.state,
         flags: wanted.flags & !NTF_USE,
         by_user: wanted.by_user,
-        used: now,
         updated: now,
         number: 0,
         first: remote,
         more: Rare::NEW,
     };
-    vxlan.table.insert(place, entry);
+    vxlan.table.insert(place, entry, now);
     tell(world, id, place, &remote, RTM_NEWNEIGH);
     Ok(())
 }
@@ -193,7 +192,7 @@ fn change(world: &mut World, id: DeviceId, place: Key, wanted: &Wanted, remote: 
         }
     }
     if wanted.flags & NTF_USE != 0 {
-        entry.used = now;
+        vxlan.table.note_use(&place, now);
     }
     if let Some(remote) = told {
         tell(world, id, place, &remote, RTM_NEWNEIGH);
@@ -213,8 +212,8 @@ pub(super) fn remove(world: &mut World, id: DeviceId, mac: &Mac, source: u32, re
     let now = world.now;
     let vxlan = state_mut(world, id).ok_or(Errno::EOPNOTSUPP)?;
     let place = vxlan.key(mac, source);
+    vxlan.table.note_use(&place, now);
     let entry = vxlan.table.get_mut(&place).ok_or(Errno::ENOENT)?;
-    entry.used = now;
     if !remote.address.is_unspecified() {
         if entry.remotes().all(|other| other != remote) {
             return Ok(());
@@ -277,8 +276,7 @@ pub(super) fn flush(world: &mut World, id: DeviceId, everything: bool) {
 
 /// Tells all who listen of a far end of an entry.
 pub(super) fn tell(world: &mut World, id: DeviceId, place: Key, remote: &Remote, kind: u16) {
-    let Some(entry) = state(world, id).and_then(|vxlan| vxlan.table.get(&place)) else { return };
-    let told = Told { mac: place.1, source: place.2, ..Told::of(entry) };
+    let Some((told, _)) = state(world, id).and_then(|vxlan| Told::of(vxlan, &place)) else { return };
     publish(world, id, &told, remote, kind);
 }
 
@@ -302,9 +300,12 @@ struct Told {
 }
 
 impl Told {
-    fn of(entry: &Entry) -> Told {
-        let Entry { state, flags, used, updated, .. } = *entry;
-        Told { mac: [0; 6], source: 0, state, flags, used, updated }
+    /// Of an entry, which comes too.
+    fn of<'v>(vxlan: &'v Vxlan, place: &Key) -> Option<(Told, &'v Entry)> {
+        let (entry, used) = (vxlan.table.get(place)?, vxlan.table.used(place)?);
+        let Entry { state, flags, updated, .. } = *entry;
+        let (_, mac, source) = *place;
+        Some((Told { mac, source, state, flags, used, updated }, entry))
     }
 }
 
@@ -356,8 +357,8 @@ fn get(world: &World, id: DeviceId, mac: &Mac, tb: &Tb<'_>, header: Header, out:
     let vxlan = state(world, id).ok_or(Errno::EOPNOTSUPP)?;
     let network = tb.u32(NDA_VNI).unwrap_or(vxlan.config.network);
     let place = vxlan.key(mac, network);
-    let entry = vxlan.table.get(&place).ok_or(Refusal::said(Errno::ENOENT, "Fdb entry not found"))?;
-    let told = Told { mac: place.1, source: place.2, ..Told::of(entry) };
+    let unknown = Refusal::said(Errno::ENOENT, "Fdb entry not found");
+    let (told, entry) = Told::of(vxlan, &place).ok_or(unknown)?;
     fill(world, id, &told, &entry.first, header, out);
     Ok(())
 }
@@ -370,8 +371,8 @@ fn list(world: &World, id: DeviceId) -> Vec<(Mac, u32)> {
 
 /// Writes every far end of one of them.
 fn fill_found(world: &World, id: DeviceId, (mac, network): (Mac, u32), header: Header, out: &mut Builder) {
-    let Some(entry) = state(world, id).and_then(|vxlan| vxlan.table.get(&key(&mac, network))) else { return };
-    let told = Told { mac, source: network, ..Told::of(entry) };
+    let place = key(&mac, network);
+    let Some((told, entry)) = state(world, id).and_then(|vxlan| Told::of(vxlan, &place)) else { return };
     for remote in entry.remotes() {
         fill(world, id, &told, remote, header, out);
     }

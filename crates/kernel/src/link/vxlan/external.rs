@@ -45,7 +45,7 @@ pub(super) fn send(world: &mut World, leaving: &Leaving<'_>, encap: &Encap) {
             return super::transmit::bypass(world, id, id, answer, None);
         }
     }
-    let Some(outer) = outer(world, leaving, encap, &way) else {
+    let Some(outer) = outer(leaving, encap, &way) else {
         return fail(world, leaving, Drop::UnhandledProtocol);
     };
     if config.has(flag::GPE) {
@@ -56,8 +56,8 @@ pub(super) fn send(world: &mut World, leaving: &Leaving<'_>, encap: &Encap) {
 }
 
 /// The headers of the packet; none if what it carries has no place in one.
-fn outer(world: &World, leaving: &Leaving<'_>, encap: &Encap, way: &Way) -> Option<Outer> {
-    let Leaving { config, frame, inside, .. } = leaving;
+fn outer(leaving: &Leaving<'_>, encap: &Encap, way: &Way) -> Option<Outer> {
+    let Leaving { config, inside, .. } = leaving;
     let remote = Remote { address: encap.destination, port: 0, network: encap.network(), ifindex: 0 };
     let mut outer = headers(config, &remote, inside.ethertype)?;
     if let (Options::Vxlan(policy), true) = (&encap.options, config.has(flag::GBP)) {
@@ -72,6 +72,6 @@ fn outer(world: &World, leaving: &Leaving<'_>, encap: &Encap, way: &Way) -> Opti
     outer.sums = encap.has(bit::CSUM);
     outer.whole = encap.has(bit::DONT_FRAGMENT);
     let range = if config.ports.0 < config.ports.1 { config.ports } else { PORTS };
-    outer.source_port = inside::source_port(world.run.pool.bytes(*frame), inside, range);
+    outer.source_port = inside::source_port(inside, range);
     Some(outer)
 }

@@ -1,14 +1,17 @@
 //! Frames that come in at a vxlan's port (`vxlan_rcv`, `vxlan_snoop`).
 
+use super::near::Far;
 use super::table::Remote;
-use super::{TYPE, entries, flag, networks, state, state_mut};
+use super::{TYPE, Vxlan, entries, flag, networks, state, state_mut};
 use crate::device::{DeviceId, Mac, is_valid_ether_addr};
 use crate::frame::{FrameId, PacketKind};
 use crate::host::consume;
 use crate::host::encap::Options;
+use crate::host::tunnel::alike::Alike;
+use crate::host::tunnel::burst;
 use crate::host::tunnel::receive::{self, Came};
 use crate::run::{Batch, Common, Drop, Step, mark, marks_of};
-use crate::world::World;
+use crate::world::{Instant, World};
 use rtnl::message::{NLM_F_CREATE, NLM_F_EXCL};
 use rtnl::object::encap::flag as bit;
 use rtnl::object::neigh::{NTF_SELF, NUD_REACHABLE};
@@ -19,13 +22,23 @@ const ETHERNET: usize = wire::ethernet::LENGTH;
 
 /// Takes datagrams that have everything outside their own headers in common.
 pub(super) fn receive(world: &mut World, came: &Came, batch: &mut Batch) {
-    let mut arriving = Arriving { common: batch.common(), to: None, source: None, out: world.run.spare() };
+    let (common, out) = (batch.common(), world.run.spare());
+    let mut arriving = Arriving { common, to: None, source: None, quick: None, touched: false, out };
     // Every frame begins anew here.
     arriving.common.marks &= mark::BESIDE;
-    for frame in batch.frames() {
-        if let Err(reason) = arriving.take(world, came, *frame) {
-            consume(world, came.below, *frame, reason);
+    for (at, frame) in batch.frames().iter().enumerate() {
+        if arriving.take_quick(world, *frame).is_some() {
+            continue;
         }
+        arriving.end_quick(world);
+        let alike = match arriving.take(world, came, *frame) {
+            Ok(alike) => alike,
+            Err(reason) => {
+                consume(world, came.below, *frame, reason);
+                continue;
+            }
+        };
+        arriving.begin_quick(world, came, alike, &batch.frames()[at + 1..]);
     }
     batch.clear();
     arriving.end(world);
@@ -38,7 +51,23 @@ struct Arriving {
     to: Option<Target>,
     /// The address that was learned last for it.
     source: Option<Mac>,
+    /// The short way of frames that are like the last one.
+    quick: Option<Quick>,
+    /// What the table says of the addresses of all frames was brought near.
+    touched: bool,
     out: Box<Batch>,
+}
+
+/// The short way: that of frames which need nothing but to be looked for in the table.
+struct Quick {
+    alike: Alike,
+    /// The vxlan, taken out of its place meanwhile, if addresses are learned.
+    vxlan: Option<Box<Vxlan>>,
+    /// The link's index by which an address is known, as the far end's address.
+    from: (IpAddr, u32),
+    /// The last address that was known to be there, and the number of that far end.
+    source: u64,
+    far: Option<Far>,
 }
 
 /// Where a header leads.
@@ -55,16 +84,94 @@ struct Target {
     external: bool,
 }
 
+/// The bit of a group address in a number whose upper six bytes are an address.
+const GROUP: u64 = 1 << 56;
+
+impl Quick {
+    /// Whether an address is known to be behind the far end; it is used now.
+    #[inline(always)]
+    fn knows(&mut self, source: u64, now: Instant) -> bool {
+        let Some(vxlan) = &mut self.vxlan else { return true };
+        if source == self.source {
+            return source != 0;
+        }
+        if source & GROUP != 0 || source == 0 {
+            return false;
+        }
+        let far = vxlan.table.far(source, 0, now);
+        if far.is_none() || far != self.far && !self.is_there(far) {
+            return false;
+        }
+        self.source = source;
+        true
+    }
+
+    /// Whether the far end of a number is that of which the frames came; if so it is known by the number.
+    #[cold]
+    fn is_there(&mut self, far: Option<Far>) -> bool {
+        let table = self.vxlan.as_ref().map(|vxlan| &vxlan.table);
+        let remote = table.zip(far).and_then(|(table, far)| table.remote(far));
+        let there = remote.is_some_and(|remote| (remote.address, remote.ifindex) == self.from);
+        if there {
+            self.far = far;
+        }
+        there
+    }
+}
+
 impl Arriving {
-    /// Takes everything outside off a frame, and puts it to those for its vxlan.
+    /// Takes a frame on the short way; none if it needs a closer look, and then nothing has happened to it.
+    #[inline(always)]
+    fn take_quick(&mut self, world: &mut World, frame: FrameId) -> Option<()> {
+        let quick = self.quick.as_mut()?;
+        let inner = quick.alike.look(world.run.pool.bytes(frame))?;
+        if !quick.knows(inner.source, world.now) {
+            return None;
+        }
+        quick.alike.take(&mut world.run.pool, inner, frame, &mut self.out);
+        Some(())
+    }
+
+    /// From here on the rest may take the short way, if they are like the last one.
+    fn begin_quick(&mut self, world: &mut World, came: &Came, alike: Option<Alike>, rest: &[FrameId]) {
+        let (Some(alike), Some(to)) = (alike, &self.to) else { return };
+        // A frame of a device that is controlled from outside keeps what it came through.
+        if to.kind.is_some() || !to.up || to.external || came.tells_congestion() {
+            return;
+        }
+        let from = (came.source, link_of(world, came));
+        let vxlan = if to.learns { burst::take::<Vxlan>(world, to.id) } else { None };
+        if to.learns && vxlan.is_none() {
+            return;
+        }
+        if let Some(table) = vxlan.as_ref().map(|vxlan| &vxlan.table).filter(|table| table.is_far()) {
+            let look = |frame: &FrameId| alike.look(world.run.pool.bytes(*frame));
+            let rest = if self.touched { &[] } else { rest };
+            let near = rest.iter().filter_map(look).map(|inner| table.touch(inner.source, 0));
+            std::hint::black_box(near.fold(0, |all, one| all ^ one));
+            self.touched = true;
+        }
+        self.quick = Some(Quick { alike, vxlan, from, source: 0, far: None });
+    }
+
+    /// The vxlan is in its place again.
+    fn end_quick(&mut self, world: &mut World) {
+        if let (Some(Quick { vxlan, .. }), Some(to)) = (self.quick.take(), &self.to) {
+            burst::put_back(world, to.id, vxlan);
+        }
+    }
+
+    /// Takes everything outside off a frame, and puts it to those for its vxlan. Gives what others may have in common with
+    /// it.
     #[inline]
-    fn take(&mut self, world: &mut World, came: &Came, frame: FrameId) -> Result<(), Drop> {
+    fn take(&mut self, world: &mut World, came: &Came, frame: FrameId) -> Result<Option<Alike>, Drop> {
         let payload = world.run.pool.bytes(frame).get(came.at..).unwrap_or_default();
         let header = Header::parse(payload).map_err(|_| Drop::TooShort)?;
         let to = match self.to {
             Some(to) if to.header == header => to,
             _ => self.turn_to(world, came, header)?,
         };
+        let alike = Alike::new(world.run.pool.bytes(frame), came.at, &to.own);
         world.run.pool.unwrap(frame, came.at + vxlan::LENGTH);
         match to.kind {
             Some(kind) => receive::put_ethernet(world, frame, kind)?,
@@ -86,7 +193,7 @@ impl Arriving {
         }
         self.out.marks |= marks_of(world.run.pool.meta(frame));
         self.out.push(frame, world.run.pool.length(frame));
-        Ok(())
+        Ok(alike)
     }
 
     /// Finds out where a header leads, for it and those like it.
@@ -127,11 +234,8 @@ impl Arriving {
             return Err(Drop::OwnFrame);
         }
         if to.learns && self.source != Some(mac) {
-            let ifindex = match came.source {
-                IpAddr::V6(source) if crate::inet6::is_link_local(source) => world[came.below].ifindex,
-                _ => 0,
-            };
-            if !learn(world, to.id, mac, (came.source, ifindex), to.header.network) {
+            let from = (came.source, link_of(world, came));
+            if !learn(world, to.id, mac, from, to.header.network) {
                 return Err(Drop::TunnelFixed);
             }
             self.source = Some(mac);
@@ -141,6 +245,7 @@ impl Arriving {
 
     /// Counts what is for the vxlan, and puts it before it.
     fn end(&mut self, world: &mut World) {
+        self.end_quick(world);
         let Some(to) = self.to.take().filter(|_| !self.out.is_empty()) else { return };
         let (packets, bytes) = receive::count(world, to.id, &self.out);
         networks::count(world, to.id, to.header.network, |counters| {
@@ -148,6 +253,15 @@ impl Arriving {
             counters.rx_bytes += bytes;
         });
         world.forward_all(to.id, Step::Receive, &mut self.out);
+    }
+}
+
+/// The index of the link behind which a far end is, where its address alone does not say it.
+#[inline]
+fn link_of(world: &World, came: &Came) -> u32 {
+    match came.source {
+        IpAddr::V6(source) if crate::inet6::is_link_local(source) => world[came.below].ifindex,
+        _ => 0,
     }
 }
 

@@ -1,12 +1,13 @@
 //! The addresses that a vxlan knows, and the far ends behind each.
 //!
 //! The entries are named by an ordered tree, so that no sender can make it slow, and they are listed in Linux's order:
-//! 256 rows by a hash of the address, and within a row the newest first. Frames look in a small part of a table of
-//! places first (`near`), and in the tree only for what is not there. A device for many networks knows an address
-//! once in each. Entries are limited to [`ENTRIES`], far ends of one entry to [`REMOTES`].
+//! 256 rows by a hash of the address, and within a row the newest first. Frames look elsewhere first (`near`), and in
+//! the tree only for what is not there. A device for many networks knows an address once in each. Entries are limited to
+//! [`ENTRIES`], far ends of one entry to [`REMOTES`].
 
-use super::near::Near;
+use super::near::{Far, Name, Near};
 use crate::device::Mac;
+use crate::fdb;
 use crate::rare::{Rare, Usual};
 use crate::world::Instant;
 use rtnl::object::neigh::{NTF_EXT_LEARNED, NTF_ROUTER, NUD_NOARP, NUD_PERMANENT};
@@ -19,7 +20,7 @@ pub(super) const ENTRIES: usize = 1 << 16;
 pub(super) const REMOTES: usize = 1 << 12;
 
 /// Where a frame is sent.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Remote {
     pub address: IpAddr,
     pub port: u16,
@@ -28,20 +29,18 @@ pub(super) struct Remote {
     pub ifindex: u32,
 }
 
-/// What is known of an address. What frames look at comes first.
+/// What is known of an address, beside when it was used.
 #[derive(Clone, Debug)]
-#[repr(C)]
 pub(super) struct Entry {
     /// The first far end; most have no other.
     pub first: Remote,
+    pub more: Rare<Vec<Remote>>,
     /// `NUD_*`.
     pub state: u16,
     /// `NTF_*`.
     pub flags: u8,
     /// Somebody added it by request.
     pub by_user: bool,
-    pub used: Instant,
-    pub more: Rare<Vec<Remote>>,
     pub updated: Instant,
     /// In which order entries came.
     pub number: u64,
@@ -72,6 +71,11 @@ impl Entry {
         self.flags & NTF_ROUTER != 0
     }
 
+    /// Whether a frame is sent otherwise than to the only far end.
+    fn needs_closer_look(&self) -> bool {
+        !self.more.is_empty() || self.first.address.is_unspecified() || self.is_router()
+    }
+
     /// Adds a far end; false if it is there already.
     pub(super) fn append(&mut self, remote: Remote) -> bool {
         let known = self.remotes().any(|other| *other == remote);
@@ -94,22 +98,17 @@ impl Entry {
 /// The name of an entry: its row, the address, and the network for which it stands (0 if the device has one only).
 pub(super) type Key = (u8, Mac, u32);
 
-/// An entry with its name: what frames look at is in one line of the cache.
-#[repr(C, align(64))]
-struct Slot {
-    key: Key,
-    entry: Entry,
-}
-
 /// The table.
 #[derive(Default)]
 pub(super) struct Table {
     /// The place of each entry among `entries`.
     places: BTreeMap<Key, u32>,
-    entries: Vec<Option<Slot>>,
+    entries: Vec<Option<Entry>>,
+    /// When each of them was used last.
+    used: Vec<Instant>,
     free: Vec<u32>,
     numbers: u64,
-    /// Where frames look first.
+    /// Where frames look first: what stands there is as it is here.
     near: Near,
 }
 
@@ -124,6 +123,11 @@ pub(super) fn key(mac: &Mac, network: u32) -> Key {
     (row(mac), *mac, network)
 }
 
+/// A name as frames have it.
+fn name((_, mac, network): &Key) -> Name {
+    Name::new(fdb::key(mac, 0), *network)
+}
+
 impl Table {
     pub(super) fn len(&self) -> usize {
         self.places.len()
@@ -131,67 +135,105 @@ impl Table {
 
     pub(super) fn get(&self, key: &Key) -> Option<&Entry> {
         let place = *self.places.get(key)?;
-        self.entries.get(place as usize)?.as_ref().map(|slot| &slot.entry)
+        self.entries.get(place as usize)?.as_ref()
     }
 
     /// An entry, to change.
     pub(super) fn get_mut(&mut self, key: &Key) -> Option<&mut Entry> {
         let place = *self.places.get(key)?;
-        self.entries.get_mut(place as usize)?.as_mut().map(|slot| &mut slot.entry)
+        self.near.forget(name(key));
+        self.entries.get_mut(place as usize)?.as_mut()
     }
 
-    /// What a frame finds: an address is used now.
-    #[inline]
-    pub(super) fn find(&mut self, mac: &Mac, network: u32, now: Instant) -> Option<&Entry> {
-        let place = self.place(mac, network)?;
-        self.find_at(place, now)
+    /// When an entry was used last.
+    pub(super) fn used(&self, key: &Key) -> Option<Instant> {
+        self.used.get(*self.places.get(key)? as usize).copied()
     }
 
-    /// The place of an entry, at which it is found as long as the table does not change.
-    #[inline(always)]
-    pub(super) fn place(&mut self, mac: &Mac, network: u32) -> Option<u32> {
-        let is_it = |place: u32| match self.entries.get(place as usize) {
-            Some(Some(Slot { key, .. })) => key.1 == *mac && key.2 == network,
-            _ => false,
-        };
-        match self.near.find(&(*mac, network), is_it) {
-            Some(place) => Some(place),
-            None => self.find_far(mac, network),
+    /// An entry is used now.
+    pub(super) fn note_use(&mut self, key: &Key, now: Instant) {
+        let place = self.places.get(key);
+        if let Some(used) = place.and_then(|place| self.used.get_mut(*place as usize)) {
+            *used = now;
         }
     }
 
-    /// What a frame finds at a place.
+    /// What a frame finds: an address is used now.
+    pub(super) fn find(&mut self, mac: &Mac, network: u32, now: Instant) -> Option<&Entry> {
+        let place = self.place(mac, network)?;
+        *self.used.get_mut(place)? = now;
+        self.entries.get(place)?.as_ref()
+    }
+
+    fn place(&mut self, mac: &Mac, network: u32) -> Option<usize> {
+        match self.near.find(Name::new(fdb::key(mac, 0), network)) {
+            Some(cell) => Some(cell.place()),
+            None => self.places.get(&key(mac, network)).map(|place| *place as usize),
+        }
+    }
+
+    /// The same for an address in the upper six bytes of a number, as far as most frames want to know: the number of the
+    /// first far end. It means the same as long as no time passes.
+    #[inline(always)]
+    pub(super) fn far(&mut self, address: u64, network: u32, now: Instant) -> Option<Far> {
+        let moment = self.near.moment(now);
+        match self.near.find(Name::new(address, network)) {
+            Some(cell) => {
+                if cell.use_at(moment) {
+                    *self.used.get_mut(cell.place())? = now;
+                }
+                Some(cell.far)
+            }
+            None => self.find_far(address, network, now),
+        }
+    }
+
+    /// Whether it is worth to [`Table::touch`] the addresses of many frames before they are looked for.
     #[inline]
-    pub(super) fn find_at(&mut self, place: u32, now: Instant) -> Option<&Entry> {
-        let Slot { entry, .. } = self.entries.get_mut(place as usize)?.as_mut()?;
-        entry.used = now;
-        Some(entry)
+    pub(super) fn is_far(&self) -> bool {
+        self.near.is_far()
     }
 
-    /// The place of an entry that is not where frames look first; from now on it is, if there is room.
+    /// Brings near what frames find of an address.
+    #[inline]
+    pub(super) fn touch(&self, address: u64, network: u32) -> u64 {
+        self.near.touch(Name::new(address, network))
+    }
+
+    /// The far end of a number.
+    #[inline]
+    pub(super) fn remote(&self, far: Far) -> Option<&Remote> {
+        self.near.remote(far)
+    }
+
+    /// What a frame finds that is not where frames look first; from now on it is, if there is room.
     #[cold]
-    fn find_far(&mut self, mac: &Mac, network: u32) -> Option<u32> {
-        let place = *self.places.get(&key(mac, network))?;
+    fn find_far(&mut self, address: u64, network: u32, now: Instant) -> Option<Far> {
+        let [a, b, c, d, e, f, ..] = address.to_be_bytes();
+        let place = *self.places.get(&key(&[a, b, c, d, e, f], network))?;
+        let entry = self.entries.get(place as usize)?.as_ref()?;
+        *self.used.get_mut(place as usize)? = now;
+        let far = self.near.number(&entry.first, entry.needs_closer_look());
         self.near.fit(self.places.len());
-        let at = |place: u32| self.entries.get(place as usize)?.as_ref().map(|slot| (slot.key.1, slot.key.2));
-        self.near.note(&(*mac, network), place, at);
-        Some(place)
+        self.near.note(Name::new(address, network), place, far);
+        Some(far)
     }
 
-    /// Enters a new address.
-    pub(super) fn insert(&mut self, key: Key, mut entry: Entry) {
+    /// Enters a new address, used now.
+    pub(super) fn insert(&mut self, key: Key, mut entry: Entry, now: Instant) {
         self.numbers += 1;
         entry.number = self.numbers;
-        let slot = Some(Slot { key, entry });
         let place = match self.free.pop() {
             Some(place) => place,
             None => {
                 self.entries.push(None);
+                self.used.push(now);
                 self.entries.len() as u32 - 1
             }
         };
-        self.entries[place as usize] = slot;
+        (self.entries[place as usize], self.used[place as usize]) = (Some(entry), now);
         if let Some(old) = self.places.insert(key, place) {
+            self.near.forget(name(&key));
             self.entries[old as usize] = None;
             self.free.push(old);
         }
@@ -199,19 +241,116 @@ impl Table {
 
     pub(super) fn remove(&mut self, key: &Key) -> Option<Entry> {
         let place = self.places.remove(key)?;
+        self.near.forget(name(key));
         self.free.push(place);
-        self.entries.get_mut(place as usize)?.take().map(|slot| slot.entry)
+        self.entries.get_mut(place as usize)?.take()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &Entry)> {
-        self.places.keys().filter_map(|key| Some((key, self.get(key)?)))
+    /// All entries, and when they were used last.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Key, &Entry, Instant)> {
+        self.places.iter().filter_map(|(key, place)| {
+            let entry = self.entries.get(*place as usize)?.as_ref()?;
+            Some((key, entry, *self.used.get(*place as usize)?))
+        })
     }
 
     /// The names of all entries in the order in which they are listed.
     pub(super) fn listing(&self) -> Vec<Key> {
         let mut all: Vec<(u8, std::cmp::Reverse<u64>, Key)> =
-            self.iter().map(|(key, entry)| (key.0, std::cmp::Reverse(entry.number), *key)).collect();
+            self.iter().map(|(key, entry, _)| (key.0, std::cmp::Reverse(entry.number), *key)).collect();
         all.sort_unstable();
         all.into_iter().map(|(_, _, key)| key).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn remote(number: u64) -> Remote {
+        let address = Ipv4Addr::from_bits(0x0a00_0000 | number as u32).into();
+        Remote { address, port: 4789, network: 42, ifindex: 0 }
+    }
+
+    fn entry(number: u64, flags: u8) -> Entry {
+        let (updated, more) = (Instant(0), Rare::NEW);
+        Entry { first: remote(number), more, state: 0, flags, by_user: false, updated, number: 0 }
+    }
+
+    /// What frames find is what was entered last, whatever was entered, moved, used and removed before.
+    #[test]
+    fn frames_find_what_the_tree_knows() {
+        let (mut table, mut model) = (Table::default(), BTreeMap::new());
+        let mut state = 7u64;
+        for step in 0..60_000u64 {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            let mut dice = state >> 24;
+            let mut draw = |sides: u64| {
+                let drawn = dice % sides;
+                dice /= sides;
+                drawn
+            };
+            // So many addresses at first, and then more: the cells are built anew now and then.
+            let (host, network) = (draw(20 + step / 50), [0, 0, 3, 0x1_0003, u32::MAX][draw(5) as usize]);
+            let far = if step % 20_000 < 1000 { step } else { draw(5) };
+            let (now, mac) = (Instant(step / 8), [2, 0, 0, 0, (host >> 8) as u8, host as u8]);
+            let (name, address) = (key(&mac, network), fdb::key(&mac, 0));
+            match draw(16) {
+                0..5 if !model.contains_key(&name) => {
+                    let flags = if far == 4 { NTF_ROUTER } else { 0 };
+                    table.insert(name, entry(far, flags), now);
+                    model.insert(name, (far, now));
+                }
+                5 => assert_eq!(table.remove(&name).is_some(), model.remove(&name).is_some()),
+                6 => {
+                    let known = table.get_mut(&name).map(|entry| {
+                        entry.first = remote(far);
+                        entry.flags = 0;
+                    });
+                    assert_eq!(known.is_some(), model.contains_key(&name));
+                    model.entry(name).and_modify(|known| known.0 = far);
+                }
+                7 => {
+                    table.note_use(&name, now);
+                    model.entry(name).and_modify(|known| known.1 = now);
+                }
+                8 => {
+                    let found = table.find(&mac, network, now).map(|entry| entry.first);
+                    model.entry(name).and_modify(|known| known.1 = now);
+                    assert_eq!(found, model.get(&name).map(|known| remote(known.0)));
+                }
+                _ => {
+                    let found = table.far(address, network, now);
+                    model.entry(name).and_modify(|known| known.1 = now);
+                    assert_eq!(found.is_some(), model.contains_key(&name));
+                    let closer = table.get(&name).is_some_and(Entry::is_router);
+                    assert_eq!(found.is_some_and(Far::needs_closer_look), closer);
+                    let found = found.and_then(|far| table.remote(far)).copied();
+                    assert_eq!(found, model.get(&name).map(|known| remote(known.0)));
+                }
+            }
+            assert_eq!(table.used(&name), model.get(&name).map(|known| known.1));
+        }
+        assert_eq!(table.len(), model.len());
+        let used: Vec<(&Key, Instant)> = table.iter().map(|(key, _, used)| (key, used)).collect();
+        assert_eq!(used, model.iter().map(|(key, known)| (key, known.1)).collect::<Vec<_>>());
+    }
+
+    /// Far ends that come and go without end: their numbers never run out for long.
+    #[test]
+    fn numbers_of_far_ends_are_used_again() {
+        let mut table = Table::default();
+        let mac = [2, 0, 0, 0, 0, 1];
+        table.insert(key(&mac, 0), entry(0, 0), Instant(0));
+        for step in 0..200_000 {
+            table.get_mut(&key(&mac, 0)).expect("it is there").first = remote(step);
+            // No time passes for long, then it does.
+            let far = table.far(fdb::key(&mac, 0), 0, Instant(step / 50_000)).expect("it is there");
+            match table.remote(far) {
+                Some(found) => assert_eq!(*found, remote(step)),
+                None => assert!(far.needs_closer_look() && step % 50_000 > 30_000, "{step}"),
+            }
+        }
     }
 }

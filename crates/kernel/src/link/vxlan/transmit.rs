@@ -4,6 +4,7 @@
 //! a copy, in a packet of the namespace in which the vxlan was made. A far end that is this host itself is another
 //! vxlan here: the frame goes there without a packet.
 
+use super::near::Far;
 use super::table::Remote;
 use super::{Config, Vxlan, answer, external, flag, networks, overhead, overhead_over, receive};
 use super::{state, state_mut};
@@ -13,6 +14,7 @@ use crate::frame::{FrameId, PacketKind};
 use crate::host::tunnel::burst::{self, Burst};
 use crate::host::tunnel::inside::{self, Inside};
 use crate::host::tunnel::send::{self, Journey, Outer, Way, Ways};
+use crate::host::tunnel::template::Template;
 use crate::host::tunnel::too_big;
 use crate::link::bridge;
 use crate::netns::NetnsId;
@@ -44,40 +46,68 @@ pub(super) struct Leaving<'c> {
 
 /// Sends frames.
 pub(super) fn transmit(world: &mut World, id: DeviceId, batch: &mut Batch) {
-    let Some(netns) = state(world, id).map(|vxlan| vxlan.netns) else { return };
+    let Some(vxlan) = state(world, id) else { return };
+    let netns = vxlan.netns;
+    if vxlan.table.is_far() {
+        let address = |frame: &FrameId| world.run.pool.bytes(*frame).first_chunk().map(address_of);
+        let near = batch.frames().iter().filter_map(address).map(|address| vxlan.table.touch(address, 0));
+        std::hint::black_box(near.fold(0, |all, one| all ^ one));
+    }
     let long = |world: &mut World, frame| send_long(world, id, frame);
     burst::send_all(world, (id, netns), batch, Known::default, send_quick, long);
+}
+
+/// The address at the front of a frame, in the upper six bytes.
+#[inline]
+fn address_of(bytes: &[u8; 8]) -> u64 {
+    u64::from_be_bytes(*bytes) & !0xffff
 }
 
 /// The way that the last frame took: most of a batch take the same.
 #[derive(Default)]
 struct Known {
-    /// An address, and the place of what is known of it.
-    to: Option<(Mac, u32)>,
+    /// An address, and the far end behind it.
+    to: Option<(u64, Far)>,
     way: Option<KnownWay>,
 }
 
 struct KnownWay {
-    remote: Remote,
+    far: Far,
     /// The type of service that was asked for.
     tos: u8,
+    /// What the headers took over from what is inside, and which bits of it.
+    taken: (u32, u32),
     way: Way,
     outer: Outer,
+    template: Template,
+    /// The ports that packets come from.
+    ports: (u16, u16),
     /// The most that a packet carries, the Ethernet header inside left out.
     most: usize,
 }
 
 impl Known {
-    /// Takes the way to a far end if it is known.
+    /// Takes the way to a far end for what is inside, if it is known.
     #[cold]
-    fn turn_to(&mut self, world: &mut World, vxlan: &mut Vxlan, remote: &Remote, tos: u8) {
-        let Vxlan { netns, config, ways, .. } = vxlan;
-        let way = ways.get(world, &journey(*netns, config, remote, tos));
-        let outer = headers(config, remote, 0);
-        self.way = way.zip(outer).map(|(way, outer)| {
+    fn turn_to(&mut self, world: &mut World, vxlan: &mut Vxlan, far: Far, inside: &Inside) {
+        let Vxlan { netns, config, ways, table, .. } = vxlan;
+        let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
+        if self.way.as_ref().is_none_or(|known| known.far != far || known.tos != tos & ROUTED_TOS) {
+            self.way = None;
+            let Some(remote) = table.remote(far) else { return };
+            let Some(way) = ways.get(world, &journey(*netns, config, remote, tos)) else { return };
+            let Some(outer) = headers(config, remote, 0) else { return };
             let most = way.mtu.saturating_sub(overhead(config)) as usize;
-            KnownWay { remote: *remote, tos: tos & ROUTED_TOS, way, outer, most }
-        });
+            let (template, ports) = (Template::new(&way, &outer), ports(config));
+            let tos = tos & ROUTED_TOS;
+            self.way = Some(KnownWay { far, tos, taken: (0, 0), way, outer, template, ports, most });
+        }
+        if let Some(KnownWay { taken, way, outer, template, .. }) = &mut self.way {
+            fit(outer, config, inside, way, tos);
+            template.fit(way, outer);
+            let bits = inside::taken(config.tos == INHERIT, config.has(flag::TTL_INHERIT), config.df);
+            *taken = (inside.taken_over(), bits);
+        }
     }
 }
 
@@ -100,35 +130,32 @@ fn send_quick(
     {
         return false;
     }
-    let table = &mut vxlan.table;
-    let to = pool.destination(frame);
-    let place = match known.to {
-        Some((mac, place)) if mac == to => place,
+    let Some(to) = bytes.first_chunk().map(address_of) else { return false };
+    let far = match known.to {
+        Some((address, far)) if address == to => far,
         _ => {
-            let place = table.place(&to, 0).or_else(|| table.place(&[0; 6], 0));
-            let Some(place) = place else { return false };
-            known.to = Some((to, place));
-            place
+            let (table, now) = (&mut vxlan.table, world.now);
+            let far = table.far(to, 0, now).or_else(|| table.far(0, 0, now));
+            let Some(far) = far else { return false };
+            known.to = Some((to, far));
+            far
         }
     };
-    let Some(entry) = table.find_at(place, world.now) else { return false };
-    let remote = &entry.first;
-    if !entry.more.is_empty() || remote.address.is_unspecified() || config.has(flag::RSC) && entry.is_router()
-    {
+    if far.needs_closer_look() {
         return false;
     }
     let inside = inside::look(bytes);
-    let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
-    let same = |known: &KnownWay| known.remote == *remote && known.tos == tos & ROUTED_TOS;
-    if !known.way.as_ref().is_some_and(same) {
-        let remote = *remote;
-        known.turn_to(world, vxlan, &remote, tos);
-    }
-    let Some(KnownWay { way, outer, most, .. }) = &mut known.way else { return false };
-    let bytes = world.run.pool.bytes(frame);
     let length = bytes.len().saturating_sub(inside.head);
-    fit(outer, &vxlan.config, (bytes, &inside), way, tos);
-    length <= *most && burst.send(world, way, outer, (frame, length))
+    let same = |known: &KnownWay| {
+        let (taken, bits) = known.taken;
+        known.far == far && (taken ^ inside.taken_over()) & bits == 0
+    };
+    if !known.way.as_ref().is_some_and(same) {
+        known.turn_to(world, vxlan, far, &inside);
+    }
+    let Some(KnownWay { template, ports, most, .. }) = &known.way else { return false };
+    let port = inside::source_port(&inside, *ports);
+    length <= *most && burst.send(world, template, port, (frame, length))
 }
 
 /// Sends a frame that needs a closer look.
@@ -285,7 +312,7 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
     let Some(mut outer) = headers(config, remote, inside.ethertype) else {
         return fail(world, leaving, Drop::UnhandledProtocol);
     };
-    fit(&mut outer, config, (world.run.pool.bytes(frame), &inside), &way, tos);
+    fit(&mut outer, config, &inside, &way, tos);
     if config.has(flag::GPE) {
         world.run.pool.pull(frame, ETHERNET);
     }
@@ -326,7 +353,7 @@ pub(super) fn headers(config: &Config, remote: &Remote, ethertype: u16) -> Optio
 
 /// Makes them those of one frame's packet.
 #[inline]
-fn fit(outer: &mut Outer, config: &Config, (bytes, inside): (&[u8], &Inside), way: &Way, tos: u8) {
+fn fit(outer: &mut Outer, config: &Config, inside: &Inside, way: &Way, tos: u8) {
     if config.has(flag::TTL_INHERIT) {
         outer.ttl = inside.ttl;
     }
@@ -335,8 +362,12 @@ fn fit(outer: &mut Outer, config: &Config, (bytes, inside): (&[u8], &Inside), wa
     }
     outer.tos = inside::outer_tos(tos, inside.tos);
     outer.whole = inside::is_whole(config.df, inside);
-    let range = if config.ports.0 < config.ports.1 { config.ports } else { PORTS };
-    outer.source_port = inside::source_port(bytes, inside, range);
+    outer.source_port = inside::source_port(inside, ports(config));
+}
+
+/// The ports that packets come from.
+fn ports(config: &Config) -> (u16, u16) {
+    if config.ports.0 < config.ports.1 { config.ports } else { PORTS }
 }
 
 /// The far end is this host: the vxlan that listens there gets the frame (`encap_bypass_if_local`).
