@@ -4,7 +4,7 @@
 //! whose words say more than a tunnel (`seg6`, `seg6local`, `rpl`, `ioam6`, `ila`, `bpf`, `xfrm`).
 
 use crate::context::{AF_INET, AF_INET6, Context};
-use rtnl::attr::{Attr, Builder, NESTED};
+use rtnl::attr::{Attr, Attrs, Builder, NESTED};
 use rtnl::names::SERVICES;
 use rtnl::object::encap::*;
 use rtnl::object::route::{RTA_ENCAP, RTA_ENCAP_TYPE};
@@ -250,28 +250,43 @@ fn show_options(sink: &mut Sink, options: &Attr<'_>) {
     };
     sink.line();
     sink.open_array(name, &format!("\t{name} "));
-    for (place, attr) in options.attrs().enumerate() {
-        sink.open_object("");
-        sink.text(if place == 0 { "" } else { "," });
-        let tb = Tb::read(attr.attrs());
-        match attr.number {
-            LWTUNNEL_IP_OPTS_GENEVE => show_geneve(sink, &tb),
-            LWTUNNEL_IP_OPTS_VXLAN => {
-                sink.uint("gbp", "", u64::from(tb.u32(LWTUNNEL_IP_OPT_VXLAN_GBP).unwrap_or(0)), "");
-            }
-            _ => show_erspan(sink, &tb),
+    match first.number {
+        LWTUNNEL_IP_OPTS_GENEVE => show_geneve(sink, first.attrs()),
+        LWTUNNEL_IP_OPTS_VXLAN => {
+            sink.open_object("");
+            let policy = Tb::read(first.attrs()).u32(LWTUNNEL_IP_OPT_VXLAN_GBP);
+            sink.uint("gbp", "", u64::from(policy.unwrap_or(0)), "");
+            sink.close_object();
         }
-        sink.close_object();
+        _ => {
+            sink.open_object("");
+            show_erspan(sink, &Tb::read(first.attrs()));
+            sink.close_object();
+        }
     }
     sink.close_array(" ");
 }
 
-fn show_geneve(sink: &mut Sink, tb: &Tb<'_>) {
-    sink.uint("class", "", u64::from(tb.u16_be(LWTUNNEL_IP_OPT_GENEVE_CLASS).unwrap_or(0)), ":");
-    sink.uint("type", "", u64::from(tb.u8(LWTUNNEL_IP_OPT_GENEVE_TYPE).unwrap_or(0)), ":");
-    let data = tb.get(LWTUNNEL_IP_OPT_GENEVE_DATA).map_or(&[][..], |attr| attr.payload);
-    let text: String = data.iter().map(|byte| format!("{byte:02x}")).collect();
-    sink.string("data", "", &text, "");
+/// The options of Geneve stand one behind the other in one nest: class, type and data of each.
+fn show_geneve(sink: &mut Sink, options: Attrs<'_>) {
+    let (mut class, mut kind, mut place) = (0, 0, 0);
+    for attr in options {
+        match attr.number {
+            LWTUNNEL_IP_OPT_GENEVE_CLASS => class = u16::from_be_bytes(attr.first()),
+            LWTUNNEL_IP_OPT_GENEVE_TYPE => kind = u8::from_be_bytes(attr.first()),
+            LWTUNNEL_IP_OPT_GENEVE_DATA => {
+                sink.open_object("");
+                sink.text(if place == 0 { "" } else { "," });
+                place += 1;
+                sink.uint("class", "", class.into(), ":");
+                sink.uint("type", "", kind.into(), ":");
+                let text: String = attr.payload.iter().map(|byte| format!("{byte:02x}")).collect();
+                sink.string("data", "", &text, "");
+                sink.close_object();
+            }
+            _ => {}
+        }
+    }
 }
 
 fn show_erspan(sink: &mut Sink, tb: &Tb<'_>) {

@@ -205,16 +205,17 @@ fn read_geneve(attr: &Attr<'_>, all: &mut Vec<u8>) -> Result {
     Ok(())
 }
 
+/// All options in one nest, one behind the other.
 fn fill_geneve(mut bytes: &[u8], out: &mut Builder) {
+    let nest = out.nest(LWTUNNEL_IP_OPTS_GENEVE);
     while let Some((head, rest)) = bytes.split_first_chunk::<GENEVE>() {
         let (data, rest) = rest.split_at(rest.len().min(usize::from(head[3] & 0x1f) * 4));
-        let nest = out.nest(LWTUNNEL_IP_OPTS_GENEVE);
         out.put(LWTUNNEL_IP_OPT_GENEVE_CLASS, &head[..2]);
         out.u8(LWTUNNEL_IP_OPT_GENEVE_TYPE, head[2]);
         out.put(LWTUNNEL_IP_OPT_GENEVE_DATA, data);
-        out.end(nest);
         bytes = rest;
     }
+    out.end(nest);
 }
 
 impl Erspan {
@@ -292,4 +293,27 @@ pub(crate) fn check_types(hops: &Attr<'_>) -> Result {
         check_type(&tb).map_err(|refusal| Refusal { errno: Errno::EOPNOTSUPP, ..refusal })?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_options_of_geneve_stand_in_one_nest() {
+        let mut out = Builder::new();
+        fill_geneve(&[0, 1, 2, 1, 9, 9, 9, 9, 0, 3, 4, 0], &mut out);
+        let mut nests = rtnl::attr::Attrs::new(&out.bytes, 0);
+        let nest = nests.next().expect("a nest");
+        let numbers: Vec<_> = nest.attrs().map(|attr| (attr.number, attr.payload.to_vec())).collect();
+        let option = |class, kind, data: &[u8]| {
+            [
+                (LWTUNNEL_IP_OPT_GENEVE_CLASS, vec![0, class]),
+                (LWTUNNEL_IP_OPT_GENEVE_TYPE, vec![kind]),
+                (LWTUNNEL_IP_OPT_GENEVE_DATA, data.to_vec()),
+            ]
+        };
+        assert_eq!(numbers, [option(1, 2, &[9; 4]), option(3, 4, &[])].concat());
+        assert!(nests.next().is_none());
+    }
 }
