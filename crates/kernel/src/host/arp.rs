@@ -187,11 +187,11 @@ fn ignores(world: &World, id: DeviceId, sender: Ipv4Addr, target: Ipv4Addr) -> b
     }
 }
 
-/// Whether the host would send to the asker through another device (`arp_filter`).
+/// Whether the host would send to the asker through another device, or could not at all (`arp_filter`).
 fn leads_elsewhere(world: &World, id: DeviceId, packet: &Arp) -> bool {
     let netns = world[id].netns;
     let flow = fib4::Flow { source: packet.target_ip, ..fib4::Flow::to(packet.sender_ip) };
-    fib4::lookup(world, netns, &flow).is_ok_and(|found| found.nexthop.device != Some(id))
+    route4::outgoing(world, netns, &flow).map_or(true, |route| route.device != id)
 }
 
 /// Updates what is known of the sender.
