@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::datagram::datagram;
 use common::speech::ethernet;
 use common::town::address;
 use common::{Rig, new_link, pair, up};
@@ -17,7 +18,6 @@ use rtnl::object::link::{IFLA_ADDRESS, IFLA_IFNAME};
 use rtnl::object::neigh::*;
 use rtnl::object::route::*;
 use std::net::Ipv4Addr;
-use wire::{Ipv4, Udp, checksum, protocol};
 
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 const FAR: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
@@ -99,23 +99,7 @@ fn router(kind: &'static str) -> (Rig, u32) {
 
 /// A packet for a host behind the tunnel.
 fn packet() -> Vec<u8> {
-    let datagram = Udp { source_port: 5000, destination_port: 9, payload: &[0x55; 40] };
-    let header = Ipv4 {
-        tos: 0,
-        identification: 1,
-        dont_fragment: false,
-        more_fragments: false,
-        fragment_offset: 0,
-        ttl: 64,
-        protocol: protocol::UDP,
-        source: FAR,
-        destination: BEHIND,
-        payload_length: datagram.length() as u16,
-    };
-    let mut packet = vec![0; 20 + datagram.length()];
-    header.emit(&mut packet);
-    datagram.emit(&mut packet[20..], checksum::pseudo_v4(FAR, BEHIND, protocol::UDP, datagram.length()));
-    ethernet(MAC, 0x0800, &packet)
+    ethernet(MAC, 0x0800, &datagram([FAR, BEHIND], 9, &[0x55; 40]))
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::datagram::datagram;
 use common::speech::ethernet;
 use common::town::address;
 use common::{Rig, new_link, pair, up};
@@ -15,7 +16,7 @@ use rtnl::object::addr::RTM_NEWADDR;
 use rtnl::object::link::{IFLA_ADDRESS, IFLA_IFNAME};
 use rtnl::object::neigh::*;
 use std::net::Ipv4Addr;
-use wire::{Geneve, Ipv4, Udp, Vxlan, checksum, protocol};
+use wire::{Geneve, Vxlan, checksum, protocol};
 
 const OWN: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
 const FAR: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
@@ -92,23 +93,7 @@ impl Host {
             }
         };
         payload.extend_from_slice(inside);
-        let datagram = Udp { source_port: 5000, destination_port: port, payload: &payload };
-        let header = Ipv4 {
-            tos: 0,
-            identification: 1,
-            dont_fragment: false,
-            more_fragments: false,
-            fragment_offset: 0,
-            ttl: 64,
-            protocol: protocol::UDP,
-            source: FAR,
-            destination: OWN,
-            payload_length: datagram.length() as u16,
-        };
-        let mut packet = vec![0; 20 + datagram.length()];
-        header.emit(&mut packet);
-        datagram.emit(&mut packet[20..], checksum::pseudo_v4(FAR, OWN, protocol::UDP, datagram.length()));
-        ethernet(OWN_MAC, 0x0800, &packet)
+        ethernet(OWN_MAC, 0x0800, &datagram([FAR, OWN], port, &payload))
     }
 }
 

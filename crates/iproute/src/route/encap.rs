@@ -242,29 +242,23 @@ fn show_tunnel(sink: &mut Sink, tb: &Tb<'_>, called: &Called) {
 /// Options are of one kind.
 fn show_options(sink: &mut Sink, options: &Attr<'_>) {
     let Some(first) = options.attrs().next() else { return };
-    let name = match first.number {
-        LWTUNNEL_IP_OPTS_GENEVE => "geneve_opts",
-        LWTUNNEL_IP_OPTS_VXLAN => "vxlan_opts",
-        LWTUNNEL_IP_OPTS_ERSPAN => "erspan_opts",
+    let (name, show): (_, fn(&mut Sink, Attrs<'_>)) = match first.number {
+        LWTUNNEL_IP_OPTS_GENEVE => ("geneve_opts", show_geneve),
+        LWTUNNEL_IP_OPTS_VXLAN => ("vxlan_opts", show_vxlan),
+        LWTUNNEL_IP_OPTS_ERSPAN => ("erspan_opts", show_erspan),
         _ => return,
     };
     sink.line();
     sink.open_array(name, &format!("\t{name} "));
-    match first.number {
-        LWTUNNEL_IP_OPTS_GENEVE => show_geneve(sink, first.attrs()),
-        LWTUNNEL_IP_OPTS_VXLAN => {
-            sink.open_object("");
-            let policy = Tb::read(first.attrs()).u32(LWTUNNEL_IP_OPT_VXLAN_GBP);
-            sink.uint("gbp", "", u64::from(policy.unwrap_or(0)), "");
-            sink.close_object();
-        }
-        _ => {
-            sink.open_object("");
-            show_erspan(sink, &Tb::read(first.attrs()));
-            sink.close_object();
-        }
-    }
+    show(sink, first.attrs());
     sink.close_array(" ");
+}
+
+fn show_vxlan(sink: &mut Sink, option: Attrs<'_>) {
+    let policy = Tb::read(option).u32(LWTUNNEL_IP_OPT_VXLAN_GBP);
+    sink.open_object("");
+    sink.uint("gbp", "", u64::from(policy.unwrap_or(0)), "");
+    sink.close_object();
 }
 
 /// The options of Geneve stand one behind the other in one nest: class, type and data of each.
@@ -289,11 +283,14 @@ fn show_geneve(sink: &mut Sink, options: Attrs<'_>) {
     }
 }
 
-fn show_erspan(sink: &mut Sink, tb: &Tb<'_>) {
+fn show_erspan(sink: &mut Sink, option: Attrs<'_>) {
+    let tb = Tb::read(option);
     let index = tb.get(LWTUNNEL_IP_OPT_ERSPAN_INDEX).map_or(0, |attr| u32::from_be_bytes(attr.first()));
     let small = |number| u64::from(tb.u8(number).unwrap_or(0));
+    sink.open_object("");
     sink.uint("ver", "", small(LWTUNNEL_IP_OPT_ERSPAN_VER), ":");
     sink.uint("index", "", u64::from(index), ":");
     sink.uint("dir", "", small(LWTUNNEL_IP_OPT_ERSPAN_DIR), ":");
     sink.uint("hwid", "", small(LWTUNNEL_IP_OPT_ERSPAN_HWID), "");
+    sink.close_object();
 }
