@@ -98,7 +98,7 @@ impl World {
 
     fn join(&mut self, link: &Link) {
         let space = link.space;
-        let Some(master) = self.some_link(|l| l.kind == "bridge" && l.space == space) else { return };
+        let Some(master) = self.some_link(|l| l.kind.ports.is_some() && l.space == space) else { return };
         if self.may_join(&link.name, &master.name) {
             self.carrier_may_go(&link.name);
             self.set(link, &format!("master {}", master.name));
@@ -125,7 +125,7 @@ impl World {
     }
 
     fn moved(&mut self, name: &str, place: usize) {
-        if let Some(link) = self.link(name).filter(|l| l.kind != "bridge") {
+        if let Some(link) = self.link(name).filter(|l| l.kind.name != "bridge") {
             link.space = place;
             link.master = None;
         }
@@ -141,12 +141,12 @@ impl World {
         let ip = self.ip(link.space);
         self.carrier_may_go(&link.name);
         let kind = if !self.mix.plain && self.rng.chance(10) {
-            format!(" type {}", link.kind)
+            format!(" type {}", link.kind.name)
         } else {
             String::new()
         };
         self.emit(format!("{ip} link del {}{kind}", link.name));
-        if self.rng.chance(70) && link.kind != "nic" {
+        if self.rng.chance(70) && !link.is_nic() {
             self.forget(&link.name);
         }
     }
@@ -155,7 +155,7 @@ impl World {
     pub(super) fn rare_change(&mut self) {
         let Some(link) = self.some_link(|_| true) else { return };
         // The NIC outlives the scenario, and these could not be undone.
-        let nic = link.kind == "nic";
+        let nic = link.is_nic();
         let (mac, many) = (self.rng.mac(), self.rng.between(0, 70000));
         let words = match self.rng.below(24) {
             0 | 1 if !nic => "carrier off".to_string(),

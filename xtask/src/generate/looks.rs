@@ -21,7 +21,7 @@ const OPTIONS: &[&str] = &[
 impl World {
     /// The whole state, in the three ways that people look at it.
     pub(super) fn look_at_everything(&mut self) {
-        self.note("sleep 1.5");
+        self.sleep();
         self.note("ip netns list");
         for name in self.spaces.clone().into_iter().flatten() {
             let ip = if name.is_empty() { "ip".to_string() } else { format!("ip -n {name}") };
@@ -30,11 +30,19 @@ impl World {
             }
         }
         if self.counted {
-            for kind in self.mix.kinds.clone() {
+            for kind in self.mix.kinds.clone().iter().map(|kind| kind.name) {
                 self.note(&format!("ip -s link show type {kind}"));
                 self.note(&format!("ip -s -s -j link show type {kind}"));
             }
         }
+    }
+
+    /// The name of a kind of links or of ports.
+    fn kind_to_show(&mut self) -> &'static str {
+        let Some(kind) = self.rng.place(self.mix.kinds.len()).map(|i| self.mix.kinds[i]) else {
+            return "nope";
+        };
+        kind.ports.filter(|_| self.rng.chance(50)).map_or(kind.name, |ports| ports.kind)
     }
 
     /// One look at something.
@@ -42,9 +50,8 @@ impl World {
         let space = self.some_space();
         let link = self.some_link(|l| l.space == space).map_or("lo".to_string(), |l| l.name);
         let master =
-            self.some_link(|l| l.kind == "bridge" && l.space == space).map_or(link.clone(), |l| l.name);
-        let kind =
-            self.rng.word(&["dummy", "vlan", "macvlan", "macvtap", "veth", "bridge", "ifb", "bridge_slave"]);
+            self.some_link(|l| l.kind.ports.is_some() && l.space == space).map_or(link.clone(), |l| l.name);
+        let kind = self.kind_to_show();
         let group = self.rng.below(9);
         let what = match self.rng.below(16) {
             0 | 1 => format!("link show {link}"),

@@ -15,6 +15,7 @@
 mod change;
 mod create;
 pub(crate) mod frames;
+mod kinds;
 mod looks;
 mod options;
 mod rng;
@@ -24,16 +25,14 @@ mod world;
 
 use crate::failure::{Failure, Result};
 use crate::oracle::NIC_MAC;
+use kinds::{KINDS, Kind, NIC};
 use rng::Rng;
 use world::{Link, World};
-
-/// The link types that scenarios are made of.
-const KINDS: &[&str] = &["dummy", "vlan", "macvlan", "macvtap", "veth", "bridge", "ifb"];
 
 /// What scenarios are made of.
 #[derive(Clone, Debug)]
 pub(crate) struct Mix {
-    kinds: Vec<&'static str>,
+    kinds: Vec<&'static Kind>,
     /// Only ordinary commands, and one look at the end.
     plain: bool,
     /// How many of a hundred commands are errors and rarely used words.
@@ -41,7 +40,7 @@ pub(crate) struct Mix {
 }
 
 impl Mix {
-    /// `types` is a list of link types with commas.
+    /// `types` is a list of kinds with commas.
     pub(crate) fn new(types: Option<&str>, plain: bool, odd: u64) -> Result<Mix> {
         let kinds = match types {
             None => KINDS.to_vec(),
@@ -54,12 +53,10 @@ impl Mix {
     }
 }
 
-fn kind(word: &str) -> Result<&'static str> {
-    KINDS.iter().copied().find(|k| *k == word).ok_or_else(|| {
-        Failure::usage(format!(
-            "--types: scenarios with {word} cannot be made; there are {}",
-            KINDS.join(",")
-        ))
+fn kind(word: &str) -> Result<&'static Kind> {
+    kinds::find(word).ok_or_else(|| {
+        let all: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        Failure::usage(format!("--types: scenarios with {word} cannot be made; there are {}", all.join(",")))
     })
 }
 
@@ -67,16 +64,16 @@ fn kind(word: &str) -> Result<&'static str> {
 pub(crate) fn scenario(seed: u64, mix: &Mix) -> String {
     let mut mix = mix.clone();
     let mut rng = Rng::new(seed);
-    // Bridges send frames by themselves, so a scenario that counts frames has none.
-    let counted = !mix.plain && mix.kinds.iter().any(|k| *k != "bridge") && rng.chance(10);
+    // What sends frames by itself has no place in a scenario that counts them.
+    let counted = !mix.plain && mix.kinds.iter().any(|kind| kind.quiet) && rng.chance(10);
     if counted {
-        mix.kinds.retain(|k| *k != "bridge");
+        mix.kinds.retain(|kind| kind.quiet);
     }
     let mut world = World::new(rng, mix, counted);
     world.note(&format!("// random scenario {seed}"));
     if world.mix.plain || world.rng.chance(85) {
         world.note(&format!("nic ens3 {NIC_MAC}"));
-        world.links.push(Link::new("ens3", "nic", 0));
+        world.links.push(Link::new("ens3", &NIC, 0));
     }
     world.note("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
     let actions = if world.mix.plain { world.rng.between(12, 36) } else { world.rng.between(14, 44) };
@@ -102,7 +99,8 @@ fn step(world: &mut World) {
 /// One action of the kind that people rarely do.
 fn odd_step(world: &mut World) {
     match world.rng.below(20) {
-        0..6 => world.trouble(),
+        0..5 => world.trouble(),
+        5 => world.own_command(),
         6..8 => world.look(),
         8..13 => world.set_option(),
         13..15 => world.groups(),
@@ -139,10 +137,11 @@ mod tests {
     fn nothing_random_is_left_to_the_kernel() {
         for seed in 0..3000 {
             for line in scenario(seed, &all()).lines() {
-                let made_with_own_address = ["dummy", "ifb", "bridge", "macvlan", "macvtap", "veth"];
+                let addressed = KINDS.iter().filter(|kind| kind.addressed == 100);
+                let addressed: Vec<&str> = addressed.map(|kind| kind.name).collect();
                 let kind = line.split(" type ").nth(1).and_then(|t| t.split(' ').next()).unwrap_or("");
                 let asked = line.ends_with(" help");
-                if line.contains(" link add ") && !asked && made_with_own_address.contains(&kind) {
+                if line.contains(" link add ") && !asked && addressed.contains(&kind) {
                     // Behind a type without options even an address is junk that nobody reads.
                     assert!(
                         line.split(" type ").next().is_some_and(|head| head.contains(" address ")),

@@ -3,6 +3,7 @@
 //! In a line `DEV` is a link that probably exists, `LOW` another one of the same namespace, `NEW` a new
 //! name, `MAC` a new address, `NS` a namespace (or a missing one), `KIND` a link type.
 
+use super::kinds::KINDS;
 use super::world::World;
 
 const LINES: &[&str] = &[
@@ -204,6 +205,18 @@ impl World {
         let line = self.rng.word(LINES);
         let space = self.some_space();
         let dev = self.some_link(|l| l.space == space);
+        self.say(line, space, dev);
+    }
+
+    /// One of the commands that a kind has of its own, about a link of it.
+    pub(super) fn own_command(&mut self) {
+        let Some(link) = self.some_link(|l| !l.kind.commands.is_empty()) else { return };
+        let line = self.rng.word(link.kind.commands);
+        self.say(line, link.space, Some(link));
+    }
+
+    /// Says a line about a link and another one of the same namespace.
+    fn say(&mut self, line: &str, space: usize, dev: Option<super::Link>) {
         let low = self.some_link(|l| l.space == space);
         let name_of = |link: &Option<super::Link>| link.as_ref().map_or("lo".to_string(), |l| l.name.clone());
         let (dev_name, low_name) = (name_of(&dev), name_of(&low));
@@ -213,7 +226,7 @@ impl World {
         if line.contains("show") {
             self.settle();
         }
-        let kind = self.rng.word(&["dummy", "vlan", "macvlan", "macvtap", "veth", "bridge", "ifb"]);
+        let kind = self.rng.place(KINDS.len()).map_or("", |i| KINDS[i].name);
         let netns = self.named_space().map_or("nope".to_string(), |(_, name)| name);
         let new = if line.contains("NEW") { self.new_name("nw") } else { String::new() };
         let mut command = line.replace("DEV", &dev_name).replace("LOW", &low_name);
@@ -223,7 +236,7 @@ impl World {
             command = command.replacen("MAC", &mac, 1);
         }
         // Words of the netns command are said in the first namespace only.
-        let ip = if line.starts_with("link") { self.ip(space) } else { "ip".to_string() };
+        let ip = if line.starts_with("netns") { "ip".to_string() } else { self.ip(space) };
         self.emit(format!("{ip} {command}"));
         if ["master", "down", "del", "netns"].iter().any(|word| line.contains(word)) {
             for name in [dev_name, low_name] {
@@ -236,10 +249,10 @@ impl World {
     fn is_harmless(&mut self, line: &str, dev: Option<&super::Link>, low: Option<&super::Link>) -> bool {
         if line.ends_with("master LOW") || line.contains("master LOW ") {
             // Only what cannot be a bridge may be named here: the forest of bridges is kept elsewhere.
-            return low.is_some_and(|l| l.kind != "bridge");
+            return low.is_some_and(|l| l.kind.ports.is_none());
         }
         if line.contains("master DEV") {
-            return dev.is_some_and(|l| l.kind != "bridge");
+            return dev.is_some_and(|l| l.kind.ports.is_none());
         }
         if self.counted && (line.contains("netns") || line.contains("bridge")) {
             return false;

@@ -2,13 +2,14 @@
 //! may be gone or somewhere else. That only costs an error message, which is also compared.
 
 use super::Mix;
+use super::kinds::{Kind, NIC};
 use super::rng::Rng;
 
 /// A link that probably exists.
 #[derive(Clone, Debug)]
 pub(super) struct Link {
     pub(super) name: String,
-    pub(super) kind: &'static str,
+    pub(super) kind: &'static Kind,
     /// Which of the world's namespaces it is in.
     pub(super) space: usize,
     pub(super) lower: Option<String>,
@@ -21,14 +22,14 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(name: &str, kind: &'static str, space: usize) -> Link {
+    pub(super) fn new(name: &str, kind: &'static Kind, space: usize) -> Link {
         let (lower, peer, master) = (None, None, None);
         Link { name: name.to_string(), kind, space, lower, peer, master, stp: false, leads_on: false }
     }
 
-    /// Whether frames sent into it go nowhere.
-    pub(super) fn is_dead_end(&self) -> bool {
-        matches!(self.kind, "dummy" | "ifb" | "nic")
+    /// The machine's own NIC outlives a scenario.
+    pub(super) fn is_nic(&self) -> bool {
+        self.kind.name == NIC.name
     }
 }
 
@@ -43,9 +44,11 @@ pub(super) struct World {
     pub(super) links: Vec<Link>,
     numbered: u32,
     lines: Vec<String>,
+    /// Seconds after which nothing goes on any more that a command began, as `sleep` takes them.
+    pub(super) patience: &'static str,
     /// Something was done since the last sleep.
     unsettled: bool,
-    /// Pairs of connected things: bridges and what their ports hang on. It is always a forest.
+    /// Pairs of connected things: bridges and their kin, and what their ports hang on. It is always a forest.
     edges: Vec<(String, String)>,
 }
 
@@ -59,6 +62,7 @@ impl World {
             links: Vec::new(),
             numbered: 0,
             lines: Vec::new(),
+            patience: "1.5",
             unsettled: false,
             edges: Vec::new(),
         }
@@ -83,8 +87,13 @@ impl World {
     /// Lets the news of carriers arrive, if there may be any.
     pub(super) fn settle(&mut self) {
         if std::mem::take(&mut self.unsettled) {
-            self.note("sleep 1.5");
+            self.sleep();
         }
+    }
+
+    /// Time for everything that goes on by itself.
+    pub(super) fn sleep(&mut self) {
+        self.note(&format!("sleep {}", self.patience));
     }
 
     /// A new name, never used before.
@@ -179,8 +188,8 @@ impl World {
     /// Whether the link may become a port of the bridge without any danger of a loop. Remembers that it did.
     pub(super) fn may_join(&mut self, port: &str, bridge: &str) -> bool {
         let (Some(from), Some(to)) = (self.find(port), self.find(bridge)) else { return false };
-        let dead_end = from.is_dead_end();
-        if to.kind != "bridge" || dead_end {
+        let forward = to.kind.ports.is_some_and(|ports| ports.forward);
+        if !forward || from.kind.dead_end {
             return true;
         }
         if to.stp {
@@ -236,17 +245,22 @@ impl World {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kinds;
     use super::*;
+
+    fn of(name: &str) -> &'static Kind {
+        kinds::find(name).unwrap()
+    }
 
     fn world() -> World {
         let mut world = World::new(Rng::new(1), Mix::new(None, false, 30).unwrap(), false);
         for (name, kind) in [("br1", "bridge"), ("br2", "bridge"), ("du1", "dummy")] {
-            world.links.push(Link::new(name, kind, 0));
+            world.links.push(Link::new(name, of(kind), 0));
         }
         for (name, peer) in [("ve1", "vp1"), ("vp1", "ve1"), ("ve2", "vp2"), ("vp2", "ve2")] {
-            world.links.push(Link { peer: Some(peer.to_string()), ..Link::new(name, "veth", 0) });
+            world.links.push(Link { peer: Some(peer.to_string()), ..Link::new(name, of("veth"), 0) });
         }
-        world.links.push(Link { lower: Some("vp2".to_string()), ..Link::new("vl1", "vlan", 0) });
+        world.links.push(Link { lower: Some("vp2".to_string()), ..Link::new("vl1", of("vlan"), 0) });
         world
     }
 

@@ -1,0 +1,113 @@
+//! What a random scenario knows of each kind of link: one row a kind, one file a family.
+//!
+//! Words stand as people type them. What a real kernel does with them must not hang on time or chance; a word that
+//! sends frames stands in `sends`, so that scenarios in which frames are counted can do without.
+
+mod bridge;
+mod macvlan;
+mod plain;
+mod vlan;
+
+use super::world::World;
+
+/// A kind of link.
+#[derive(Debug)]
+pub(in crate::generate) struct Kind {
+    pub(in crate::generate) name: &'static str,
+    /// What names of its links begin with.
+    pub(in crate::generate) stem: &'static str,
+    pub(in crate::generate) shape: Shape,
+    /// So many of a hundred new links are given an address; 100 where the kernel would draw one.
+    pub(in crate::generate) addressed: u64,
+    /// Frames that are sent into it go nowhere.
+    pub(in crate::generate) dead_end: bool,
+    /// It sends nothing of itself, so that it can stand where frames are counted.
+    pub(in crate::generate) quiet: bool,
+    /// The words behind `type KIND` of a new link.
+    pub(in crate::generate) create: fn(&mut World) -> String,
+    /// The usual changes of its options.
+    pub(in crate::generate) usual: &'static [&'static str],
+    /// The usual changes that make it send frames.
+    pub(in crate::generate) sends: &'static [&'static str],
+    /// All other changes, with good values and bad ones.
+    pub(in crate::generate) rare: &'static [&'static str],
+    /// Other commands about a link of this kind, in the words of `trouble.rs`; `DEV` is the link.
+    pub(in crate::generate) commands: &'static [&'static str],
+    /// Its ports, if other links can be put into it.
+    pub(in crate::generate) ports: Option<&'static Ports>,
+}
+
+/// How a link of a kind comes to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::generate) enum Shape {
+    Alone,
+    /// On top of another link.
+    Above,
+    /// With a peer of the same kind.
+    Pair,
+}
+
+/// The ports of a kind of link.
+#[derive(Debug)]
+pub(in crate::generate) struct Ports {
+    /// What `type` is called in `ip link set PORT type`.
+    pub(in crate::generate) kind: &'static str,
+    /// Frames go from port to port, so that two of them make a loop possible.
+    pub(in crate::generate) forward: bool,
+    pub(in crate::generate) usual: &'static [&'static str],
+    pub(in crate::generate) rare: &'static [&'static str],
+}
+
+/// What a new row need not say.
+const PLAIN: Kind = Kind {
+    name: "",
+    stem: "",
+    shape: Shape::Alone,
+    addressed: 100,
+    dead_end: false,
+    quiet: true,
+    create: no_words,
+    usual: &[],
+    sends: &[],
+    rare: &[],
+    commands: &[],
+    ports: None,
+};
+
+/// The machine's own NIC, which no command makes.
+pub(in crate::generate) static NIC: Kind = Kind { name: "nic", dead_end: true, ..PLAIN };
+
+/// The kinds that scenarios are made of.
+pub(in crate::generate) static KINDS: &[&Kind] = &[
+    &plain::DUMMY,
+    &vlan::VLAN,
+    &macvlan::MACVLAN,
+    &macvlan::MACVTAP,
+    &plain::VETH,
+    &bridge::BRIDGE,
+    &plain::IFB,
+];
+
+/// The kind of that name.
+pub(in crate::generate) fn find(name: &str) -> Option<&'static Kind> {
+    KINDS.iter().copied().find(|kind| kind.name == name)
+}
+
+fn no_words(_world: &mut World) -> String {
+    String::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_whole() {
+        for (place, kind) in KINDS.iter().enumerate() {
+            assert!(!kind.name.is_empty() && !kind.stem.is_empty(), "{kind:?}");
+            let stems = KINDS[..place].iter().map(|other| other.stem);
+            assert!(stems.into_iter().all(|stem| stem != kind.stem), "two kinds have the stem {}", kind.stem);
+            assert!(kind.commands.iter().all(|line| line.contains("DEV")), "{}", kind.name);
+        }
+    }
+}
