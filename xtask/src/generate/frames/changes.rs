@@ -10,11 +10,12 @@ impl Case {
             return;
         }
         for _ in 0..self.rng.between(1, 4) {
-            match self.rng.below(8) {
+            match self.rng.below(9) {
                 0..3 => self.change_link(),
                 3 => self.change_macvlan(),
                 4..6 => self.change_port(),
                 6 => self.add_entry(),
+                7 => self.change_bond(),
                 _ => self.change_host(),
             }
         }
@@ -67,6 +68,20 @@ impl Case {
             // Between two bridges frames would go to and fro.
             _ if name.starts_with('x') => {}
             _ => self.run(format!("ip link set {name} type bridge_slave hairpin on")),
+        }
+    }
+
+    /// Another port of a bond sends, or one leaves, or it sends by other rules.
+    fn change_bond(&mut self) {
+        let Some(at) = self.rng.place(self.bond_ports.len()) else { return };
+        let (port, bond) = self.bond_ports[at].clone();
+        match self.rng.below(6) {
+            0 => self.run(format!("ip link set {bond} type bond active_slave {port}")),
+            1 => self.run(format!("ip link set {port} nomaster")),
+            2 => self.run(format!("ip link set {port} down")),
+            3 => self.run(format!("ip link set {bond} type bond xmit_hash_policy layer3+4")),
+            4 => self.run(format!("ip link set {bond} type bond primary {port}")),
+            _ => self.run(format!("ip link set {bond} type bond all_slaves_active 1")),
         }
     }
 

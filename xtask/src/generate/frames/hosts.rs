@@ -13,12 +13,15 @@ impl Case {
             let Some(at) = self.rng.place(self.bases.len()) else { return };
             let kinds: Vec<&'static str> = match self.bases[at].bridge {
                 true => vec!["macvlan", "macvlan", "veth", "veth", "macvtap"],
-                false => vec!["macvlan", "macvlan", "macvlan", "macvtap", "ipvlan", "ipvlan", "move", "veth"],
+                false => vec![
+                    "macvlan", "macvlan", "macvlan", "macvtap", "ipvlan", "ipvlan", "ipvtap", "move", "veth",
+                ],
             };
             match self.one(&kinds).unwrap_or_default() {
                 "macvlan" => self.macvlan(at, "macvlan"),
                 "macvtap" if self.kinds.contains("macvtap") => self.macvlan(at, "macvtap"),
-                "ipvlan" if self.kinds.contains("ipvlan") => self.ipvlan(at),
+                "ipvlan" if self.kinds.contains("ipvlan") => self.ipvlan(at, "ipvlan"),
+                "ipvtap" if self.kinds.contains("ipvtap") => self.ipvlan(at, "ipvtap"),
                 "veth" => self.veth(at),
                 "move" if self.bases.len() > 1 => self.moved(at),
                 _ => {}
@@ -57,14 +60,14 @@ impl Case {
         self.settle_in(&place, &name, mac, tags);
     }
 
-    fn ipvlan(&mut self, at: usize) {
+    fn ipvlan(&mut self, at: usize, kind: &str) {
         let (number, _) = self.fresh();
         let name = format!("e{number}");
         let fresh = self.rng.word(&IPVLAN_MODES);
         let mode = *self.bases[at].ipvlan.get_or_insert(fresh);
         let (low, mac, tags) = (self.bases[at].name.clone(), self.bases[at].mac, self.bases[at].tags.clone());
         let place = self.netns();
-        self.run(format!("ip link add link {low} name {name} type ipvlan mode {mode}"));
+        self.run(format!("ip link add link {low} name {name} type {kind} mode {mode}"));
         self.settle_in(&place, &name, mac, tags);
     }
 

@@ -89,7 +89,11 @@ impl Case {
             }
             8 => return self.fragments(all, port, tags, (from, host)),
             9 => {
-                let body = ipv4(from, host.ip, 17, 64, 0, &udp(7777, 40));
+                // Few of them are for the host itself, which answers each with an error.
+                let to = self.beyond(host);
+                let ports = [12_345, 7777, self.rng.below(1 << 16) as u16];
+                let (source, target) = (self.one(&ports).unwrap_or(1), self.one(&ports).unwrap_or(1));
+                let body = ipv4(from, to, 17, 64, 0, &udp(source, target, 40));
                 Untagged { target: host.mac, kind: 0x0800, body }
             }
             10 => {
@@ -160,7 +164,7 @@ impl Case {
                 Untagged {
                     target: group_mac(group),
                     kind: 0x0800,
-                    body: ipv4(me, group, 17, 1, 0, &udp(5353, 30)),
+                    body: ipv4(me, group, 17, 1, 0, &udp(12_345, 5353, 30)),
                 }
             }
             9 => {
@@ -262,9 +266,9 @@ pub(super) fn ipv4_with(
 }
 
 /// A datagram without a checksum.
-fn udp(port: u16, size: u16) -> Vec<u8> {
-    let mut message = vec![0x30, 0x39];
-    message.extend(port.to_be_bytes());
+fn udp(source: u16, target: u16, size: u16) -> Vec<u8> {
+    let mut message = source.to_be_bytes().to_vec();
+    message.extend(target.to_be_bytes());
     message.extend((8 + size).to_be_bytes());
     message.extend([0, 0]);
     message.resize(8 + usize::from(size), 0x5a);

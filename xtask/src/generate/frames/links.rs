@@ -35,6 +35,8 @@ const VLAN_SETTINGS: [&str; 6] = [
     "gvrp off",
 ];
 
+const HASH_POLICIES: [&str; 6] = ["layer2", "layer2+3", "layer3+4", "encap2+3", "encap3+4", "vlan+srcmac"];
+
 impl Case {
     /// Two to four cables: the far ends are ports.
     pub(super) fn cables(&mut self) {
@@ -57,10 +59,13 @@ impl Case {
         }
     }
 
-    /// Bridges and a bond over some of the cables.
+    /// Bridges, a bond and a team over some of the cables.
     pub(super) fn masters(&mut self) {
-        if self.kinds.contains("bond") && self.rng.chance(25) {
+        if self.kinds.contains("bond") && self.rng.chance(30) {
             self.bond();
+        }
+        if self.kinds.contains("team") && self.rng.chance(6) {
+            self.team();
         }
         let shape = self.rng.below(10);
         if shape < 6 {
@@ -103,11 +108,36 @@ impl Case {
     }
 
     fn bond(&mut self) {
+        let most = self.rng.between(1, 4) as usize;
+        let members = self.take_bases(most);
+        let (number, own) = self.fresh();
+        let name = format!("bo{number}");
+        let mode = match self.rng.below(10) {
+            0..3 => format!("balance-xor xmit_hash_policy {}", self.rng.word(&HASH_POLICIES)),
+            3..5 => format!("balance-rr packets_per_slave {}", self.rng.between(1, 4)),
+            5..8 => format!("active-backup fail_over_mac {}", self.rng.word(&["none", "active", "follow"])),
+            8 => "balance-xor".to_string(),
+            _ => "broadcast".to_string(),
+        };
+        let all = if self.rng.chance(20) { " all_slaves_active 1" } else { "" };
+        let words = format!("mode {mode} miimon 100{all}");
+        self.run(format!("ip link add {name} address {} type bond {words}", written(own)));
+        for member in members {
+            self.run(format!("ip link set {} down", member.name));
+            self.run(format!("ip link set {} master {name}", member.name));
+            self.bond_ports.push((member.name, name.clone()));
+        }
+        self.run(format!("ip link set {name} up"));
+        self.run(PAUSE);
+        self.bases.push(base(name, own));
+    }
+
+    /// A team without a daemon, which has no mode and so carries nothing.
+    fn team(&mut self) {
         let members = self.take_bases(2);
         let (number, own) = self.fresh();
-        let (name, mode) =
-            (format!("bo{number}"), self.rng.word(&["active-backup", "balance-xor", "broadcast"]));
-        self.run(format!("ip link add {name} address {} type bond mode {mode} miimon 100", written(own)));
+        let name = format!("te{number}");
+        self.run(format!("ip link add {name} address {} type team", written(own)));
         for member in &members {
             self.run(format!("ip link set {} down", member.name));
             self.run(format!("ip link set {} master {name}", member.name));

@@ -29,7 +29,8 @@ const VIDS: [u16; 2] = [11, 12];
 /// Longer than a second, in which what is left to chance is over.
 const PAUSE: &str = "sleep 1.5";
 /// The kinds that cases may be made of beside those that every case needs.
-pub(crate) const OPTIONAL: [&str; 6] = ["bond", "ipvlan", "macvtap", "vxlan", "geneve", "vrf"];
+pub(crate) const OPTIONAL: [&str; 8] =
+    ["bond", "team", "ipvlan", "ipvtap", "macvtap", "vxlan", "geneve", "vrf"];
 
 /// A VLAN tag: its type and identifier.
 type Tag = (u16, u16);
@@ -76,6 +77,8 @@ struct Case {
     links: Vec<(String, String)>,
     /// Ports of bridges.
     bridge_ports: Vec<String>,
+    /// Ports of bonds, with the bond.
+    bond_ports: Vec<(String, String)>,
     macvlans: Vec<(String, String)>,
     tunnel: Option<tunnels::Tunnel>,
     namespaces: usize,
@@ -93,6 +96,7 @@ pub(crate) fn frame_case(seed: u64, kinds: &BTreeSet<String>) -> FrameCase {
         hosts: Vec::new(),
         links: Vec::new(),
         bridge_ports: Vec::new(),
+        bond_ports: Vec::new(),
         macvlans: Vec::new(),
         tunnel: None,
         namespaces: 0,
@@ -196,8 +200,9 @@ mod tests {
             for command in
                 frame_case(seed, &all()).setup.iter().filter(|command| command.contains(" link add "))
             {
-                let random =
-                    !["vlan", "ipvlan"].iter().any(|kind| command.contains(&format!(" type {kind} ")));
+                let random = !["vlan", "ipvlan", "ipvtap"]
+                    .iter()
+                    .any(|kind| command.contains(&format!(" type {kind} ")));
                 assert!(!random || command.contains(" address "), "seed {seed}: {command}");
             }
         }
