@@ -2,7 +2,7 @@
 
 use super::fib6::{self, Flow};
 use super::socket::{self, Fault};
-use super::{conf, domain, ipv6, mld, ndisc};
+use super::{conf, domain, ipv6, mld, ndisc, source6};
 use crate::device::DeviceId;
 use crate::inet6;
 use crate::netns::NetnsId;
@@ -61,6 +61,8 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, view: &Ipv6View<'_>, mess
             ndisc::receive(world, id, source, destination, &ndp);
         }
         Ok(Icmpv6::Mld(message)) => {
+            // The master of a routing domain takes the place of its port.
+            let id = domain::master(world, id).unwrap_or(id);
             let alert = view.carried().is_ok_and(|carried| carried.router_alert == Some(0));
             mld::receive(world, id, (source, destination), alert && view.hop_limit() == 1, &message);
         }
@@ -151,7 +153,13 @@ fn send_error_near(
         return;
     }
     let own = inet6::find_device(world, netns, destination, None).is_some();
-    let said = if own && outside { destination } else { Ipv6Addr::UNSPECIFIED };
+    let said = if own && outside {
+        destination
+    } else {
+        near.filter(|_| outside)
+            .and_then(|id| input_address(world, id, source))
+            .unwrap_or(Ipv6Addr::UNSPECIFIED)
+    };
     let packet = &packet[..packet.len().min(LARGEST_ERROR - wire::ipv6::LENGTH - 8)];
     let message = match error {
         Error::Unreachable { code } => Icmpv6::DestinationUnreachable { code, packet },
@@ -161,6 +169,17 @@ fn send_error_near(
         Error::Header { at } => Icmpv6::ParameterProblem { code: 1, pointer: at, packet },
     };
     send(world, netns, near, source, said, 0, &message);
+}
+
+/// The source of an error about a packet that came in through a device: the device's own address where it has a good
+/// one, unless the way back has a source of its own (`icmpv6_rt_has_prefsrc`).
+fn input_address(world: &World, id: DeviceId, to: Ipv6Addr) -> Option<Ipv6Addr> {
+    let netns = world.get(id)?.netns;
+    let back = fib6::lookup(world, netns, &Flow::to(to), false);
+    if back.is_ok_and(|found| found.prefsrc.is_some()) {
+        return None;
+    }
+    source6::select(world, id, to)
 }
 
 /// Whether an error may be sent now (`icmpv6_xrlim_allow`).

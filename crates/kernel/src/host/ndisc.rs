@@ -102,18 +102,22 @@ pub(crate) fn claim(world: &mut World, id: DeviceId, target: Ipv6Addr) {
 
 /// Tells everybody of an address.
 pub(crate) fn announce(world: &mut World, id: DeviceId, target: Ipv6Addr) {
-    advertise(world, id, ALL_NODES, target, false, true);
+    let says = Advertisement { solicited: false, replaces: true, with_address: true };
+    advertise(world, id, ALL_NODES, target, says);
+}
+
+/// What is said of an address besides that it is here.
+struct Advertisement {
+    /// Somebody asked.
+    solicited: bool,
+    /// What others know of it is to be replaced.
+    replaces: bool,
+    /// The address on the link is said too.
+    with_address: bool,
 }
 
 /// Says that an address is here (`ndisc_send_na`).
-fn advertise(
-    world: &mut World,
-    id: DeviceId,
-    to: Ipv6Addr,
-    target: Ipv6Addr,
-    solicited: bool,
-    replaces: bool,
-) {
+fn advertise(world: &mut World, id: DeviceId, to: Ipv6Addr, target: Ipv6Addr, says: Advertisement) {
     let source = match inet6::own(world, id, target) {
         Some(_) => target,
         None => match super::source6::select(world, id, to) {
@@ -124,7 +128,9 @@ fn advertise(
     let own = world[id].address;
     let part = world[id].inet6.as_ref();
     let router = part.is_some_and(|inet6| inet6.conf.is(v6::FORWARDING));
-    let options = OptionsBuffer::new(&[NdpOption::TargetMac(own)]);
+    let address = [NdpOption::TargetMac(own)];
+    let options = OptionsBuffer::new(if says.with_address { &address } else { &[] });
+    let Advertisement { solicited, replaces, .. } = says;
     let options = options.options();
     let message = Ndp::NeighbourAdvertisement { router, solicited, replaces, target, options };
     send(world, id, source, to, None, &message);
@@ -195,7 +201,8 @@ fn asked(
     }
     let to_many = destination.is_multicast();
     if claims {
-        return advertise(world, id, ALL_NODES, target, false, own.is_some());
+        let says = Advertisement { solicited: false, replaces: own.is_some(), with_address: true };
+        return advertise(world, id, ALL_NODES, target, says);
     }
     let key = (id, IpAddr::V6(source));
     let mac = options.source_mac();
@@ -205,7 +212,10 @@ fn asked(
         let _ = neighbour::create(world, key, false);
     }
     if neighbour::find(world, key).is_some() {
-        advertise(world, id, source, target, true, own.is_some() && to_many);
+        // Who asks the owner itself knows where it is.
+        let replaces = own.is_some() && to_many;
+        let says = Advertisement { solicited: true, replaces, with_address: to_many };
+        advertise(world, id, source, target, says);
     }
 }
 

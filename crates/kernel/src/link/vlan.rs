@@ -150,7 +150,7 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
     if find(world, lower, protocol, id).is_some() {
         return Err(Refusal::said(Errno::EEXIST, "8021q: VLAN device already exists"));
     }
-    let largest = world[lower].mtu;
+    let largest = largest_mtu(world, lower);
     match new.tb.has(IFLA_MTU) {
         false => world[new.device].mtu = largest,
         true if world[new.device].mtu > largest => return Err(Errno::EINVAL.into()),
@@ -360,8 +360,14 @@ fn set_address(world: &mut World, id: DeviceId, address: Mac) -> Result<(), Refu
     Ok(())
 }
 
+/// The largest MTU of a VLAN on a device. The tag comes on top of it, but where the device has no room for one.
+fn largest_mtu(world: &World, lower: DeviceId) -> u32 {
+    let tag = if world[lower].abilities.reduces_vlan_mtu { wire::tag::LENGTH as u32 } else { 0 };
+    world[lower].mtu.wrapping_sub(tag)
+}
+
 fn change_mtu(world: &mut World, id: DeviceId, mtu: u32) -> Result<(), Refusal> {
-    if lower(world, id).is_some_and(|lower| world[lower].mtu < mtu) {
+    if lower(world, id).is_some_and(|lower| largest_mtu(world, lower) < mtu) {
         return Err(Errno::ERANGE.into());
     }
     world[id].mtu = mtu;

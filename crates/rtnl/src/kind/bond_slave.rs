@@ -2,9 +2,10 @@
 //! `iplink_bond_slave.c`). It travels in `IFLA_INFO_SLAVE_DATA`.
 
 use super::Kind;
-use crate::attr::Builder;
+use crate::attr::{Builder, HEADER};
 use crate::client::Links;
 use crate::show::{Scene, Show};
+use crate::sink::mac_text;
 use crate::table::{Row, Table, Tb, Wire};
 use crate::words::{Stop, Value, Word, Words, integer};
 
@@ -71,7 +72,7 @@ static TABLE: Table = Table::new(
             .show("link_failure_count", Show::Int("link_failure_count ")),
         Row::new(IFLA_BOND_SLAVE_PERM_HWADDR, "IFLA_BOND_SLAVE_PERM_HWADDR", Wire::Bytes(32))
             .reply()
-            .show("perm_hwaddr", Show::Mac("perm_hwaddr ")),
+            .show("perm_hwaddr", Show::Hook(show_permanent_address)),
         Row::new(IFLA_BOND_SLAVE_QUEUE_ID, "IFLA_BOND_SLAVE_QUEUE_ID", Wire::U16)
             .word(Word::prefix(&["queue_id"], Value::Number(0, "queue_id is invalid")))
             .show("queue_id", Show::Int("queue_id ")),
@@ -128,6 +129,15 @@ fn parse_prio(words: &mut Words<'_>, out: &mut Builder, _: &mut dyn Links) -> Re
 
 fn show_state(scene: &mut Scene<'_>, tb: &Tb<'_>) {
     show_name(scene, tb.u8(IFLA_BOND_SLAVE_STATE), "state", STATES);
+}
+
+/// Of an address of no bytes, as a link without addresses has, iproute2 shows one all the same: the byte behind it, with
+/// which the length of the next attribute begins.
+fn show_permanent_address(scene: &mut Scene<'_>, tb: &Tb<'_>) {
+    let address = tb.get(IFLA_BOND_SLAVE_PERM_HWADDR).map_or(&[][..], |attr| attr.payload);
+    let behind = [HEADER as u8 + 2];
+    let address = if address.is_empty() { &behind } else { address };
+    scene.sink.string("perm_hwaddr", "perm_hwaddr ", &mac_text(address), " ");
 }
 
 fn show_link(scene: &mut Scene<'_>, tb: &Tb<'_>) {

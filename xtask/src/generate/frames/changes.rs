@@ -1,7 +1,7 @@
 //! What changes once everything stands: links go down and up, lose and gain ports, entries and settings.
 
 use super::hosts::shown;
-use super::{Case, PAUSE, VIDS, written};
+use super::{Case, VIDS, written};
 
 impl Case {
     /// A few changes in half of the cases.
@@ -19,7 +19,7 @@ impl Case {
                 _ => self.change_host(),
             }
         }
-        self.run(PAUSE);
+        self.pause();
     }
 
     fn change_link(&mut self) {

@@ -1,7 +1,8 @@
 //! Who the frames are for: hosts in namespaces of their own, on macvlans, veths and their like, and the first
 //! namespace itself.
 
-use super::{Case, Host, PAUSE, written};
+use super::ipv6::same_in_ipv6;
+use super::{Case, Host, written};
 
 const MACVLAN_MODES: [&str; 6] = ["bridge", "bridge", "vepa", "private", "passthru", "source"];
 const IPVLAN_MODES: [&str; 6] = ["l2", "l3", "l3s", "l2 private", "l2 vepa", "l3 private"];
@@ -111,6 +112,7 @@ impl Case {
         }
         let ip = self.address();
         self.run(format!("ip -n {place} addr add {}/24 dev {name}", shown(ip)));
+        self.also_ipv6(&format!("ip -n {place}"), name, ip);
         self.know_the_outside(&format!("ip -n {place}"), name, &[0, 1]);
         self.links.push((place.to_string(), name.to_string()));
         self.hosts.push(Host { ip, mac, tags, router: false });
@@ -142,6 +144,13 @@ impl Case {
                     "{ip} neigh add {address} lladdr {} dev {device} nud permanent",
                     written(mac)
                 ));
+                if self.ipv6 {
+                    let address = same_in_ipv6(outside_address(*net, port));
+                    self.run(format!(
+                        "{ip} neigh add {address} lladdr {} dev {device} nud permanent",
+                        written(mac)
+                    ));
+                }
             }
         }
     }
@@ -156,18 +165,22 @@ impl Case {
                 (self.bases[at].name.clone(), self.bases[at].mac, self.bases[at].tags.clone());
             let ip = [10, 0, net, 10 + self.hosts.len() as u8];
             self.run(format!("ip addr add {}/24 dev {name}", shown(ip)));
+            self.also_ipv6("ip", &name, ip);
             self.know_the_outside("ip", &name, &[net]);
             self.hosts.push(Host { ip, mac, tags, router });
         }
         if router {
             self.run("sysctl -qw net.ipv4.ip_forward=1");
+            if self.ipv6 {
+                self.run("sysctl -qw net.ipv6.conf.all.forwarding=1");
+            }
         }
         if self.rng.chance(20) {
             let (number, mac) = self.fresh();
             self.run(format!("ip link add d{number} address {} type dummy", written(mac)));
             self.run(format!("ip link set d{number} up"));
         }
-        self.run(PAUSE);
+        self.pause();
     }
 }
 

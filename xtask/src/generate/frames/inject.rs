@@ -10,10 +10,10 @@ const SHORTEST: usize = 60;
 const GROUP: [u8; 4] = [239, 1, 1, 1];
 
 /// A frame without its tags.
-struct Untagged {
-    target: [u8; 6],
-    kind: u16,
-    body: Vec<u8>,
+pub(super) struct Untagged {
+    pub(super) target: [u8; 6],
+    pub(super) kind: u16,
+    pub(super) body: Vec<u8>,
 }
 
 impl Case {
@@ -43,7 +43,13 @@ impl Case {
     }
 
     /// Writes a frame down; now and then its sender is somebody else.
-    fn put(&mut self, all: &mut Vec<(String, String)>, port: usize, tags: Vec<(u16, u16)>, frame: Untagged) {
+    pub(super) fn put(
+        &mut self,
+        all: &mut Vec<(String, String)>,
+        port: usize,
+        tags: Vec<(u16, u16)>,
+        frame: Untagged,
+    ) {
         let own = self.outside[port].mac;
         let source = match self.rng.below(40) {
             0..3 => mac(0x900 + self.rng.below(4) as u16),
@@ -77,6 +83,9 @@ impl Case {
             true => host.tags.clone(),
             false => self.tags(),
         };
+        if self.ipv6 && self.rng.chance(50) {
+            return self.aimed_by_ipv6(all, port, tags, host);
+        }
         let frame = match self.rng.below(12) {
             0..3 => Untagged { target: [0xff; 6], kind: 0x0806, body: arp(1, own, from, host.ip) },
             3 => Untagged { target: host.mac, kind: 0x0806, body: arp(1, own, from, host.ip) },
@@ -109,7 +118,7 @@ impl Case {
     }
 
     /// The address that a packet for a host is for: behind a router somebody else's.
-    fn beyond(&mut self, host: &Host) -> [u8; 4] {
+    pub(super) fn beyond(&mut self, host: &Host) -> [u8; 4] {
         if !host.router || self.rng.chance(50) {
             return host.ip;
         }
@@ -143,6 +152,10 @@ impl Case {
         let me = outside_address(self.rng.below(2) as u8, self.outside[port].port);
         let target = self.anybody();
         let tags = self.tags();
+        if self.ipv6 && self.rng.chance(50) {
+            let frame = self.stray_of_ipv6(own, me, target);
+            return self.put(all, port, tags, frame);
+        }
         let frame = match self.rng.below(12) {
             0..2 => Untagged { target: [0xff; 6], kind: 0x0806, body: arp(1, own, me, me) },
             2 => Untagged { target: [0xff; 6], kind: 0x0806, body: arp(2, own, me, me) },
@@ -210,7 +223,7 @@ impl Case {
         }
     }
 
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
+    pub(super) fn bytes(&mut self, count: usize) -> Vec<u8> {
         (0..count).map(|_| self.rng.below(256) as u8).collect()
     }
 
@@ -276,7 +289,7 @@ fn udp(source: u16, target: u16, size: u16) -> Vec<u8> {
 }
 
 /// Puts the sum of bytes (RFC 1071) into them.
-fn with_sum(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
+pub(super) fn with_sum(mut bytes: Vec<u8>, at: usize) -> Vec<u8> {
     let mut sum: u32 = 0;
     for pair in bytes.chunks(2) {
         sum += u32::from(pair[0]) << 8 | pair.get(1).copied().map_or(0, u32::from);

@@ -1,6 +1,6 @@
 //! What frames go through: cables, bridges and bonds on them, and vlans.
 
-use super::{Base, Case, Outside, PAUSE, VIDS, mac, written};
+use super::{Base, Case, Outside, VIDS, mac, written};
 
 /// Settings of a port of a bridge.
 const PORT_SETTINGS: [&str; 12] = [
@@ -90,7 +90,7 @@ impl Case {
                     self.links.push((String::new(), end.clone()));
                     self.bridge_ports.push(end);
                 }
-                self.run(PAUSE);
+                self.pause();
             }
         }
     }
@@ -128,7 +128,7 @@ impl Case {
             self.bond_ports.push((member.name, name.clone()));
         }
         self.run(format!("ip link set {name} up"));
-        self.run(PAUSE);
+        self.pause();
         self.bases.push(base(name, own));
     }
 
@@ -143,7 +143,7 @@ impl Case {
             self.run(format!("ip link set {} master {name}", member.name));
         }
         self.run(format!("ip link set {name} up"));
-        self.run(PAUSE);
+        self.pause();
         self.bases.push(base(name, own));
     }
 
@@ -171,7 +171,7 @@ impl Case {
             self.run(format!("ip link set {} master {name}", member.name));
         }
         self.run(format!("ip link set {name} up"));
-        self.run(PAUSE);
+        self.pause();
         for member in members {
             if filtering {
                 self.join_vlans(&member.name);

@@ -5,7 +5,8 @@
 //!
 //! * Every link that would get a random address is given one.
 //! * Hosts know the outside's addresses: nothing waits for an answer, and nothing is asked again.
-//! * IPv6 is off: it would ask and report at random times.
+//! * IPv6 is off in most cases. In the others nobody makes addresses of its own, and what hosts report of their groups
+//!   at random times is over before the first frame.
 //! * A bridge that snoops says twice which groups it is in, the second time at random within a second: a `sleep`
 //!   follows when it goes up. So it does where a carrier may have changed.
 //! * Nothing goes round: a cable's far end is a port and nothing else, and bridges are joined as a tree. Spanning
@@ -15,6 +16,7 @@
 mod changes;
 mod hosts;
 mod inject;
+mod ipv6;
 mod links;
 mod tunnels;
 
@@ -28,6 +30,8 @@ const FRAMES: usize = 40;
 const VIDS: [u16; 2] = [11, 12];
 /// Longer than a second, in which what is left to chance is over.
 const PAUSE: &str = "sleep 1.5";
+/// The same where hosts tell twice, each time within a second, which groups of IPv6 they are in.
+const LONG_PAUSE: &str = "sleep 3";
 /// The kinds that cases may be made of beside those that every case needs.
 pub(crate) const OPTIONAL: [&str; 8] =
     ["bond", "team", "ipvlan", "ipvtap", "macvtap", "vxlan", "geneve", "vrf"];
@@ -81,6 +85,8 @@ struct Case {
     bond_ports: Vec<(String, String)>,
     macvlans: Vec<(String, String)>,
     tunnel: Option<tunnels::Tunnel>,
+    /// There is IPv6 too.
+    ipv6: bool,
     namespaces: usize,
     made: u16,
 }
@@ -99,10 +105,12 @@ pub(crate) fn frame_case(seed: u64, kinds: &BTreeSet<String>) -> FrameCase {
         bond_ports: Vec::new(),
         macvlans: Vec::new(),
         tunnel: None,
+        ipv6: false,
         namespaces: 0,
         made: 0,
     };
-    case.no_ipv6("");
+    case.ipv6 = case.rng.chance(30);
+    case.choose_ipv6("");
     case.cables();
     case.tunnel();
     case.masters();
@@ -127,12 +135,17 @@ impl Case {
         self.run(format!("{place}sysctl -qw {names}"));
     }
 
+    /// Time for what is left to chance.
+    fn pause(&mut self) {
+        self.run(if self.ipv6 { LONG_PAUSE } else { PAUSE });
+    }
+
     /// A new namespace.
     fn netns(&mut self) -> String {
         self.namespaces += 1;
         let name = format!("n{}", self.namespaces);
         self.run(format!("ip netns add {name}"));
-        self.no_ipv6(&name);
+        self.choose_ipv6(&name);
         name
     }
 
