@@ -99,7 +99,9 @@ fn send(
     class: u8,
     message: &Icmpv6<'_>,
 ) {
-    let bound = through.filter(|id| fib6::is_strict(to) && !fib6::is_loopback(world, *id));
+    // Who asks many is answered through the link by which the question came, or not at all.
+    let bound = matches!(message, Icmpv6::EchoReply { .. }) && source.is_unspecified() || fib6::is_strict(to);
+    let bound = through.filter(|id| bound && !fib6::is_loopback(world, *id));
     let oif = match bound.and_then(|id| world.get(id)) {
         Some(device) => device.ifindex,
         None => through.map_or(0, |id| domain::answer(world, id)),
@@ -149,16 +151,22 @@ fn send_error_near(
     let to_many = destination.is_multicast() && !matches!(error, Error::TooBig { .. });
     let nobody = source.is_unspecified() || source.is_multicast();
     let later = carried.fragment.is_some_and(|fragment| fragment.offset > 0);
-    if is_error || to_many || nobody || later || !is_allowed(world, netns, source, &error) {
+    if is_error || to_many || nobody || later {
+        return;
+    }
+    let oif = near.map_or(0, |id| domain::answer(world, id));
+    let back = fib6::find(world, netns, &Flow { oif, ..Flow::to(source) }).ok();
+    if !is_allowed(world, netns, source, back.as_ref(), &error) {
         return;
     }
     let own = inet6::find_device(world, netns, destination, None).is_some();
     let said = if own && outside {
         destination
     } else {
-        near.filter(|_| outside)
-            .and_then(|id| input_address(world, id, source))
-            .unwrap_or(Ipv6Addr::UNSPECIFIED)
+        // The device's own address, where it has a good one and the way back has none (`icmpv6_rt_has_prefsrc`).
+        let chosen = back.is_some_and(|found| found.prefsrc.is_some());
+        let own = near.filter(|_| outside && !chosen).and_then(|id| source6::select(world, id, source));
+        own.unwrap_or(Ipv6Addr::UNSPECIFIED)
     };
     let packet = &packet[..packet.len().min(LARGEST_ERROR - wire::ipv6::LENGTH - 8)];
     let message = match error {
@@ -171,26 +179,22 @@ fn send_error_near(
     send(world, netns, near, source, said, 0, &message);
 }
 
-/// The source of an error about a packet that came in through a device: the device's own address where it has a good
-/// one, unless the way back has a source of its own (`icmpv6_rt_has_prefsrc`).
-fn input_address(world: &World, id: DeviceId, to: Ipv6Addr) -> Option<Ipv6Addr> {
-    let netns = world.get(id)?.netns;
-    let back = fib6::lookup(world, netns, &Flow::to(to), false);
-    if back.is_ok_and(|found| found.prefsrc.is_some()) {
-        return None;
-    }
-    source6::select(world, id, to)
-}
-
-/// Whether an error may be sent now (`icmpv6_xrlim_allow`).
-fn is_allowed(world: &mut World, netns: NetnsId, to: Ipv6Addr, error: &Error) -> bool {
+/// Whether an error may be sent now (`icmpv6_xrlim_allow`): the shorter the prefix of the way back, the more of them.
+fn is_allowed(
+    world: &mut World,
+    netns: NetnsId,
+    to: Ipv6Addr,
+    back: Option<&fib6::Found>,
+    error: &Error,
+) -> bool {
     let now = world.now.0;
     let Ok(space) = world.space_mut(netns) else { return false };
     let rate = space.stack.conf.get(conf::netns::RATELIMIT6).max(0) as u64 * 1000;
     if rate == 0 || matches!(error, Error::TooBig { .. }) {
         return true;
     }
-    space.stack.errors.take(IpAddr::V6(to), now, rate, BURST)
+    let length = back.map_or(128, |found| u32::from(fib6::prefix(found.place.prefix).1));
+    space.stack.errors.take(IpAddr::V6(to), now, rate >> ((128 - length.min(128)) / 32), BURST)
 }
 
 /// What an error is to a program (`icmpv6_err_convert`).

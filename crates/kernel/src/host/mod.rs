@@ -203,7 +203,7 @@ pub(crate) fn timer(world: &mut World, netns: NetnsId, timer: HostTimer) {
 }
 
 /// For whom a frame that came in through a device is (`eth_type_trans`, and the tag that nobody took).
-fn for_whom(world: &World, id: DeviceId, frame: FrameId) -> For {
+pub(crate) fn for_whom(world: &World, id: DeviceId, frame: FrameId) -> For {
     let meta = world.run.pool.meta(frame);
     if meta.tag.id() != 0 {
         return For::Other;

@@ -45,7 +45,7 @@ impl Case {
         self.run(format!("ip addr add {near_ip}/24 dev {}", cable.name));
         self.run(format!("ip neigh add {far_ip} lladdr {} dev {} nud permanent", written(far), cable.name));
         let settings = match kind {
-            "vxlan" => format!("dstport 4789 srcport 5000 5001 {}", self.rng.word(&VXLAN)),
+            "vxlan" => format!("dstport 4789 srcport 5000 5001 {}", self.vxlan_setting()),
             _ => self.rng.word(&GENEVE).to_string(),
         };
         self.run(format!(
@@ -57,6 +57,13 @@ impl Case {
         self.links.push((String::new(), name.clone()));
         self.bases.push(Base { name, mac, tags: Vec::new(), bridge: false, ipvlan: None, taken: None });
         self.tunnel = Some(Tunnel { port, near: cable.mac, far, vxlan: kind == "vxlan" });
+    }
+
+    /// A setting of a vxlan. Not `gbp` beside IPv6: where Linux keeps the mark of a packet, a report of groups still has
+    /// the room that was reserved in its buffer, and a vxlan sends that as its mark.
+    fn vxlan_setting(&mut self) -> &'static str {
+        let word = self.rng.word(&VXLAN);
+        if self.ipv6 && word == "gbp" { "" } else { word }
     }
 }
 

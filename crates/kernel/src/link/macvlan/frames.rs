@@ -6,6 +6,7 @@
 
 use super::*;
 use crate::frame::{FrameId, PacketKind};
+use crate::host::{For, for_whom};
 use crate::run::{Batch, Common, Drop, Step, mark};
 
 /// Every mode that hears what comes from outside.
@@ -236,14 +237,18 @@ fn forward_source(world: &mut World, below: DeviceId, frame: FrameId) -> bool {
     let members = port(world, below).into_iter().flat_map(|port| port.members.values());
     let members = members.filter(|id| state(world, **id).is_some_and(|own| own.lists(&source)));
     listing.extend(members.copied());
+    let whose = for_whom(world, below, frame);
     let mut consumed = false;
     for id in listing.iter().copied() {
         consumed |= state(world, id).is_some_and(|own| own.flags & MACVLAN_FLAG_NODST != 0);
         if !world[id].is_up() {
             continue;
         }
+        // What is for the host at the device below is so here.
+        let own = world.run.pool.destination(frame) == world[id].address;
+        let kind = if own || whose == For::Host { PacketKind::Host } else { PacketKind::Auto };
         if let Some(copy) = world.run.pool.share(frame) {
-            hand_up(world, id, copy, PacketKind::Auto, false);
+            hand_up(world, id, copy, kind, false);
         }
     }
     world.run.receivers = listing;
