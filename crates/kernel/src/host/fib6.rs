@@ -392,7 +392,8 @@ pub(crate) fn find(world: &World, netns: NetnsId, flow: &Flow) -> Result<Found, 
             errno => errno,
         });
     }
-    lookup(world, netns, flow, is_strict(destination) || flow.oif != 0)
+    // Who has chosen a source is bound to a link only in that its routes come first.
+    lookup(world, netns, flow, is_strict(destination) || flow.oif != 0 && flow.source.is_unspecified())
 }
 
 /// Finds the route of a packet of the host's own, and its source if none is given.

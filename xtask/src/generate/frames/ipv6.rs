@@ -177,7 +177,7 @@ fn group_mac([.., a, b, c, d]: [u8; 16]) -> [u8; 6] {
     [0x33, 0x33, a, b, c, d]
 }
 
-fn packet(from: [u8; 16], to: [u8; 16], next: u8, hops: u8, payload: &[u8]) -> Vec<u8> {
+pub(super) fn packet(from: [u8; 16], to: [u8; 16], next: u8, hops: u8, payload: &[u8]) -> Vec<u8> {
     let mut packet = vec![0x60, 0, 0, 0];
     packet.extend((payload.len() as u16).to_be_bytes());
     packet.extend([next, hops]);
@@ -188,7 +188,7 @@ fn packet(from: [u8; 16], to: [u8; 16], next: u8, hops: u8, payload: &[u8]) -> V
 }
 
 /// A message with its checksum, which covers the addresses too (RFC 8200, 8.1).
-fn summed(from: [u8; 16], to: [u8; 16], next: u8, message: Vec<u8>, at: usize) -> Vec<u8> {
+pub(super) fn summed(from: [u8; 16], to: [u8; 16], next: u8, message: Vec<u8>, at: usize) -> Vec<u8> {
     let length = (message.len() as u32).to_be_bytes();
     let before = [&from[..], &to, &length, &[0, 0, 0, next]].concat();
     let whole = with_sum([&before[..], &message].concat(), before.len() + at);
