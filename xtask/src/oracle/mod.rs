@@ -56,7 +56,7 @@ record    writes what a real Linux prints on scenarios or transcripts, or does w
 generate  only writes random scenarios or frame cases; the same seed and MIX give the same file
 minimise  shrinks a scenario or transcript on which the two differ
 
-MIX is [--types dummy,vlan,macvlan,macvtap,veth,bridge,ifb] [--plain] [--odd PERCENT]
+MIX is [--types KIND,KIND...] [--plain] [--odd PERCENT]; without --types it is all kinds that can be made
   --plain        only ordinary commands, the whole state at the end
   --odd PERCENT  how many commands are errors and rarely used words (30)
 --kernels N runs N real kernels beside one another; what takes its time in there is mostly waiting.
