@@ -129,13 +129,19 @@ impl World {
     fn create_alone(&mut self, kind: &'static Kind, space: usize) {
         let name = self.link_name(kind.stem, None);
         let extras = self.extras();
-        let words = (kind.create)(self);
+        let mut words = (kind.create)(self);
+        let mut lower = None;
+        if words.contains("LOW") {
+            let Some(link) = self.some_link(|l| l.space == space) else { return };
+            words = words.replace("LOW", &link.name);
+            lower = Some(link.name);
+        }
         let address = self.address(kind);
         let ip = self.ip(space);
         let head = self.head(&ip, "", &name);
         let (to, place) = self.elsewhere(space);
         self.emit(format!("{head} {extras}{address}{to}type {} {words}", kind.name));
         let stp = words.contains("stp_state 1");
-        self.links.push(Link { stp, ..Link::new(&name, kind, place) });
+        self.links.push(Link { stp, lower, ..Link::new(&name, kind, place) });
     }
 }

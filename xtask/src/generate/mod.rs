@@ -98,15 +98,15 @@ fn step(world: &mut World) {
 
 /// One action of the kind that people rarely do.
 fn odd_step(world: &mut World) {
-    match world.rng.below(20) {
+    match world.rng.below(24) {
         0..5 => world.trouble(),
-        5 => world.own_command(),
-        6..8 => world.look(),
+        5..8 => world.look(),
         8..13 => world.set_option(),
         13..15 => world.groups(),
         15..17 => world.alternative_names(),
         17..19 => world.rare_change(),
-        _ => world.rare_namespaces(),
+        19 => world.rare_namespaces(),
+        _ => world.own_command(),
     }
 }
 

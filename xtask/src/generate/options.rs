@@ -52,10 +52,19 @@ impl World {
         self.rng.place(all.len()).map(|i| all[i])
     }
 
-    /// Applies an option, if that is not the one thing that would make the scenario depend on time: spanning
-    /// tree on a bridge that may see another bridge, or with less patience than a scenario takes.
+    /// Applies an option, if that does not lead frames round in a circle, and is not the one thing that would make the
+    /// scenario depend on time: spanning tree on a bridge that may see another bridge, or with less patience than a
+    /// scenario takes.
     fn apply(&mut self, link: &Link, kind: &str, words: &str) {
-        let mut words = words.to_string();
+        let mut words = words.replace("DEV", &link.name);
+        if words.contains("LOW") {
+            let space = link.space;
+            let Some(lower) = self.some_link(|l| l.space == space && l.name != link.name) else { return };
+            if !self.may_stand_on(&link.name, &lower.name) {
+                return;
+            }
+            words = words.replace("LOW", &lower.name);
+        }
         if words == "stp_state 1" {
             if link.leads_on || self.counted {
                 return;

@@ -1,6 +1,6 @@
 //! What goes wrong: missing and wrong words, names that clash or do not exist, limits, wrong types.
 //!
-//! In a line `DEV` is a link that probably exists, `LOW` another one of the same namespace, `NEW` a new
+//! A line is what stands behind `ip`, or begins with `bridge`. In it `DEV` is a link that probably exists, `LOW` another one of the same namespace, `NEW` a new
 //! name, `MAC` a new address, `NS` a namespace (or a missing one), `KIND` a link type.
 
 use super::kinds::KINDS;
@@ -208,11 +208,26 @@ impl World {
         self.say(line, space, dev);
     }
 
-    /// One of the commands that a kind has of its own, about a link of it.
+    /// One of the commands that a kind has of its own, about a link or a port of it.
     pub(super) fn own_command(&mut self) {
+        if self.rng.chance(35) && self.port_command() {
+            return;
+        }
         let Some(link) = self.some_link(|l| !l.kind.commands.is_empty()) else { return };
         let line = self.rng.word(link.kind.commands);
         self.say(line, link.space, Some(link));
+    }
+
+    /// A command about a port; false if there is no port that has any.
+    fn port_command(&mut self) -> bool {
+        let Some(port) = self.some_link(|l| l.master.is_some()) else { return false };
+        let master = port.master.as_deref().and_then(|name| self.find(name));
+        let lines = master.map_or(&[][..], |master| master.kind.port_commands);
+        if !lines.is_empty() {
+            let line = self.rng.word(lines);
+            self.say(line, port.space, Some(port));
+        }
+        !lines.is_empty()
     }
 
     /// Says a line about a link and another one of the same namespace.
@@ -220,7 +235,7 @@ impl World {
         let low = self.some_link(|l| l.space == space);
         let name_of = |link: &Option<super::Link>| link.as_ref().map_or("lo".to_string(), |l| l.name.clone());
         let (dev_name, low_name) = (name_of(&dev), name_of(&low));
-        if !self.is_harmless(line, dev.as_ref(), low.as_ref()) {
+        if !self.is_harmless(line, dev.as_ref(), low.as_ref()) || !self.is_orderly(line, dev.as_ref()) {
             return;
         }
         if line.contains("show") {
@@ -235,9 +250,13 @@ impl World {
             let mac = self.rng.mac();
             command = command.replacen("MAC", &mac, 1);
         }
-        // Words of the netns command are said in the first namespace only.
-        let ip = if line.starts_with("netns") { "ip".to_string() } else { self.ip(space) };
-        self.emit(format!("{ip} {command}"));
+        let (tool, words) = match command.strip_prefix("bridge ") {
+            Some(words) => (self.tool("bridge", space), words),
+            // Words of the netns command are said in the first namespace only.
+            None if line.starts_with("netns") => ("ip".to_string(), command.as_str()),
+            None => (self.ip(space), command.as_str()),
+        };
+        self.emit(format!("{tool} {words}"));
         if ["master", "down", "del", "netns"].iter().any(|word| line.contains(word)) {
             for name in [dev_name, low_name] {
                 self.carrier_may_go(&name);
@@ -249,14 +268,23 @@ impl World {
     fn is_harmless(&mut self, line: &str, dev: Option<&super::Link>, low: Option<&super::Link>) -> bool {
         if line.ends_with("master LOW") || line.contains("master LOW ") {
             // Only what cannot be a bridge may be named here: the forest of bridges is kept elsewhere.
-            return low.is_some_and(|l| l.kind.ports.is_none());
+            return low.is_some_and(|l| !l.kind.forwards());
         }
         if line.contains("master DEV") {
-            return dev.is_some_and(|l| l.kind.ports.is_none());
+            return dev.is_some_and(|l| !l.kind.forwards());
         }
         if self.counted && (line.contains("netns") || line.contains("bridge")) {
             return false;
         }
         true
+    }
+    /// Whether the order of what the line lists is known, or forgiven by the name of what is listed.
+    fn is_orderly(&self, line: &str, dev: Option<&super::Link>) -> bool {
+        let Some(dev) = dev.filter(|_| line.contains("fdb show")) else { return true };
+        let by_chance = |link: &super::Link| link.kind.lists_by_chance;
+        if line.contains("dev DEV") {
+            return !by_chance(dev) || dev.name.starts_with(dev.kind.stem);
+        }
+        !by_chance(dev) && !self.links.iter().any(|l| by_chance(l) && l.master.as_ref() == Some(&dev.name))
     }
 }

@@ -104,14 +104,21 @@ impl World {
 
     /// `ip` for a namespace.
     pub(super) fn ip(&mut self, space: usize) -> String {
+        self.tool("ip", space)
+    }
+
+    /// `ip` or `bridge` for a namespace.
+    pub(super) fn tool(&mut self, tool: &str, space: usize) -> String {
         match self.spaces.get(space) {
             Some(Some(name)) if !name.is_empty() => {
                 // Two ways to say the same; the second runs the program inside.
-                let way =
-                    if !self.mix.plain && self.rng.chance(8) { "ip netns exec NS ip" } else { "ip -n NS" };
-                way.replace("NS", name)
+                if !self.mix.plain && self.rng.chance(8) {
+                    format!("ip netns exec {name} {tool}")
+                } else {
+                    format!("{tool} -n {name}")
+                }
             }
-            _ => "ip".to_string(),
+            _ => tool.to_string(),
         }
     }
 
@@ -188,8 +195,7 @@ impl World {
     /// Whether the link may become a port of the bridge without any danger of a loop. Remembers that it did.
     pub(super) fn may_join(&mut self, port: &str, bridge: &str) -> bool {
         let (Some(from), Some(to)) = (self.find(port), self.find(bridge)) else { return false };
-        let forward = to.kind.ports.is_some_and(|ports| ports.forward);
-        if !forward || from.kind.dead_end {
+        if !to.kind.forwards() || from.kind.dead_end {
             return true;
         }
         if to.stp {
@@ -202,6 +208,21 @@ impl World {
         self.edges.push((base, bridge.to_string()));
         if let Some(bridge) = self.link(bridge) {
             bridge.leads_on = true;
+        }
+        true
+    }
+
+    /// Whether a link may be told to stand on another one without any danger of a loop, which it does from now on.
+    pub(super) fn may_stand_on(&mut self, upper: &str, lower: &str) -> bool {
+        let (Some(from), Some(to)) = (self.find(upper), self.find(lower)) else { return false };
+        let (old, new) = (self.base(&from), self.base(&to));
+        if old != new && self.connected(&old, &new) {
+            return false;
+        }
+        // Whether the command succeeds is not known: from now on it counts as standing on both.
+        self.edges.push((old, new));
+        if let Some(link) = self.link(upper) {
+            link.lower = Some(lower.to_string());
         }
         true
     }
@@ -274,6 +295,17 @@ mod tests {
         world.renamed("br2", "rn2");
         assert!(!world.may_join("vl1", "rn2"));
         assert!(world.may_join("du1", "br1"));
+    }
+
+    #[test]
+    fn a_tunnel_forms_no_loop() {
+        let mut world = world();
+        world.links.push(Link::new("vx1", of("vxlan"), 0));
+        assert!(world.may_join("vx1", "br1"));
+        assert!(world.may_join("ve1", "br1"));
+        assert!(!world.may_stand_on("vx1", "vp1"));
+        assert!(world.may_stand_on("vx1", "vl1"));
+        assert!(!world.may_join("ve2", "br1"));
     }
 
     #[test]

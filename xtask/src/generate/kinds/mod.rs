@@ -4,9 +4,13 @@
 //! sends frames stands in `sends`, so that scenarios in which frames are counted can do without.
 
 mod bridge;
+mod geneve;
 mod macvlan;
 mod plain;
+mod tunnel;
 mod vlan;
+mod vrf;
+mod vxlan;
 
 use super::world::World;
 
@@ -23,18 +27,29 @@ pub(in crate::generate) struct Kind {
     pub(in crate::generate) dead_end: bool,
     /// It sends nothing of itself, so that it can stand where frames are counted.
     pub(in crate::generate) quiet: bool,
-    /// The words behind `type KIND` of a new link.
+    /// The words behind `type KIND` of a new link; for `LOW` another link of its namespace is named.
     pub(in crate::generate) create: fn(&mut World) -> String,
     /// The usual changes of its options.
     pub(in crate::generate) usual: &'static [&'static str],
     /// The usual changes that make it send frames.
     pub(in crate::generate) sends: &'static [&'static str],
-    /// All other changes, with good values and bad ones.
+    /// All other changes, with good values and bad ones; `DEV` is the link, `LOW` another one.
     pub(in crate::generate) rare: &'static [&'static str],
-    /// Other commands about a link of this kind, in the words of `trouble.rs`; `DEV` is the link.
+    /// Other commands about a link of this kind or what belongs to it, in the words of `trouble.rs`; `DEV` is the link.
     pub(in crate::generate) commands: &'static [&'static str],
+    /// What it lists of its own comes in the order of a seeded hash, which is forgiven only by its name.
+    pub(in crate::generate) lists_by_chance: bool,
     /// Its ports, if other links can be put into it.
     pub(in crate::generate) ports: Option<&'static Ports>,
+    /// Other commands about a port of it; `DEV` is the port.
+    pub(in crate::generate) port_commands: &'static [&'static str],
+}
+
+impl Kind {
+    /// Whether frames go from port to port of it.
+    pub(in crate::generate) fn forwards(&self) -> bool {
+        self.ports.is_some_and(|ports| ports.forward)
+    }
 }
 
 /// How a link of a kind comes to be.
@@ -71,7 +86,9 @@ const PLAIN: Kind = Kind {
     sends: &[],
     rare: &[],
     commands: &[],
+    lists_by_chance: false,
     ports: None,
+    port_commands: &[],
 };
 
 /// The machine's own NIC, which no command makes.
@@ -86,6 +103,9 @@ pub(in crate::generate) static KINDS: &[&Kind] = &[
     &plain::VETH,
     &bridge::BRIDGE,
     &plain::IFB,
+    &vxlan::VXLAN,
+    &geneve::GENEVE,
+    &vrf::VRF,
 ];
 
 /// The kind of that name.
@@ -107,7 +127,9 @@ mod tests {
             assert!(!kind.name.is_empty() && !kind.stem.is_empty(), "{kind:?}");
             let stems = KINDS[..place].iter().map(|other| other.stem);
             assert!(stems.into_iter().all(|stem| stem != kind.stem), "two kinds have the stem {}", kind.stem);
-            assert!(kind.commands.iter().all(|line| line.contains("DEV")), "{}", kind.name);
+            assert!(kind.port_commands.is_empty() || kind.ports.is_some(), "{}", kind.name);
+            let mut lines = kind.commands.iter().chain(kind.port_commands);
+            assert!(lines.all(|line| !line.starts_with("ip ")), "{}", kind.name);
         }
     }
 }

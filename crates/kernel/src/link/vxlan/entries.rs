@@ -108,8 +108,20 @@ fn add_nexthop(vxlan: &Vxlan, mac: &Mac, source: u32, mode: u16) -> Result {
         Some(_) => refuse(Errno::EOPNOTSUPP, "Cannot replace an existing non nexthop fdb with a nexthop"),
         None if mode & NLM_F_CREATE == 0 => Err(Errno::ENOENT.into()),
         None if mode & NLM_F_REPLACE != 0 && !is_one_host(mac) => Err(Errno::EOPNOTSUPP.into()),
-        None => refuse(Errno::EINVAL, "Nexthop id does not exist"),
+        None => {
+            check_room(vxlan)?;
+            refuse(Errno::EINVAL, "Nexthop id does not exist")
+        }
     }
+}
+
+/// Whether the table takes another address.
+fn check_room(vxlan: &Vxlan) -> Result {
+    let (there, limit) = (vxlan.table.len(), vxlan.config.limit as usize);
+    if limit != 0 && there >= limit {
+        return Err(Errno::ENOSPC.into());
+    }
+    if there >= ENTRIES { Err(Errno::ENOMEM.into()) } else { Ok(()) }
 }
 
 /// Whether an address is one host's: neither a group nor that of all that are not known.
@@ -136,13 +148,7 @@ fn create(world: &mut World, id: DeviceId, place: Key, wanted: &Wanted, remote: 
     }
     let now = world.now;
     let vxlan = state_mut(world, id).ok_or(Errno::EOPNOTSUPP)?;
-    let limit = vxlan.config.limit as usize;
-    if limit != 0 && vxlan.table.len() >= limit {
-        return Err(Errno::ENOSPC.into());
-    }
-    if vxlan.table.len() >= ENTRIES {
-        return Err(Errno::ENOMEM.into());
-    }
+    check_room(vxlan)?;
     let entry = Entry {
         state: wanted.state,
         flags: wanted.flags & !NTF_USE,
