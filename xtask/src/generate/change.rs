@@ -94,6 +94,9 @@ impl World {
         if ["down", "nomaster", "carrier", "netns", "protodown"].iter().any(|w| words.contains(w)) {
             self.carrier_may_go(&link.name);
         }
+        if ["up", "state", "master", "type"].iter().any(|w| words.contains(w)) {
+            self.let_watchers_see(&link.name);
+        }
     }
 
     fn join(&mut self, link: &Link) {
@@ -101,10 +104,14 @@ impl World {
         let Some(master) = self.some_link(|l| l.kind.ports.is_some() && l.space == space) else { return };
         if self.may_join(&link.name, &master.name) {
             self.carrier_may_go(&link.name);
+            if master.kind.takes_down && self.rng.chance(75) {
+                self.set(link, "down");
+            }
             self.set(link, &format!("master {}", master.name));
             if let Some(link) = self.link(&link.name) {
                 link.master = Some(master.name);
             }
+            self.let_watchers_see(&link.name);
         }
     }
 
@@ -125,7 +132,7 @@ impl World {
     }
 
     fn moved(&mut self, name: &str, place: usize) {
-        if let Some(link) = self.link(name).filter(|l| l.kind.name != "bridge") {
+        if let Some(link) = self.link(name).filter(|l| l.kind.ports.is_none()) {
             link.space = place;
             link.master = None;
         }

@@ -100,8 +100,8 @@ fn step(world: &mut World) {
 fn odd_step(world: &mut World) {
     match world.rng.below(20) {
         0..5 => world.trouble(),
-        5 => world.own_command(),
-        6..8 => world.look(),
+        5..7 => world.own_command(),
+        7 => world.look(),
         8..13 => world.set_option(),
         13..15 => world.groups(),
         15..17 => world.alternative_names(),
