@@ -101,7 +101,24 @@ impl World {
 
     fn join(&mut self, link: &Link) {
         let space = link.space;
-        let Some(master) = self.some_link(|l| l.kind.ports.is_some() && l.space == space) else { return };
+        if let Some(master) = self.some_link(|l| l.kind.ports.is_some() && l.space == space) {
+            self.join_to(link, master);
+        }
+    }
+
+    /// Puts links into one that has just been made, as people do.
+    pub(super) fn fill(&mut self, master: &Link) {
+        if master.kind.ports.is_none() || self.rng.chance(50) {
+            return;
+        }
+        for _ in 0..self.rng.between(1, 4) {
+            if let Some(link) = self.some_link(|l| l.space == master.space && l.name != master.name) {
+                self.join_to(&link, master.clone());
+            }
+        }
+    }
+
+    fn join_to(&mut self, link: &Link, master: Link) {
         if self.may_join(&link.name, &master.name) {
             self.carrier_may_go(&link.name);
             if master.kind.takes_down && self.rng.chance(75) {

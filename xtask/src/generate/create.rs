@@ -136,6 +136,8 @@ impl World {
         let (to, place) = self.elsewhere(space);
         self.emit(format!("{head} {extras}{address}{to}type {} {words}", kind.name));
         let stp = words.contains("stp_state 1");
-        self.links.push(Link { stp, ..Link::new(&name, kind, place) });
+        let link = Link { stp, ..Link::new(&name, kind, place) };
+        self.links.push(link.clone());
+        self.fill(&link);
     }
 }

@@ -191,14 +191,15 @@ impl World {
         self.let_watchers_see(name);
     }
 
-    /// Gives time to those that look at their ports from time to time, if the link may concern one of them.
+    /// Gives time to those that look at their ports from time to time, if the link may concern one of them. What a
+    /// link hears from the one below it comes later than what happens to itself.
     pub(super) fn let_watchers_see(&mut self, name: &str) {
-        let watched = |link: &Link| {
-            link.kind.watches && self.links.iter().any(|l| l.master.as_ref() == Some(&link.name))
-        };
-        if self.unseen && self.near(name).into_iter().any(watched) {
+        let has_port = |link: &Link| self.links.iter().any(|l| l.master.as_ref() == Some(&link.name));
+        let near = self.near(name);
+        if self.unseen && near.iter().any(|link| link.kind.watches && has_port(link)) {
+            let stacked = near.iter().any(|link| link.lower.is_some());
             self.unseen = false;
-            self.note("sleep 1.5");
+            self.note(if stacked { "sleep 1.5" } else { "sleep 0.7" });
         }
     }
 

@@ -423,7 +423,6 @@ const COMMANDS: &[&str] = &[
     "link add NEW address MAC type bond mode balance-rr primary LOW",
     "link add NEW address MAC link DEV type bond",
     "link add DEV address MAC type bond",
-    "link add NEW master DEV address MAC type bond mode 1 miimon 100",
     "link set DEV type team",
     "link set DEV type bridge stp_state 0",
     "link del DEV type bond",

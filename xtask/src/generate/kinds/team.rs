@@ -43,7 +43,6 @@ const COMMANDS: &[&str] = &[
     "link add link DEV name NEW address MAC type macvlan mode bridge",
     "link add NEW address MAC link DEV type team",
     "link add DEV address MAC type team",
-    "link add NEW master DEV address MAC type team",
     "link add NEW address MAC numtxqueues 2 master DEV type team",
     "link set DEV type bond miimon 100",
     "link del DEV type team",
