@@ -94,17 +94,41 @@ impl World {
         if ["down", "nomaster", "carrier", "netns", "protodown"].iter().any(|w| words.contains(w)) {
             self.carrier_may_go(&link.name);
         }
+        if ["up", "state", "master", "type"].iter().any(|w| words.contains(w)) {
+            self.let_watchers_see(&link.name);
+        }
     }
 
     fn join(&mut self, link: &Link) {
         let space = link.space;
-        let Some(master) = self.some_link(|l| l.kind.ports.is_some() && l.space == space) else { return };
+        if let Some(master) = self.some_link(|l| l.kind.ports.is_some() && l.space == space) {
+            self.join_to(link, master);
+        }
+    }
+
+    /// Puts links into one that has just been made, as people do.
+    pub(super) fn fill(&mut self, master: &Link) {
+        if master.kind.ports.is_none() || self.rng.chance(50) {
+            return;
+        }
+        for _ in 0..self.rng.between(1, 4) {
+            if let Some(link) = self.some_link(|l| l.space == master.space && l.name != master.name) {
+                self.join_to(&link, master.clone());
+            }
+        }
+    }
+
+    fn join_to(&mut self, link: &Link, master: Link) {
         if self.may_join(&link.name, &master.name) {
             self.carrier_may_go(&link.name);
+            if master.kind.takes_down && self.rng.chance(75) {
+                self.set(link, "down");
+            }
             self.set(link, &format!("master {}", master.name));
             if let Some(link) = self.link(&link.name) {
                 link.master = Some(master.name);
             }
+            self.let_watchers_see(&link.name);
         }
     }
 
@@ -125,7 +149,7 @@ impl World {
     }
 
     fn moved(&mut self, name: &str, place: usize) {
-        if let Some(link) = self.link(name).filter(|l| l.kind.name != "bridge") {
+        if let Some(link) = self.link(name).filter(|l| l.kind.ports.is_none()) {
             link.space = place;
             link.master = None;
         }

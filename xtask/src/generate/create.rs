@@ -142,6 +142,8 @@ impl World {
         let (to, place) = self.elsewhere(space);
         self.emit(format!("{head} {extras}{address}{to}type {} {words}", kind.name));
         let stp = words.contains("stp_state 1");
-        self.links.push(Link { stp, lower, ..Link::new(&name, kind, place) });
+        let link = Link { stp, lower, ..Link::new(&name, kind, place) };
+        self.links.push(link.clone());
+        self.fill(&link);
     }
 }

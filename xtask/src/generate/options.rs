@@ -74,6 +74,12 @@ impl World {
                 link.stp = true;
             }
         }
+        if words.contains("PORT") {
+            let (name, space) = (Some(&link.name), link.space);
+            let port = self.some_link(|l| l.space == space && l.master.as_ref() == name);
+            let port = port.or_else(|| self.some_link(|l| l.space == space));
+            words = words.replace("PORT", &port.map_or("lo".to_string(), |l| l.name));
+        }
         self.set(link, &format!("type {kind} {words}"));
         self.carrier_may_go(&link.name);
     }

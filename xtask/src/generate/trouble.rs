@@ -107,6 +107,8 @@ const LINES: &[&str] = &[
     "link add address MAC type dummy",
     "link add address MAC type bridge",
     "link add address MAC type ifb",
+    "link add address MAC type bond",
+    "link add address MAC type team",
     "link add address MAC type veth peer address MAC",
     "link add link LOW address MAC type vlan id 77",
     "link add link LOW address MAC type macvlan mode bridge",
@@ -118,6 +120,11 @@ const LINES: &[&str] = &[
     "link add NEW address 00:00:00:00:00:00 type bridge",
     "link add NEW mtu 0 address MAC type dummy",
     "link add NEW mtu 67 address MAC type bridge",
+    "link add NEW mtu 67 address MAC type bond",
+    "link add NEW mtu 65536 address MAC type bond",
+    "link add NEW mtu 65536 address MAC type team",
+    "link add NEW address 01:00:5e:00:00:01 type bond",
+    "link add NEW address 01:00:5e:00:00:01 type team",
     "link add NEW mtu 65536 address MAC type veth peer address MAC",
     "link set DEV mtu 0",
     "link set DEV mtu 65536",
@@ -257,15 +264,22 @@ impl World {
             None => (self.ip(space), command.as_str()),
         };
         self.emit(format!("{tool} {words}"));
-        if ["master", "down", "del", "netns"].iter().any(|word| line.contains(word)) {
-            for name in [dev_name, low_name] {
+        let may_go = ["master", "down", "del", "netns"].iter().any(|word| line.contains(word));
+        for name in [dev_name, low_name] {
+            if may_go {
                 self.carrier_may_go(&name);
+            } else {
+                self.let_watchers_see(&name);
             }
         }
     }
 
     /// Some lines succeed, and then the rules for scenarios must hold as well.
     fn is_harmless(&mut self, line: &str, dev: Option<&super::Link>, low: Option<&super::Link>) -> bool {
+        if line.contains("NEW") && line.ends_with("type dummy") {
+            // A new port that leads nowhere.
+            return true;
+        }
         if line.ends_with("master LOW") || line.contains("master LOW ") {
             // Only what cannot be a bridge may be named here: the forest of bridges is kept elsewhere.
             return low.is_some_and(|l| !l.kind.forwards());

@@ -48,6 +48,8 @@ pub(super) struct World {
     pub(super) patience: &'static str,
     /// Something was done since the last sleep.
     unsettled: bool,
+    /// Something was done since those that look at carriers had the time to.
+    unseen: bool,
     /// Pairs of connected things: bridges and their kin, and what their ports hang on. It is always a forest.
     edges: Vec<(String, String)>,
 }
@@ -64,6 +66,7 @@ impl World {
             lines: Vec::new(),
             patience: "1.5",
             unsettled: false,
+            unseen: false,
             edges: Vec::new(),
         }
     }
@@ -82,6 +85,7 @@ impl World {
     pub(super) fn emit(&mut self, command: String) {
         self.lines.push(command.trim_end().to_string());
         self.unsettled = true;
+        self.unseen = true;
     }
 
     /// Lets the news of carriers arrive, if there may be any.
@@ -93,6 +97,7 @@ impl World {
 
     /// Time for everything that goes on by itself.
     pub(super) fn sleep(&mut self) {
+        self.unseen = false;
         self.note(&format!("sleep {}", self.patience));
     }
 
@@ -190,6 +195,35 @@ impl World {
         if self.links.iter().any(|l| l.lower.is_some() && touched.contains(&l.lower.as_ref())) {
             self.settle();
         }
+        self.let_watchers_see(name);
+    }
+
+    /// Gives time to those that look at their ports from time to time, if the link may concern one of them. What a
+    /// link hears from the one below it comes later than what happens to itself.
+    pub(super) fn let_watchers_see(&mut self, name: &str) {
+        let has_port = |link: &Link| self.links.iter().any(|l| l.master.as_ref() == Some(&link.name));
+        let near = self.near(name);
+        if self.unseen && near.iter().any(|link| link.kind.watches && has_port(link)) {
+            let stacked = near.iter().any(|link| link.lower.is_some());
+            self.unseen = false;
+            self.note(if stacked { "sleep 1.5" } else { "sleep 0.7" });
+        }
+    }
+
+    /// The link, and all links that its carrier may reach or come from.
+    fn near(&self, name: &str) -> Vec<&Link> {
+        let mut reached: Vec<&Link> = self.links.iter().filter(|l| l.name == name).collect();
+        let mut next = 0;
+        while let Some(here) = reached.get(next).copied() {
+            next += 1;
+            let by = |a: &Link, b: &Link| [&a.lower, &a.peer, &a.master].contains(&&Some(b.name.clone()));
+            for link in &self.links {
+                if (by(here, link) || by(link, here)) && !reached.iter().any(|l| l.name == link.name) {
+                    reached.push(link);
+                }
+            }
+        }
+        reached
     }
 
     /// Whether the link may become a port of the bridge without any danger of a loop. Remembers that it did.

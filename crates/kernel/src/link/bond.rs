@@ -1,7 +1,7 @@
 //! `bond`: several devices as one (`drivers/net/bonding/bond_main.c`; IEEE 802.1AX for the mode that speaks LACP).
 //!
 //! A bond keeps a [`Bond`] as its own, and a [`Slave`] on each of its slaves. What runs where: `slave` how devices
-//! come and leave and what happens to them, `active` which slave is in use, `options` what requests change, `fill`
+//! come and leave and what happens to them, `hardware` what kind of link they make the bond, `active` which slave is in use, `options` what requests change, `fill`
 //! what is told, `mii` and `arp` how links are watched, `probe` the questions that `arp` asks, `lacp` who is at the
 //! other ends of the links, `alb` how load is balanced, `reception` what slaves receive, `transmit`, `hash` and `receive` the frames.
 //!
@@ -24,6 +24,7 @@ mod active;
 mod alb;
 mod arp;
 mod fill;
+mod hardware;
 mod hash;
 mod lacp;
 mod mii;
@@ -432,11 +433,12 @@ fn counters(world: &World, bond: DeviceId) -> Counters {
     sum
 }
 
-/// Takes a slave's address (`bond_set_dev_addr`).
+/// Takes a slave's address, as much of it as the slave's kind of link has (`bond_set_dev_addr`).
 fn steal_address(world: &mut World, bond: DeviceId, id: DeviceId) -> Result<(), Refusal> {
     let address = world[id].address;
+    let length = usize::from(world[id].address_length).min(address.len());
     world.ask(bond, Event::PreChangeAddress(address))?;
-    world[bond].address = address;
+    world[bond].address[..length].copy_from_slice(&address[..length]);
     world[bond].address_origin = AddressOrigin::Stolen;
     world.tell(bond, Event::ChangeAddress);
     Ok(())

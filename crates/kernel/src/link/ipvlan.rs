@@ -317,6 +317,8 @@ pub(super) fn event(world: &mut World, id: DeviceId, event: Event) -> Result<(),
             let mtu = world[id].mtu;
             members.into_iter().for_each(|member| world[member].mtu = mtu);
         }
+        // The hardware below stays as it is.
+        Event::PreChangeType => return Err(Errno::EBUSY.into()),
         Event::ChangeFeatures => {
             members.iter().for_each(|member| world.follow_features(id, *member, Features::of_macvlan));
         }

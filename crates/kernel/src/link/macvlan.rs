@@ -579,6 +579,8 @@ fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal
                 let _ = world.set_mtu(id, mtu);
             }
         }
+        // The hardware below stays as it is.
+        Event::PreChangeType => return Err(Errno::EBUSY.into()),
         Event::ChangeFeatures => {
             members.iter().for_each(|id| world.follow_features(below, *id, Features::of_macvlan));
         }

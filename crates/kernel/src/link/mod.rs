@@ -88,6 +88,8 @@ pub enum Event {
     PreChangeAddress(Mac),
     /// Its address changed.
     ChangeAddress,
+    /// Its hardware is about to become another; an error refuses it.
+    PreChangeType,
     /// Its name changed.
     ChangeName,
     /// What it can do for those that stand on it changed.

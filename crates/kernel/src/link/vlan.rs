@@ -405,6 +405,8 @@ fn event(world: &mut World, below: DeviceId, event: Event) -> Result<(), Refusal
         Event::Ports => vlans.iter().for_each(|id| follow_ports(world, below, *id)),
         Event::ChangeAddress => vlans.iter().for_each(|id| follow_address(world, below, *id)),
         Event::ChangeMtu => vlans.iter().for_each(|id| follow_mtu(world, below, *id)),
+        // The hardware below stays as it is.
+        Event::PreChangeType => return Err(Errno::EBUSY.into()),
         Event::ChangeFeatures => {
             vlans.iter().for_each(|id| world.follow_features(below, *id, Features::of_vlan));
         }

@@ -2,7 +2,7 @@
 //! `iplink_bond_slave.c`). It travels in `IFLA_INFO_SLAVE_DATA`.
 
 use super::Kind;
-use crate::attr::{Builder, HEADER};
+use crate::attr::Builder;
 use crate::client::Links;
 use crate::show::{Scene, Show};
 use crate::sink::mac_text;
@@ -72,7 +72,7 @@ static TABLE: Table = Table::new(
             .show("link_failure_count", Show::Int("link_failure_count ")),
         Row::new(IFLA_BOND_SLAVE_PERM_HWADDR, "IFLA_BOND_SLAVE_PERM_HWADDR", Wire::Bytes(32))
             .reply()
-            .show("perm_hwaddr", Show::Hook(show_permanent_address)),
+            .show("perm_hwaddr", Show::Hook(show_permanent)),
         Row::new(IFLA_BOND_SLAVE_QUEUE_ID, "IFLA_BOND_SLAVE_QUEUE_ID", Wire::U16)
             .word(Word::prefix(&["queue_id"], Value::Number(0, "queue_id is invalid")))
             .show("queue_id", Show::Int("queue_id ")),
@@ -131,17 +131,16 @@ fn show_state(scene: &mut Scene<'_>, tb: &Tb<'_>) {
     show_name(scene, tb.u8(IFLA_BOND_SLAVE_STATE), "state", STATES);
 }
 
-/// Of an address of no bytes, as a link without addresses has, iproute2 shows one all the same: the byte behind it, with
-/// which the length of the next attribute begins.
-fn show_permanent_address(scene: &mut Scene<'_>, tb: &Tb<'_>) {
-    let address = tb.get(IFLA_BOND_SLAVE_PERM_HWADDR).map_or(&[][..], |attr| attr.payload);
-    let behind = [HEADER as u8 + 2];
-    let address = if address.is_empty() { &behind } else { address };
-    scene.sink.string("perm_hwaddr", "perm_hwaddr ", &mac_text(address), " ");
-}
-
 fn show_link(scene: &mut Scene<'_>, tb: &Tb<'_>) {
     show_name(scene, tb.u8(IFLA_BOND_SLAVE_MII_STATUS), "mii_status", LINKS);
+}
+
+/// Of an address without bytes iproute2 prints the first byte behind it: the length of the attribute that follows.
+fn show_permanent(scene: &mut Scene<'_>, tb: &Tb<'_>) {
+    const LENGTH_OF_NEXT: &[u8] = &[6];
+    let Some(address) = tb.get(IFLA_BOND_SLAVE_PERM_HWADDR) else { return };
+    let shown = if address.payload.is_empty() { LENGTH_OF_NEXT } else { address.payload };
+    scene.sink.string("perm_hwaddr", "perm_hwaddr ", &mac_text(shown), " ");
 }
 
 fn show_name(scene: &mut Scene<'_>, value: Option<u8>, key: &str, names: &[&str]) {

@@ -3,10 +3,12 @@
 //! Words stand as people type them. What a real kernel does with them must not hang on time or chance; a word that
 //! sends frames stands in `sends`, so that scenarios in which frames are counted can do without.
 
+mod bond;
 mod bridge;
 mod geneve;
 mod macvlan;
 mod plain;
+mod team;
 mod tunnel;
 mod vlan;
 mod vrf;
@@ -27,6 +29,10 @@ pub(in crate::generate) struct Kind {
     pub(in crate::generate) dead_end: bool,
     /// It sends nothing of itself, so that it can stand where frames are counted.
     pub(in crate::generate) quiet: bool,
+    /// It looks at the carriers of its ports from time to time, and may miss what does not last.
+    pub(in crate::generate) watches: bool,
+    /// It takes only links that are down.
+    pub(in crate::generate) takes_down: bool,
     /// The words behind `type KIND` of a new link; for `LOW` another link of its namespace is named.
     pub(in crate::generate) create: fn(&mut World) -> String,
     /// The usual changes of its options.
@@ -81,6 +87,8 @@ const PLAIN: Kind = Kind {
     addressed: 100,
     dead_end: false,
     quiet: true,
+    watches: false,
+    takes_down: false,
     create: no_words,
     usual: &[],
     sends: &[],
@@ -106,6 +114,8 @@ pub(in crate::generate) static KINDS: &[&Kind] = &[
     &vxlan::VXLAN,
     &geneve::GENEVE,
     &vrf::VRF,
+    &bond::BOND,
+    &team::TEAM,
 ];
 
 /// The kind of that name.

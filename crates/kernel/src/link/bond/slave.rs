@@ -5,7 +5,7 @@
 //! a backup sends nothing, and what an inactive one receives goes no further.
 
 use super::{
-    active, alb, arp, draw_address, follow_features, lacp, mii, of_mut, reception, set_carrier,
+    active, alb, arp, draw_address, follow_features, hardware, lacp, mii, of_mut, reception, set_carrier,
     steal_address, update_usable,
 };
 use crate::asked::Asked;
@@ -16,7 +16,7 @@ use rtnl::errno::Errno;
 use rtnl::kind::bond::*;
 use rtnl::kind::bond_slave::*;
 use rtnl::message::Refusal;
-use rtnl::object::link::{ARPHRD_ETHER, IFF_MASTER, IFF_SLAVE};
+use rtnl::object::link::{IFF_MASTER, IFF_SLAVE};
 
 /// The speed and the duplex that nobody knows (`SPEED_UNKNOWN`, `DUPLEX_UNKNOWN`).
 const UNKNOWN: u32 = u32::MAX;
@@ -180,24 +180,6 @@ fn may_join(world: &World, bond: DeviceId, id: DeviceId) -> Result<(), Refusal> 
     Ok(())
 }
 
-/// The first slave decides what kind of link the bond is; the others must be of the same.
-fn take_type(world: &mut World, bond: DeviceId, id: DeviceId) -> Result<(), Refusal> {
-    let (own, kind) = (world[bond].hardware_type, world[id].hardware_type);
-    if own == kind {
-        return Ok(());
-    }
-    if !super::of(world, bond).slaves.is_empty() {
-        let sentence = "Device type is different from other slaves";
-        return Err(Refusal::said(Errno::EINVAL, sentence));
-    }
-    let (length, broadcast) = (world[id].address_length, world[id].broadcast);
-    let device = &mut world[bond];
-    device.hardware_type = kind;
-    device.address_length = length;
-    device.broadcast = broadcast;
-    Ok(())
-}
-
 /// A slave that cannot take the bond's address makes the bond take the slaves' (`fail_over_mac`).
 fn allow_fixed_address(world: &mut World, bond: DeviceId, id: DeviceId) -> Result<(), Refusal> {
     const ACTIVE: u8 = 1;
@@ -218,7 +200,7 @@ fn allow_fixed_address(world: &mut World, bond: DeviceId, id: DeviceId) -> Resul
 /// Takes a device as a slave (`bond_enslave`).
 pub(super) fn add(world: &mut World, bond: DeviceId, id: DeviceId) -> Result<(), Refusal> {
     may_join(world, bond, id)?;
-    take_type(world, bond, id)?;
+    hardware::take(world, bond, id)?;
     let joined = allow_fixed_address(world, bond, id).and_then(|()| {
         let first = super::of(world, bond).slaves.is_empty();
         if first && world[bond].address_origin == AddressOrigin::Random {
@@ -241,13 +223,7 @@ fn forget_first(world: &mut World, bond: DeviceId, id: DeviceId) {
     if world[bond].address == world[id].address {
         draw_address(world, bond);
     }
-    if world[bond].hardware_type != ARPHRD_ETHER {
-        world.close(bond);
-        let device = &mut world[bond];
-        device.hardware_type = ARPHRD_ETHER;
-        device.address_length = 6;
-        device.broadcast = crate::device::BROADCAST;
-    }
+    hardware::give_up(world, bond);
 }
 
 /// The device takes the bond's MTU and address and goes up; what fails is undone.

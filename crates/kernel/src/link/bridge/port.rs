@@ -265,6 +265,8 @@ pub(super) fn event(world: &mut World, device: DeviceId, event: Event) -> Result
         Event::ChangeMtu => super::follow_mtu(world, bridge),
         Event::ChangeFeatures => super::follow_features(world, bridge),
         Event::ReportGroups => world.tell(bridge, event),
+        // A port's hardware stays as it is.
+        Event::PreChangeType => return Err(Errno::EBUSY.into()),
         Event::PreChangeAddress(_) if world[bridge].address_origin != AddressOrigin::Set => {
             world.ask(bridge, event)?;
         }

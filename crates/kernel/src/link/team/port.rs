@@ -8,7 +8,9 @@ use crate::link::Event;
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
-use rtnl::object::link::{IFF_ALLMULTI, IFF_LOOPBACK, IFF_PROMISC};
+use rtnl::object::link::{
+    IFF_ALLMULTI, IFF_BROADCAST, IFF_LOOPBACK, IFF_MULTICAST, IFF_NOARP, IFF_POINTOPOINT, IFF_PROMISC,
+};
 
 /// What a team keeps of a port, on the port.
 pub(super) struct Port {
@@ -196,6 +198,8 @@ fn enter(world: &mut World, team: DeviceId, id: DeviceId, original: (Mac, u32)) 
         world.close(id);
         return Err(refusal);
     }
+    set_flags(world, team, id, true);
+    // One that is refused here keeps the team's flags of reception, as in Linux.
     if let Err(errno) = take_hardware(world, team, id) {
         world.unlink_upper(id, team);
         world[id].rx_handler = None;
@@ -203,7 +207,6 @@ fn enter(world: &mut World, team: DeviceId, id: DeviceId, original: (Mac, u32)) 
         return Err(errno.into());
     }
     // commit
-    set_flags(world, team, id, true);
     if world[team].is_up() {
         sync(world, team, id);
     }
@@ -225,10 +228,18 @@ fn take_hardware(world: &mut World, team: DeviceId, id: DeviceId) -> Result<(), 
     if !of(world, team).ports.is_empty() {
         return Err(Errno::EBUSY);
     }
-    let original = (port.address, port.mtu);
+    world.ask(team, Event::PreChangeType).map_err(|_| Errno::EPERM)?;
+    let port = &world[id];
+    let (original, flags) = ((port.address, port.mtu), port.flags);
     let device = &mut world[team];
     (device.hardware_type, device.address_length, device.broadcast) = (kind, length, broadcast);
     (device.address, device.mtu) = original;
+    const MANY: u32 = IFF_BROADCAST | IFF_MULTICAST;
+    if flags & IFF_POINTOPOINT != 0 {
+        device.flags = device.flags & !MANY | IFF_POINTOPOINT | IFF_NOARP;
+    } else if flags & MANY == MANY {
+        device.flags = device.flags & !(IFF_POINTOPOINT | IFF_NOARP) | MANY;
+    }
     Ok(())
 }
 
