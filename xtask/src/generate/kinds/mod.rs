@@ -4,7 +4,11 @@
 //! sends frames stands in `sends`, so that scenarios in which frames are counted can do without.
 
 mod bridge;
+mod can;
+mod ipvlan;
+mod macsec;
 mod macvlan;
+mod nlmon;
 mod plain;
 mod vlan;
 
@@ -23,6 +27,8 @@ pub(in crate::generate) struct Kind {
     pub(in crate::generate) dead_end: bool,
     /// It sends nothing of itself, so that it can stand where frames are counted.
     pub(in crate::generate) quiet: bool,
+    /// MTUs that matter to it, besides those that are usual.
+    pub(in crate::generate) mtus: &'static [&'static str],
     /// The words behind `type KIND` of a new link.
     pub(in crate::generate) create: fn(&mut World) -> String,
     /// The usual changes of its options.
@@ -31,7 +37,8 @@ pub(in crate::generate) struct Kind {
     pub(in crate::generate) sends: &'static [&'static str],
     /// All other changes, with good values and bad ones.
     pub(in crate::generate) rare: &'static [&'static str],
-    /// Other commands about a link of this kind, in the words of `trouble.rs`; `DEV` is the link.
+    /// Other commands about a link of this kind, in the words of `trouble.rs`; `DEV` is the link, and `LOW` often
+    /// the one that it stands on.
     pub(in crate::generate) commands: &'static [&'static str],
     /// Its ports, if other links can be put into it.
     pub(in crate::generate) ports: Option<&'static Ports>,
@@ -66,6 +73,7 @@ const PLAIN: Kind = Kind {
     addressed: 100,
     dead_end: false,
     quiet: true,
+    mtus: &[],
     create: no_words,
     usual: &[],
     sends: &[],
@@ -86,6 +94,12 @@ pub(in crate::generate) static KINDS: &[&Kind] = &[
     &plain::VETH,
     &bridge::BRIDGE,
     &plain::IFB,
+    &ipvlan::IPVLAN,
+    &ipvlan::IPVTAP,
+    &can::VCAN,
+    &can::VXCAN,
+    &nlmon::NLMON,
+    &macsec::MACSEC,
 ];
 
 /// The kind of that name.
@@ -107,7 +121,13 @@ mod tests {
             assert!(!kind.name.is_empty() && !kind.stem.is_empty(), "{kind:?}");
             let stems = KINDS[..place].iter().map(|other| other.stem);
             assert!(stems.into_iter().all(|stem| stem != kind.stem), "two kinds have the stem {}", kind.stem);
-            assert!(kind.commands.iter().all(|line| line.contains("DEV")), "{}", kind.name);
+            assert!(
+                kind.commands
+                    .iter()
+                    .all(|line| ["DEV", "LOW", " type "].iter().any(|word| line.contains(word))),
+                "{}",
+                kind.name
+            );
         }
     }
 }
