@@ -109,6 +109,8 @@ pub struct Abilities {
     pub dont_bridge: bool,
     /// It carries no tags: nothing of type `vlan` may stand on it (`NETIF_F_VLAN_CHALLENGED`).
     pub vlan_challenged: bool,
+    /// A tag takes its bytes from the MTU (`netif_reduces_vlan_mtu`).
+    pub counts_tags: bool,
     /// No type may take its frames (`IFF_NO_RX_HANDLER`).
     pub no_rx_handler: bool,
     /// It may be renamed while it is up (`IFF_LIVE_RENAME_OK`).

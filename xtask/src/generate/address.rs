@@ -225,7 +225,7 @@ const LOOKS: &[&str] = &[
     "-o addr",
     "addr show to 10.3.0.0/16",
     "addr show scope link",
-    "-4 addr show label DEV*",
+    "-4 addr show label 'DEV*'",
     "addr show type KIND",
     "addr show master DEV",
     "route",
@@ -276,8 +276,21 @@ const ALL: &[&str] = &[
 ];
 
 impl World {
-    /// One command about an address, a route, a rule or a neighbour, or one look at them.
+    /// A few commands about addresses, routes, rules and neighbours, and looks at them.
     pub(super) fn layer3_step(&mut self) {
+        if self.rng.chance(40) {
+            if let Some(link) = self.some_link(|_| true) {
+                self.set(&link, "up");
+            }
+        }
+        self.settle();
+        for _ in 0..self.rng.between(1, 6) {
+            self.layer3_command();
+            self.no_news();
+        }
+    }
+
+    fn layer3_command(&mut self) {
         let line = if self.rng.chance(20) { self.rng.word(LOOKS) } else { self.rng.word(LINES) };
         let mut line = line.to_string();
         for (word, list) in LISTS {
@@ -286,8 +299,7 @@ impl World {
         }
         let space = self.some_space();
         let dev = self.some_link(|l| l.space == space);
-        self.settle();
-        self.say(&line, space, dev);
+        self.say(&line.replace("  ", " "), space, dev);
     }
 
     /// Looks at everything of a namespace.

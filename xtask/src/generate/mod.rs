@@ -98,7 +98,7 @@ pub(crate) fn scenario(seed: u64, mix: &Mix) -> String {
 
 /// One random action. It may do nothing where there is nothing to do it with.
 fn step(world: &mut World) {
-    if world.layer3 && world.rng.chance(40) {
+    if world.layer3 && world.rng.chance(30) {
         return world.layer3_step();
     }
     if world.rng.below(100) < world.mix.odd {

@@ -99,6 +99,11 @@ impl World {
         }
     }
 
+    /// What was done last changed no carrier.
+    pub(super) fn no_news(&mut self) {
+        self.unsettled = false;
+    }
+
     /// Time for everything that goes on by itself.
     pub(super) fn sleep(&mut self) {
         self.note(&format!("sleep {}", self.patience));

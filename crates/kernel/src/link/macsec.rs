@@ -39,6 +39,7 @@ pub static TYPE: Type = Type {
         device.max_mtu = 65535;
         device.broadcast = [0; 6];
         device.abilities.no_queue = true;
+        device.abilities.counts_tags = true;
     },
     validate,
     newlink,

@@ -27,6 +27,8 @@ const ETH_P_8021Q: u16 = 0x8100;
 const ETH_P_8021AD: u16 = 0x88a8;
 /// One more than the largest identifier; 4095 means something else in a tag.
 const IDS: u16 = 4095;
+/// Bytes of a tag.
+const TAG: u32 = 4;
 /// Mappings of egress priorities that a vlan holds at most; Linux has no such limit. They are searched one by one,
 /// for every frame that leaves.
 const EGRESS_MAPPINGS: usize = 256;
@@ -150,7 +152,7 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result<(), Refusal> {
     if find(world, lower, protocol, id).is_some() {
         return Err(Refusal::said(Errno::EEXIST, "8021q: VLAN device already exists"));
     }
-    let largest = world[lower].mtu;
+    let largest = largest_mtu(world, lower);
     match new.tb.has(IFLA_MTU) {
         false => world[new.device].mtu = largest,
         true if world[new.device].mtu > largest => return Err(Errno::EINVAL.into()),
@@ -360,8 +362,15 @@ fn set_address(world: &mut World, id: DeviceId, address: Mac) -> Result<(), Refu
     Ok(())
 }
 
+/// The largest MTU over a lower device.
+fn largest_mtu(world: &World, lower: DeviceId) -> u32 {
+    let tag = if world[lower].abilities.counts_tags { TAG } else { 0 };
+    // Like Linux, it wraps around where there is no room for the tag.
+    world[lower].mtu.wrapping_sub(tag)
+}
+
 fn change_mtu(world: &mut World, id: DeviceId, mtu: u32) -> Result<(), Refusal> {
-    if lower(world, id).is_some_and(|lower| world[lower].mtu < mtu) {
+    if lower(world, id).is_some_and(|lower| largest_mtu(world, lower) < mtu) {
         return Err(Errno::ERANGE.into());
     }
     world[id].mtu = mtu;

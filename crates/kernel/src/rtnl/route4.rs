@@ -537,8 +537,7 @@ pub(crate) fn announce_gone(world: &mut World, netns: NetnsId, table: u32, prefi
 /// Lists routes.
 pub(crate) fn list(world: &World, asker: Asker, filter: &Filter, pieces: &mut Pieces) -> Result<(), Refusal> {
     let fib = &world.space(asker.netns)?.stack.fib4;
-    let is_known = |table| table == RT_TABLE_MAIN || fib.table(table).is_some();
-    if filter.table.is_some_and(|table| !is_known(table)) {
+    if filter.table.is_some_and(|table| !fib4::has_table(fib, table)) {
         return Err(Refusal::said(Errno::ENOENT, "ipv4: FIB table does not exist"));
     }
     let through = world.by_index(asker.netns, filter.oif);
