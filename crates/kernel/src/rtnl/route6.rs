@@ -329,6 +329,7 @@ pub(crate) fn delete(
     let config = read(world, message, info)?;
     let named = config.hops.iter().map(|hop| hop.ifindex).find(|ifindex| *ifindex != 0);
     let named = named.map(|ifindex| world.by_index(netns, ifindex));
+    let absent = if is_stand_in(world, &config, named.flatten()) { Errno::ENOENT } else { Errno::ESRCH };
     let fib = &mut world.space_mut(netns)?.stack.fib6;
     let missing = Refusal::said(Errno::ESRCH, "FIB table does not exist");
     let (table, key) = (config.table, config.key);
@@ -346,7 +347,9 @@ pub(crate) fn delete(
         None => fib.of_prefix(table, key).find(|(_, route)| fits(route)),
         Some(id) => id.and_then(|id| fib.of_prefix_through(table, key, id).find(|(_, route)| fits(route))),
     };
-    let (place, route) = found.ok_or(Errno::ESRCH)?;
+    // Behind any default route there is no stand-in.
+    let absent = if fib.of_prefix(table, key).next().is_some() { Errno::ESRCH } else { absent };
+    let (place, route) = found.ok_or(absent)?;
     // commit
     let by_gateway = config.hops.iter().any(|hop| hop.gateway.is_some()) || config.multipath;
     if by_gateway && route.hops.len() > 1 {
@@ -368,6 +371,17 @@ pub(crate) fn delete(
         announce_gone(world, netns, table, key, &route);
     }
     Ok(())
+}
+
+/// Whether a request that deletes means what stands in a table without a default route in its place: a route of the
+/// loopback, which is found, and cannot be deleted (`fib6_null_entry`).
+fn is_stand_in(world: &World, config: &Config, named: Option<DeviceId>) -> bool {
+    config.key == fib6::key(Ipv6Addr::UNSPECIFIED, 0)
+        && config.protocol == 0
+        && (config.metric == 0 || config.metric == u32::MAX)
+        && config.hops.iter().all(|hop| hop.gateway.is_none())
+        && (config.hops.iter().all(|hop| hop.ifindex == 0)
+            || named.is_some_and(|id| fib6::is_loopback(world, id)))
 }
 
 /// Answers with the route of one packet (`inet6_rtm_getroute`).
