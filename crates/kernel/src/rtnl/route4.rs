@@ -386,10 +386,11 @@ pub(crate) fn delete(
     let prefix = check_prefix(&config)?;
     let named = config.hops.first().filter(|hop| !config.multipath && hop.ifindex != 0);
     let named = named.map(|hop| world.by_index(netns, hop.ifindex).ok_or(Errno::ESRCH)).transpose()?;
-    let fib = &mut world.space_mut(netns)?.stack.fib4;
-    if !fib4::has_table(fib, config.table) {
+    let stack = &mut world.space_mut(netns)?.stack;
+    if !fib4::has_table(stack, config.table) {
         return Err(Refusal::said(Errno::ESRCH, "FIB table does not exist"));
     }
+    let fib = &mut stack.fib4;
     let fits = |route: &Route| {
         route.tos == config.tos
             && (config.kind == RTN_UNSPEC || route.kind == config.kind)
@@ -536,8 +537,9 @@ pub(crate) fn announce_gone(world: &mut World, netns: NetnsId, table: u32, prefi
 
 /// Lists routes.
 pub(crate) fn list(world: &World, asker: Asker, filter: &Filter, pieces: &mut Pieces) -> Result<(), Refusal> {
-    let fib = &world.space(asker.netns)?.stack.fib4;
-    if filter.table.is_some_and(|table| !fib4::has_table(fib, table)) {
+    let stack = &world.space(asker.netns)?.stack;
+    let fib = &stack.fib4;
+    if filter.table.is_some_and(|table| !fib4::has_table(stack, table)) {
         return Err(Refusal::said(Errno::ENOENT, "ipv4: FIB table does not exist"));
     }
     let through = world.by_index(asker.netns, filter.oif);
