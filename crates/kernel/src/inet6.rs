@@ -438,7 +438,9 @@ pub(crate) fn find_mut(world: &mut World, id: DeviceId, address: Ipv6Addr) -> Op
 fn down(world: &mut World, id: DeviceId, for_good: bool) {
     let device = &world[id];
     let Some(inet6) = &device.inet6 else { return };
-    let untouched = !device.is_up() && inet6.is_untouched();
+    // Routes that refuse lead through a loopback that was never up.
+    let loopback = device.flags & IFF_LOOPBACK != 0;
+    let untouched = !loopback && !device.is_up() && inet6.is_untouched();
     if untouched {
         forget_neighbours(world, id);
     } else {
