@@ -15,7 +15,7 @@ use crate::host::joined::{self, Joined, join6 as join, leave_solicited};
 use crate::host::lifetimes6::watch_lifetimes;
 use crate::host::reports::Reports;
 use crate::host::router6::{self, leave_anycast};
-use crate::host::{AF_INET6, HostTimer, advertised, domain, mld, ndisc, neighbour};
+use crate::host::{AF_INET6, HostTimer, advertised, domain, mld, ndisc, neighbour, proxied};
 use crate::link::Event;
 use crate::netns::NetnsId;
 use crate::rtnl::netconf;
@@ -165,6 +165,7 @@ fn evict_without_carrier(world: &mut World, id: DeviceId) {
     let all = world.space(device.netns).is_ok_and(|space| space.stack.all6.is(v6::NDISC_EVICT_NOCARRIER));
     if all && conf(world, id, v6::NDISC_EVICT_NOCARRIER) != 0 {
         neighbour::flush_device(world, id, true, Some(true));
+        proxied::forget(world, id, true, true);
     }
 }
 
@@ -437,7 +438,9 @@ pub(crate) fn find_mut(world: &mut World, id: DeviceId, address: Ipv6Addr) -> Op
 fn down(world: &mut World, id: DeviceId, for_good: bool) {
     let device = &world[id];
     let Some(inet6) = &device.inet6 else { return };
-    let untouched = !device.is_up() && inet6.is_untouched();
+    // Routes that refuse lead through a loopback that was never up.
+    let loopback = device.flags & IFF_LOOPBACK != 0;
+    let untouched = !loopback && !device.is_up() && inet6.is_untouched();
     if untouched {
         forget_neighbours(world, id);
     } else {
@@ -457,6 +460,7 @@ fn down(world: &mut World, id: DeviceId, for_good: bool) {
 
 fn forget_neighbours(world: &mut World, id: DeviceId) {
     neighbour::flush_device(world, id, false, Some(true));
+    proxied::forget(world, id, false, true);
     let stamp = hundredths(world.now);
     if let Some(inet6) = part(world, id) {
         inet6.stamp = stamp;

@@ -305,13 +305,14 @@ impl World {
         if let Some(number) = number {
             self.announce_link_event(id, number);
         }
+        // The host's own stack is older than any module with a type of links.
+        crate::host::event(self, id, event);
         for kind in crate::link::TYPES {
             if let Some(receive) = kind.event.filter(|_| self.get(id).is_some()) {
                 let _ = receive(self, id, event);
             }
         }
         crate::groups::event(self, id, event);
-        crate::host::event(self, id, event);
     }
 
     /// Asks the same whether it may be.

@@ -36,6 +36,8 @@ const WHAT: &[&str] = &[
     "port",
 ];
 
+const MTUS: &[&str] = &["67", "68", "576", "1280", "1400", "1500", "1600", "2000", "9000", "65535"];
+
 impl World {
     /// An ordinary change of a random link.
     pub(super) fn change(&mut self) {
@@ -44,9 +46,8 @@ impl World {
             "up" => self.set(&link, "up"),
             "down" => self.set(&link, "down"),
             "mtu" => {
-                let mtu = self
-                    .rng
-                    .word(&["67", "68", "576", "1280", "1400", "1500", "1600", "2000", "9000", "65535"]);
+                let own = !link.kind.mtus.is_empty() && self.rng.chance(80);
+                let mtu = self.rng.word(if own { link.kind.mtus } else { MTUS });
                 self.set(&link, &format!("mtu {mtu}"));
             }
             "address" => {
@@ -189,6 +190,8 @@ impl World {
             5 => format!("address {mac} mtu 1300 txqueuelen 7 alias 'three at once'"),
             6 => "down address 02:00:00:00:00:01 up".to_string(),
             7 => "addrgenmode none".to_string(),
+            // A random identity would be seen in addresses.
+            8 if self.layer3 => "addrgenmode eui64".to_string(),
             8 => format!("addrgenmode {}", self.rng.word(&["eui64", "random", "stable_secret"])),
             9 => format!("gso_max_size {many}"),
             10 => format!("gso_max_segs {many}"),

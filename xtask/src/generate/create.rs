@@ -31,13 +31,14 @@ impl World {
         }
     }
 
-    fn random_mtu(&mut self) -> String {
-        if self.rng.chance(25) { format!("mtu {} ", self.rng.word(MTUS)) } else { String::new() }
+    fn random_mtu(&mut self, kind: &Kind) -> String {
+        let mtus = if kind.mtus.is_empty() { MTUS } else { kind.mtus };
+        if self.rng.chance(25) { format!("mtu {} ", self.rng.word(mtus)) } else { String::new() }
     }
 
     /// What may be said of any new link, besides its address.
-    fn extras(&mut self) -> String {
-        let mut extras = self.random_mtu();
+    fn extras(&mut self, kind: &Kind) -> String {
+        let mut extras = self.random_mtu(kind);
         if self.mix.plain {
             return extras;
         }
@@ -81,7 +82,7 @@ impl World {
     fn create_above(&mut self, kind: &'static Kind, space: usize) {
         let Some(lower) = self.some_link(|l| l.space == space) else { return };
         let name = self.link_name(kind.stem, Some(&lower.name));
-        let extras = self.extras();
+        let extras = self.extras(kind);
         let address = self.address(kind);
         let words = (kind.create)(self);
         let ip = self.ip(space);
@@ -109,11 +110,11 @@ impl World {
     fn create_pair(&mut self, kind: &'static Kind, space: usize) {
         let (name, peer) = (self.link_name(kind.stem, None), self.link_name("p", None));
         let there = self.some_space();
-        let extras = self.extras();
+        let extras = self.extras(kind);
         let (mac, peer_mac) = (self.address(kind), self.address(kind));
         let ip = self.ip(space);
         let head = self.head(&ip, "", &name);
-        let peer_mtu = if self.mix.plain { String::new() } else { self.random_mtu() };
+        let peer_mtu = if self.mix.plain { String::new() } else { self.random_mtu(kind) };
         let (to, peer_space) = match &self.spaces[there] {
             Some(to) if there != space && !to.is_empty() => (format!("netns {to}"), there),
             _ => (String::new(), space),
@@ -128,7 +129,7 @@ impl World {
 
     fn create_alone(&mut self, kind: &'static Kind, space: usize) {
         let name = self.link_name(kind.stem, None);
-        let extras = self.extras();
+        let extras = self.extras(kind);
         let mut words = (kind.create)(self);
         let mut lower = None;
         if words.contains("LOW") {

@@ -28,6 +28,9 @@ impl World {
             for words in ["-d link", "-d -j link", "-br link"] {
                 self.note(&format!("{ip} {words}"));
             }
+            if self.layer3 {
+                self.look_at_layer3(&ip);
+            }
         }
         if self.counted {
             for kind in self.mix.kinds.clone().iter().map(|kind| kind.name) {

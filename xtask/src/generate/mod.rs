@@ -10,8 +10,10 @@
 //! * Bridges never form a loop, or the first frame would go round for ever (`World::may_join`).
 //! * Spanning tree waits so long that no port changes its state while a scenario runs, and its bridges are
 //!   not connected to each other.
+//! * In a scenario with addresses nobody looks for duplicates of them (`address.rs`).
 //! * Counters are looked at only in scenarios where no frame is ever sent.
 
+mod address;
 mod change;
 mod create;
 pub(crate) mod frames;
@@ -37,11 +39,13 @@ pub(crate) struct Mix {
     plain: bool,
     /// How many of a hundred commands are errors and rarely used words.
     odd: u64,
+    /// How many of a hundred scenarios have addresses, routes, rules and neighbours as well.
+    layer3: u64,
 }
 
 impl Mix {
-    /// `types` is a list of kinds with commas.
-    pub(crate) fn new(types: Option<&str>, plain: bool, odd: u64) -> Result<Mix> {
+    /// `types` is a list of kinds with commas; `odd` and `layer3` are percentages.
+    pub(crate) fn new(types: Option<&str>, plain: bool, odd: u64, layer3: u64) -> Result<Mix> {
         let kinds = match types {
             None => KINDS.to_vec(),
             Some(list) => list.split(',').map(kind).collect::<Result<_>>()?,
@@ -49,7 +53,10 @@ impl Mix {
         if odd > 100 {
             return Err(Failure::usage("--odd is a percentage"));
         }
-        Ok(Mix { kinds, plain, odd })
+        if layer3 > 100 {
+            return Err(Failure::usage("--layer3 is a percentage"));
+        }
+        Ok(Mix { kinds, plain, odd, layer3 })
     }
 }
 
@@ -75,7 +82,12 @@ pub(crate) fn scenario(seed: u64, mix: &Mix) -> String {
         world.note(&format!("nic ens3 {NIC_MAC}"));
         world.links.push(Link::new("ens3", &NIC, 0));
     }
-    world.note("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
+    world.layer3 = !world.counted && world.rng.chance(world.mix.layer3);
+    if world.layer3 && world.rng.chance(60) {
+        world.note(address::NO_SEARCH);
+    } else {
+        world.note("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1");
+    }
     let actions = if world.mix.plain { world.rng.between(12, 36) } else { world.rng.between(14, 44) };
     for _ in 0..actions {
         step(&mut world);
@@ -86,6 +98,9 @@ pub(crate) fn scenario(seed: u64, mix: &Mix) -> String {
 
 /// One random action. It may do nothing where there is nothing to do it with.
 fn step(world: &mut World) {
+    if world.layer3 && world.rng.chance(30) {
+        return world.layer3_step();
+    }
     if world.rng.below(100) < world.mix.odd {
         return odd_step(world);
     }
@@ -115,7 +130,7 @@ mod tests {
     use super::*;
 
     fn all() -> Mix {
-        Mix::new(None, false, 30).unwrap()
+        Mix::new(None, false, 30, 20).unwrap()
     }
 
     #[test]
@@ -128,9 +143,9 @@ mod tests {
 
     #[test]
     fn only_known_types() {
-        assert!(Mix::new(Some("dummy,vlan"), true, 0).is_ok());
-        assert_eq!(Mix::new(Some("dummy,nope"), true, 0).unwrap_err().status, 2);
-        assert_eq!(Mix::new(None, false, 101).unwrap_err().status, 2);
+        assert!(Mix::new(Some("dummy,vlan"), true, 0, 0).is_ok());
+        assert_eq!(Mix::new(Some("dummy,nope"), true, 0, 0).unwrap_err().status, 2);
+        assert_eq!(Mix::new(None, false, 101, 0).unwrap_err().status, 2);
     }
 
     #[test]
@@ -154,7 +169,7 @@ mod tests {
 
     #[test]
     fn no_look_before_the_carriers_have_settled() {
-        let mix = Mix::new(None, true, 0).unwrap();
+        let mix = Mix::new(None, true, 0, 0).unwrap();
         for seed in 0..200 {
             let text = scenario(seed, &mix);
             let commands: Vec<&str> = text.lines().collect();

@@ -1,5 +1,6 @@
 //! Namespaces: made, deleted, listed, numbered.
 
+use super::address::NO_SEARCH;
 use super::world::World;
 
 impl World {
@@ -13,6 +14,9 @@ impl World {
         if named < 3 && self.rng.chance(80) {
             let name = self.new_name("ns");
             self.emit(format!("ip netns add {name}"));
+            if self.layer3 {
+                self.note(&format!("ip netns exec {name} {NO_SEARCH}"));
+            }
             self.spaces.push(Some(name));
         } else if self.rng.chance(30) {
             if let Some((place, name)) = self.named_space() {

@@ -39,6 +39,8 @@ pub(super) struct World {
     pub(super) mix: Mix,
     /// Frames are counted in this scenario, so none may be sent.
     pub(super) counted: bool,
+    /// Addresses, routes, rules and neighbours are part of this scenario.
+    pub(super) layer3: bool,
     /// The names of the namespaces; the first is the scenario's own and has none. A deleted one is `None`.
     pub(super) spaces: Vec<Option<String>>,
     pub(super) links: Vec<Link>,
@@ -60,6 +62,7 @@ impl World {
             rng,
             mix,
             counted,
+            layer3: false,
             spaces: vec![Some(String::new())],
             links: Vec::new(),
             numbered: 0,
@@ -83,9 +86,14 @@ impl World {
 
     /// A command that may change something.
     pub(super) fn emit(&mut self, command: String) {
+        let ready = self.layer3 && command.split(' ').any(|word| word == "up");
         self.lines.push(command.trim_end().to_string());
         self.unsettled = true;
         self.unseen = true;
+        if ready {
+            // Addresses and routes are in the order in which links became ready.
+            self.settle();
+        }
     }
 
     /// Lets the news of carriers arrive, if there may be any.
@@ -93,6 +101,11 @@ impl World {
         if std::mem::take(&mut self.unsettled) {
             self.sleep();
         }
+    }
+
+    /// What was done last changed no carrier.
+    pub(super) fn no_news(&mut self) {
+        self.unsettled = false;
     }
 
     /// Time for everything that goes on by itself.
@@ -308,7 +321,7 @@ mod tests {
     }
 
     fn world() -> World {
-        let mut world = World::new(Rng::new(1), Mix::new(None, false, 30).unwrap(), false);
+        let mut world = World::new(Rng::new(1), Mix::new(None, false, 30, 20).unwrap(), false);
         for (name, kind) in [("br1", "bridge"), ("br2", "bridge"), ("du1", "dummy")] {
             world.links.push(Link::new(name, of(kind), 0));
         }

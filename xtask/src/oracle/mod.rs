@@ -56,10 +56,11 @@ record    writes what a real Linux prints on scenarios or transcripts, or does w
 generate  only writes random scenarios or frame cases; the same seed and MIX give the same file
 minimise  shrinks a scenario or transcript on which the two differ
 
-MIX is [--types KIND,KIND...] [--plain] [--odd PERCENT]
+MIX is [--types KIND,KIND...] [--plain] [--odd PERCENT] [--layer3 PERCENT]
   --types        what links are made of (everything; a wrong kind is told what there is)
   --plain        only ordinary commands, the whole state at the end
   --odd PERCENT  how many commands are errors and rarely used words (30)
+  --layer3 PERCENT  how many scenarios have addresses, routes, rules and neighbours as well (20)
 --kernels N runs N real kernels beside one another; what takes its time in there is mostly waiting.
 
 Exit status: 0 all equal, 1 something differs, 2 wrong usage, 3 no comparison could be made.
@@ -72,6 +73,7 @@ const FLAGS: &[Flag] = &[
     Flag { name: "seed", takes_value: true },
     Flag { name: "types", takes_value: true },
     Flag { name: "odd", takes_value: true },
+    Flag { name: "layer3", takes_value: true },
     Flag { name: "plain", takes_value: false },
     Flag { name: "netloom", takes_value: true },
     Flag { name: "got", takes_value: true },
@@ -239,7 +241,8 @@ fn other(args: &Args) -> Result<Other> {
 
 fn mix(args: &Args) -> Result<Mix> {
     let odd = if args.has("plain") { 0 } else { args.number("odd", 30)? };
-    Mix::new(args.value("types"), args.has("plain"), odd)
+    let layer3 = if args.has("plain") { 0 } else { args.number("layer3", 20)? };
+    Mix::new(args.value("types"), args.has("plain"), odd, layer3)
 }
 
 fn word(args: &Args, place: usize) -> Result<&str> {

@@ -3,11 +3,12 @@
 use super::list::Filter;
 use crate::context::{AF_BRIDGE, AF_INET, AF_INET6, Context};
 use crate::lladdr::address_text;
+use rtnl::attr;
 use rtnl::message::Message;
 use rtnl::names::PROTOCOLS;
 use rtnl::object::neigh::*;
 use rtnl::prefix::{attr_text, colour};
-use rtnl::sink::{Colour, Sink};
+use rtnl::sink::{Colour, Sink, mac_text};
 use rtnl::table::Tb;
 
 /// The states with names, in the order in which they are shown.
@@ -46,7 +47,7 @@ pub fn show(ctx: &mut Context<'_>, message: &Message<'_>, filter: &Filter) {
         RTM_GETNEIGH => ctx.sink.null("miss", "miss "),
         _ => {}
     }
-    show_place(ctx, &head, &tb, filter);
+    show_place(ctx, message, &head, &tb, filter);
     if ctx.sink.format.brief {
         ctx.sink.text("\n");
         ctx.sink.close_object();
@@ -76,7 +77,7 @@ pub fn show(ctx: &mut Context<'_>, message: &Message<'_>, filter: &Filter) {
 }
 
 /// The address, the link, and the link-layer address; in columns if it is to be brief.
-fn show_place(ctx: &mut Context<'_>, head: &Ndmsg, tb: &Tb<'_>, filter: &Filter) {
+fn show_place(ctx: &mut Context<'_>, message: &Message<'_>, head: &Ndmsg, tb: &Tb<'_>, filter: &Filter) {
     let brief = ctx.sink.format.brief;
     if let Some(attr) = tb.get(NDA_DST) {
         let family = match head.family {
@@ -98,7 +99,14 @@ fn show_place(ctx: &mut Context<'_>, head: &Ndmsg, tb: &Tb<'_>, filter: &Filter)
     }
     if let Some(attr) = tb.get(NDA_LLADDR) {
         let kind = ctx.session.kind(head.ifindex).unwrap_or(0);
-        let text = address_text(attr.payload, kind);
+        let text = match attr.payload {
+            // The tool shows a first byte in any case; it is that of what stands behind.
+            [] => {
+                let behind = message.bytes.get(attr.offset + attr::HEADER..).unwrap_or(&[]);
+                mac_text(&behind[..behind.len().min(1)])
+            }
+            address => address_text(address, kind),
+        };
         let column = if brief { text.clone() } else { format!("{text} ") };
         if !brief {
             ctx.sink.text("lladdr ");

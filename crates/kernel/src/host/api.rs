@@ -308,7 +308,7 @@ impl Kernel {
     /// Lets a link listen to a link-layer group address, or no longer, as a person asks (`SIOCADDMULTI`).
     ///
     /// # Errors
-    /// ENODEV if there is no such link, ENOENT for an address that nobody asked for so.
+    /// ENODEV if there is no such link, EINVAL if its type knows no groups, ENOENT for an address that nobody asked for so.
     pub fn set_membership(
         &mut self,
         netns: NetnsId,
@@ -317,6 +317,9 @@ impl Kernel {
         join: bool,
     ) -> Result<(), Errno> {
         let id = self.world.by_name(netns, link.as_bytes()).ok_or(Errno::ENODEV)?;
+        if !self.world[id].kind.takes_groups {
+            return Err(Errno::EINVAL);
+        }
         if self.world[id].attached::<Fixed>().is_none() {
             self.world[id].attach(Fixed(BTreeSet::new()));
         }

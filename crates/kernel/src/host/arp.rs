@@ -138,7 +138,7 @@ fn answers(world: &mut World, id: DeviceId, packet: &Arp, metadata: &Metadata) -
                 || inet::own_setting(world, id, v4::PROXY_ARP_PVLAN)
                     && device == id
                     && sender_ip != target_ip
-                || device != id && neighbour::is_proxied(world, netns, IpAddr::V4(target_ip), id);
+                || device != id && super::proxied::is_proxied(world, netns, IpAddr::V4(target_ip), id);
             if proxied {
                 neighbour::heard(world, sender, sender_mac);
                 answer(world, id, packet, metadata);

@@ -8,6 +8,7 @@
 //!
 //! **Left out**: exceptions of single destinations (path MTU).
 
+use super::Stack;
 use super::conf::v4;
 use super::domain;
 use super::encap::Encap;
@@ -388,9 +389,11 @@ pub(crate) fn address_type_in(
     }
 }
 
-/// Whether there is a table: the main one comes with the host's own (`fib_new_table`).
-pub(crate) fn has_table(fib: &Fib, table: u32) -> bool {
-    fib.table(table).is_some() || table == RT_TABLE_MAIN && fib.table(RT_TABLE_LOCAL).is_some()
+/// Whether there is a table: unless somebody has changed the rules before, the main one comes with the host's own
+/// (`fib_new_table`).
+pub(crate) fn has_table(stack: &Stack, table: u32) -> bool {
+    let comes_along = table == RT_TABLE_MAIN && !stack.rules4.custom;
+    stack.fib4.table(table).is_some() || comes_along && stack.fib4.table(RT_TABLE_LOCAL).is_some()
 }
 
 /// Whether a route of a table may prefer a source: it must be the host's own (`fib_valid_prefsrc`).

@@ -185,6 +185,7 @@ pub(crate) fn addresses_went(world: &mut World, id: DeviceId, before: &[Wanted])
     if inet::addresses(world, id).is_empty() {
         disable(world, id, true);
         super::neighbour::flush_device(world, id, false, Some(false));
+        super::proxied::forget(world, id, false, false);
     }
 }
 

@@ -7,7 +7,7 @@
 use super::conf::{IPV4, Values, v4};
 use super::joined::{self, Joined};
 use super::reports::Reports;
-use super::{AF_INET, HostTimer, arp, domain, fib4, fib4_sync, igmp, neighbour};
+use super::{AF_INET, HostTimer, arp, domain, fib4, fib4_sync, igmp, neighbour, proxied};
 use crate::device::{Device, DeviceId};
 use crate::link::Event;
 use crate::netns::NetnsId;
@@ -103,7 +103,7 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
         Event::ChangeName => rename(world, id),
         Event::Domain => {
             fib4_sync::disable(world, id, true);
-            neighbour::flush_device(world, id, false, Some(false));
+            forget_neighbours(world, id, false);
         }
         Event::Unregister => destroy(world, id),
         _ => {}
@@ -141,6 +141,10 @@ fn up(world: &mut World, id: DeviceId) {
     init_if_fit(world, id);
     let Some(device) = world.get(id).filter(|device| device.inet.is_some()) else { return };
     let empty = device.inet.as_ref().is_some_and(|inet| inet.addresses.is_empty());
+    if device.mtu < LEAST_MTU {
+        note_noarp(&mut world[id]);
+        return fib4_sync::up(world, id);
+    }
     if device.flags & IFF_LOOPBACK != 0 && empty {
         let now = world.now;
         let local = Ipv4Addr::LOCALHOST;
@@ -173,7 +177,13 @@ fn up(world: &mut World, id: DeviceId) {
 fn down(world: &mut World, id: DeviceId) {
     joined::link_down(world, id);
     fib4_sync::disable(world, id, false);
-    neighbour::flush_device(world, id, false, Some(false));
+    forget_neighbours(world, id, false);
+}
+
+/// Neighbours go, and addresses that the host answers for (`arp_ifdown`).
+fn forget_neighbours(world: &mut World, id: DeviceId, keep_permanent: bool) {
+    neighbour::flush_device(world, id, keep_permanent, Some(false));
+    proxied::forget(world, id, keep_permanent, false);
 }
 
 fn change(world: &mut World, id: DeviceId) {
@@ -183,7 +193,7 @@ fn change(world: &mut World, id: DeviceId) {
         neighbour::flush_device(world, id, false, None);
     }
     if !carrier && is_set(world, id, v4::ARP_EVICT_NOCARRIER) {
-        neighbour::flush_device(world, id, true, Some(false));
+        forget_neighbours(world, id, true);
     }
     fib4_sync::carrier(world, id);
 }
@@ -241,7 +251,7 @@ fn destroy(world: &mut World, id: DeviceId) {
         }
     }
     fib4_sync::disable(world, id, true);
-    neighbour::flush_device(world, id, false, Some(false));
+    forget_neighbours(world, id, false);
     if !untouched {
         joined::leave_all(world, id);
         let netns = world[id].netns;

@@ -42,6 +42,7 @@ pub(crate) mod multipath;
 pub(crate) mod ndisc;
 pub(crate) mod neighbour;
 pub mod packet;
+pub(crate) mod proxied;
 pub(crate) mod reports;
 pub(crate) mod route4;
 pub(crate) mod router6;

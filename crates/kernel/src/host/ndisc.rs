@@ -233,7 +233,7 @@ fn answers_for(world: &World, id: DeviceId, target: Ipv6Addr) -> bool {
     };
     is_on(v6::PROXY_NDP)
         && is_on(v6::FORWARDING)
-        && neighbour::is_proxied(world, netns, IpAddr::V6(target), id)
+        && super::proxied::is_proxied(world, netns, IpAddr::V6(target), id)
 }
 
 /// Somebody says that an address is there (`ndisc_recv_na`).

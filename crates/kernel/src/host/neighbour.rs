@@ -11,6 +11,7 @@
 //! not full.
 
 use super::conf::{Values, neigh};
+use super::proxied::Proxied;
 use super::{HostTimer, arp, ipv4, ipv6, ndisc};
 use crate::device::{DeviceId, Mac};
 use crate::frame::FrameId;
@@ -79,8 +80,8 @@ pub(crate) struct Neighbours {
     /// How many of them there are of each family, IPv4 first, and when room was last made.
     counts: [usize; 2],
     emptied: [Instant; 2],
-    /// Addresses answered for, on one link or (none) on all: flags and protocol.
-    pub proxies: BTreeMap<(IpAddr, Option<DeviceId>), (u8, u8)>,
+    /// Addresses that the host answers for in place of others.
+    pub proxies: Proxied,
 }
 
 /// Who says something of a neighbour, and what that is worth (`NEIGH_UPDATE_F_*`).
@@ -595,11 +596,4 @@ pub(crate) fn heard(world: &mut World, key: Key, mac: Mac) -> bool {
 pub(crate) fn is_unlocked(world: &World, key: Key) -> bool {
     let lock = parameter(world, key, neigh::LOCKTIME) * 10 * MILLISECOND;
     find(world, key).is_none_or(|neighbour| world.now.0 > neighbour.updated.0.saturating_add(lock))
-}
-
-/// Whether the host answers for an address on a link (`pneigh_lookup`).
-pub(crate) fn is_proxied(world: &World, netns: NetnsId, address: IpAddr, id: DeviceId) -> bool {
-    let Ok(space) = world.space(netns) else { return false };
-    let proxies = &space.stack.neighbours.proxies;
-    proxies.contains_key(&(address, Some(id))) || proxies.contains_key(&(address, None))
 }

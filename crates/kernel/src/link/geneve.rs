@@ -53,6 +53,7 @@ pub static TYPE: Type = Type {
     transmit: Some(frames::transmit),
     counts_hops: true,
     datagrams: Some(frames::receive),
+    takes_groups: false,
     ..Type::DEFAULT
 };
 

@@ -15,6 +15,7 @@ pub static TYPE: Type = Type {
     set_address: None,
     transmit: Some(transmit),
     tells_link: false,
+    takes_groups: false,
     ..Type::DEFAULT
 };
 

@@ -10,8 +10,14 @@ use rtnl::errno::Errno;
 use rtnl::object::link::{ARPHRD_LOOPBACK, IFF_LOOPBACK};
 
 /// The type; no request makes or deletes one.
-pub static TYPE: Type =
-    Type { setup, dellink: None, checks_address: false, transmit: Some(transmit), ..Type::DEFAULT };
+pub static TYPE: Type = Type {
+    setup,
+    dellink: None,
+    checks_address: false,
+    takes_groups: false,
+    transmit: Some(transmit),
+    ..Type::DEFAULT
+};
 
 fn setup(device: &mut Device) {
     device.hardware_type = ARPHRD_LOOPBACK;

@@ -237,6 +237,8 @@ pub struct Type {
     pub change_mtu: Option<fn(&mut World, DeviceId, u32) -> Result>,
     /// PROMISC, ALLMULTI or MULTICAST (those bits) changed (`ndo_change_rx_flags`).
     pub change_rx_flags: Option<fn(&mut World, DeviceId, u32)>,
+    /// Whether people may have it listen to groups (`SIOCADDMULTI`, which asks whether there is an `ndo_set_rx_mode`).
+    pub takes_groups: bool,
     /// Its extra addresses or flags of reception changed (`ndo_set_rx_mode`).
     pub set_rx_mode: Option<fn(&mut World, DeviceId)>,
     /// Whether `carrier on|off` is understood (`ndo_change_carrier`).
@@ -306,6 +308,7 @@ impl Type {
         set_address: Some(crate::change::set_ethernet_address),
         change_mtu: None,
         change_rx_flags: None,
+        takes_groups: true,
         set_rx_mode: None,
         change_carrier: false,
         timer: None,

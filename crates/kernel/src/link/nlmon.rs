@@ -27,6 +27,7 @@ pub static TYPE: Type = Type {
     }),
     stop: Some(|world, id| world.listen_to_netlink(id, false)),
     transmit: Some(transmit),
+    takes_groups: false,
     ..Type::DEFAULT
 };
 

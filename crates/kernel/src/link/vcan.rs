@@ -30,6 +30,7 @@ pub static TYPE: Type = Type {
     transmit: Some(transmit),
     receive_all: Some(can::receive),
     event: Some(event),
+    takes_groups: false,
     ..Type::DEFAULT
 };
 

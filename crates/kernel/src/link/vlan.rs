@@ -363,6 +363,7 @@ fn set_address(world: &mut World, id: DeviceId, address: Mac) -> Result<(), Refu
 /// The largest MTU of a VLAN on a device. The tag comes on top of it, but where the device has no room for one.
 fn largest_mtu(world: &World, lower: DeviceId) -> u32 {
     let tag = if world[lower].abilities.reduces_vlan_mtu { wire::tag::LENGTH as u32 } else { 0 };
+    // Like Linux, it wraps around where there is no room for the tag.
     world[lower].mtu.wrapping_sub(tag)
 }
 

@@ -42,6 +42,7 @@ pub static TYPE: Type = Type {
     routing_table: Some(routing_table),
     event: Some(event),
     transmit: Some(transmit),
+    takes_groups: false,
     ..Type::DEFAULT
 };
 

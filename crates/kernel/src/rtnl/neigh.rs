@@ -4,7 +4,8 @@ use super::Asker;
 use super::pieces::Pieces;
 use crate::device::{DeviceId, Mac};
 use crate::host::neighbour::{self, Claim, Key, Neighbour, VALID};
-use crate::host::{AF_INET, AF_INET6};
+use crate::host::proxied::Proxy;
+use crate::host::{AF_INET, AF_INET6, proxied};
 use crate::netns::NetnsId;
 use crate::world::World;
 use rtnl::attr::{Attr, Builder};
@@ -14,9 +15,6 @@ use rtnl::object::neigh::*;
 use rtnl::object::route::RTN_UNICAST;
 use rtnl::table::Tb;
 use std::net::IpAddr;
-
-/// Answers for addresses at most.
-const PROXIES: usize = 1 << 16;
 
 const fn said(sentence: &'static str) -> Refusal {
     Refusal::said(Errno::EINVAL, sentence)
@@ -62,15 +60,9 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
     }
     let protocol = tb.u8(NDA_PROTOCOL).unwrap_or(0);
     if info.flags & NTF_PROXY != 0 {
-        let proxies = &mut world.space_mut(asker.netns)?.stack.neighbours.proxies;
-        if proxies.len() >= PROXIES {
-            return Err(Errno::ENOBUFS.into());
-        }
-        proxies.insert((address, device), (info.flags, protocol));
-        if let (IpAddr::V6(address), Some(id)) = (address, device) {
-            crate::host::joined::join_solicited(world, id, address);
-        }
-        return Ok(());
+        let permanent = info.state & NUD_PERMANENT != 0;
+        let proxy = Proxy { flags: info.flags, protocol, permanent };
+        return Ok(proxied::add(world, asker.netns, (device, address), proxy)?);
     }
     let id = device.ok_or(said("Device not specified"))?;
     if address.is_ipv6() && !crate::inet6::is_enabled(world, id) {
@@ -123,8 +115,7 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
 pub(crate) fn delete(world: &mut World, asker: Asker, message: &Message<'_>) -> Result<(), Refusal> {
     let Request { info, device, address, .. } = read(world, asker, message)?;
     if info.flags & NTF_PROXY != 0 {
-        let proxies = &mut world.space_mut(asker.netns)?.stack.neighbours.proxies;
-        return proxies.remove(&(address, device)).map(|_| ()).ok_or(Errno::ENOENT.into());
+        return Ok(proxied::remove(world, asker.netns, (device, address))?);
     }
     let id = device.ok_or(Errno::EINVAL)?;
     let key = (id, address);
@@ -143,8 +134,8 @@ pub(crate) fn get(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
     if info.flags & NTF_PROXY != 0 {
         let proxies = &world.space(asker.netns)?.stack.neighbours.proxies;
         let missing = Refusal::said(Errno::ENOENT, "Proxy neighbour entry not found");
-        let (flags, protocol) = *proxies.get(&(address, device)).ok_or(missing)?;
-        fill_proxy(world, (address, device), flags, protocol, &mut out, header);
+        let proxy = *proxies.get(&(device, address)).ok_or(missing)?;
+        fill_proxy(world, (device, address), proxy, &mut out, header);
     } else {
         let id = device.ok_or(said("No device specified"))?;
         let missing = Refusal::said(Errno::ENOENT, "Neighbour entry not found");
@@ -182,10 +173,10 @@ pub(crate) fn dump(world: &mut World, asker: Asker, message: &Message<'_>) -> Re
         }
         let is_of = |address: &IpAddr| address.is_ipv4() == (family == AF_INET);
         if info.flags & NTF_PROXY != 0 {
-            for (key, (flags, protocol)) in &table.proxies {
-                if is_of(&key.0) && wanted(key.1) {
+            for (key, proxy) in &table.proxies {
+                if is_of(&key.1) && wanted(key.0) {
                     let header = pieces.header();
-                    fill_proxy(world, *key, *flags, *protocol, &mut pieces.out, header);
+                    fill_proxy(world, *key, *proxy, &mut pieces.out, header);
                 }
             }
             continue;
@@ -237,9 +228,8 @@ fn fill(world: &World, key: Key, entry: &Neighbour, out: &mut Builder, header: H
 
 fn fill_proxy(
     world: &World,
-    (address, device): (IpAddr, Option<DeviceId>),
-    flags: u8,
-    protocol: u8,
+    (device, address): proxied::Key,
+    Proxy { flags, protocol, .. }: Proxy,
     out: &mut Builder,
     header: Header,
 ) {

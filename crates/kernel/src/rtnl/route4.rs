@@ -3,9 +3,9 @@
 //! What is asked is checked in Linux's order, then the route is put among those of its prefix, type of service and
 //! priority: in front, behind (`NLM_F_APPEND`), or in place of the first (`NLM_F_REPLACE`).
 
-use super::Asker;
 use super::pieces::Pieces;
 use super::route::{self, Filter};
+use super::{Asker, route6};
 use crate::host::AF_INET;
 use crate::host::encap::{self, Encap};
 use crate::host::fib4::{self, Flow, Nexthop, Place, Prefix, Route};
@@ -249,14 +249,16 @@ fn check_hop(world: &World, netns: NetnsId, config: &Config, hop: &Hop) -> Resul
                 return Err(Refusal::said(Errno::ENETDOWN, "Device for nexthop is not up"));
             }
         }
-        Some(gateway) if hop.flags & RTNH_F_ONLINK != 0 => {
+        Some(IpAddr::V4(gateway)) if hop.flags & RTNH_F_ONLINK != 0 => {
             on_link(world, netns, config, gateway, &mut found)?
         }
         Some(IpAddr::V4(gateway)) => through(world, netns, config, gateway, &mut found)?,
-        Some(IpAddr::V6(_)) => {
-            let id = world.by_index(netns, hop.ifindex).ok_or(said("Device not specified"))?;
-            found.device = Some(id);
-            found.scope = RT_SCOPE_LINK;
+        Some(IpAddr::V6(gateway)) => {
+            let is_on_link = hop.flags & RTNH_F_ONLINK != 0;
+            let id = route6::egress(world, netns, config.table, hop.ifindex, gateway, is_on_link)?;
+            // Nobody asks whether it has a carrier.
+            let (device, ifindex) = (Some(id), world[id].ifindex);
+            return Ok(Nexthop { device, ifindex, scope: RT_SCOPE_LINK, ..found });
         }
     }
     if found.device.is_some_and(|id| !world[id].carrier) {
@@ -270,7 +272,7 @@ fn on_link(
     world: &World,
     netns: NetnsId,
     config: &Config,
-    gateway: IpAddr,
+    gateway: Ipv4Addr,
     found: &mut Nexthop,
 ) -> Result<(), Refusal> {
     if config.scope >= RT_SCOPE_LINK {
@@ -281,10 +283,8 @@ fn on_link(
     if !world[id].is_up() {
         return Err(Refusal::said(Errno::ENETDOWN, "Nexthop device is not up"));
     }
-    if let IpAddr::V4(gateway) = gateway {
-        if fib4::address_type(world, netns, gateway, Some(id)) != RTN_UNICAST {
-            return Err(said("Nexthop has invalid gateway"));
-        }
+    if fib4::address_type(world, netns, gateway, Some(id)) != RTN_UNICAST {
+        return Err(said("Nexthop has invalid gateway"));
     }
     found.device = Some(id);
     found.scope = RT_SCOPE_LINK;
@@ -386,10 +386,11 @@ pub(crate) fn delete(
     let prefix = check_prefix(&config)?;
     let named = config.hops.first().filter(|hop| !config.multipath && hop.ifindex != 0);
     let named = named.map(|hop| world.by_index(netns, hop.ifindex).ok_or(Errno::ESRCH)).transpose()?;
-    let fib = &mut world.space_mut(netns)?.stack.fib4;
-    if !fib4::has_table(fib, config.table) {
+    let stack = &mut world.space_mut(netns)?.stack;
+    if !fib4::has_table(stack, config.table) {
         return Err(Refusal::said(Errno::ESRCH, "FIB table does not exist"));
     }
+    let fib = &mut stack.fib4;
     let fits = |route: &Route| {
         route.tos == config.tos
             && (config.kind == RTN_UNSPEC || route.kind == config.kind)
@@ -536,9 +537,9 @@ pub(crate) fn announce_gone(world: &mut World, netns: NetnsId, table: u32, prefi
 
 /// Lists routes.
 pub(crate) fn list(world: &World, asker: Asker, filter: &Filter, pieces: &mut Pieces) -> Result<(), Refusal> {
-    let fib = &world.space(asker.netns)?.stack.fib4;
-    let is_known = |table| table == RT_TABLE_MAIN || fib.table(table).is_some();
-    if filter.table.is_some_and(|table| !is_known(table)) {
+    let stack = &world.space(asker.netns)?.stack;
+    let fib = &stack.fib4;
+    if filter.table.is_some_and(|table| !fib4::has_table(stack, table)) {
         return Err(Refusal::said(Errno::ENOENT, "ipv4: FIB table does not exist"));
     }
     let through = world.by_index(asker.netns, filter.oif);

@@ -175,20 +175,8 @@ fn check_hop(
     kind: u8,
     hop: &Hop,
 ) -> Result<Nexthop, Refusal> {
-    let named = match hop.ifindex {
-        0 => None,
-        ifindex => Some(world.by_index(netns, ifindex).ok_or(Errno::ENODEV)?),
-    };
-    if named.is_some_and(|id| world[id].inet6.is_none()) {
-        return Err(Errno::ENODEV.into());
-    }
     let on_link = hop.flags & RTNH_F_ONLINK != 0;
-    if on_link {
-        let id = named.ok_or(Refusal::said(Errno::ENODEV, "Nexthop device required for onlink"))?;
-        if !world[id].is_up() {
-            return Err(Refusal::said(Errno::ENETDOWN, "Nexthop device is not up"));
-        }
-    }
+    let named = named_link(world, netns, hop.ifindex, on_link)?;
     let made = |id: DeviceId, gateway| {
         let device = &world[id];
         let down = if device.carrier || kind == RTN_LOCAL { 0 } else { RTNH_F_LINKDOWN };
@@ -201,26 +189,68 @@ fn check_hop(
     }
     let encap = hop.encap.clone()?;
     let id = match hop.gateway {
-        Some(gateway) => through(world, netns, config, named, gateway, on_link)?,
+        Some(gateway) => through(world, netns, config.table, named, gateway, on_link)?,
         None => named.ok_or(Errno::ENODEV)?,
     };
-    if !inet6::is_enabled(world, id) {
-        return Err(Refusal::said(Errno::EACCES, "IPv6 is disabled on nexthop device"));
-    }
-    if !world[id].is_up() {
-        return Err(Refusal::said(Errno::ENETDOWN, "Nexthop device is not up"));
-    }
+    check_service(world, id)?;
     let loops = fib6::is_loopback(world, id) && kind != RTN_LOCAL;
     let flags = if loops && !fib6::prefix(config.key).0.is_loopback() { RTNH_F_ONLINK } else { u32::MAX };
     let nexthop = made(id, hop.gateway);
     Ok(Nexthop { flags: nexthop.flags & flags, encap, ..nexthop })
 }
 
+/// The link that a next hop names, if it names one.
+fn named_link(
+    world: &World,
+    netns: NetnsId,
+    ifindex: u32,
+    on_link: bool,
+) -> Result<Option<DeviceId>, Refusal> {
+    if ifindex == 0 {
+        let missing = Refusal::said(Errno::ENODEV, "Nexthop device required for onlink");
+        return if on_link { Err(missing) } else { Ok(None) };
+    }
+    let id = world.by_index(netns, ifindex).filter(|id| world[*id].inet6.is_some()).ok_or(Errno::ENODEV)?;
+    if on_link && !world[id].is_up() {
+        return Err(Refusal::said(Errno::ENETDOWN, "Nexthop device is not up"));
+    }
+    Ok(Some(id))
+}
+
+/// Whether packets of IPv6 can leave through a link.
+fn check_service(world: &World, id: DeviceId) -> Result<(), Refusal> {
+    if !inet6::is_enabled(world, id) {
+        return Err(Refusal::said(Errno::EACCES, "IPv6 is disabled on nexthop device"));
+    }
+    if !world[id].is_up() {
+        return Err(Refusal::said(Errno::ENETDOWN, "Nexthop device is not up"));
+    }
+    Ok(())
+}
+
+/// The link to a gateway of a route of IPv4, by the way that the route's table has to it (`fib_check_nh_v6_gw`).
+///
+/// # Errors
+/// What a route of IPv6 through it would be refused for.
+pub(crate) fn egress(
+    world: &World,
+    netns: NetnsId,
+    table: u32,
+    ifindex: u32,
+    gateway: Ipv6Addr,
+    on_link: bool,
+) -> Result<DeviceId, Refusal> {
+    let named = named_link(world, netns, ifindex, on_link)?;
+    let id = through(world, netns, table, named, gateway, on_link)?;
+    check_service(world, id)?;
+    Ok(id)
+}
+
 /// The link to a gateway (`ip6_validate_gw`).
 fn through(
     world: &World,
     netns: NetnsId,
-    config: &Config,
+    table: u32,
     named: Option<DeviceId>,
     gateway: Ipv6Addr,
     on_link: bool,
@@ -244,7 +274,7 @@ fn through(
     }
     let oif = named.map_or(0, |id| world[id].ifindex);
     let flow = Flow { oif, ..Flow::to(gateway) };
-    let in_table = fib6::lookup_table(world, netns, config.table, &flow).ok();
+    let in_table = fib6::lookup_table(world, netns, table, &flow).ok();
     let way = in_table.filter(|way| way.nexthop.gateway.is_none()).or_else(|| {
         fib6::lookup(world, netns, &flow, oif != 0).ok().filter(|way| way.nexthop.gateway.is_none())
     });
@@ -329,6 +359,7 @@ pub(crate) fn delete(
     let config = read(world, message, info)?;
     let named = config.hops.iter().map(|hop| hop.ifindex).find(|ifindex| *ifindex != 0);
     let named = named.map(|ifindex| world.by_index(netns, ifindex));
+    let absent = if is_stand_in(world, &config, named.flatten()) { Errno::ENOENT } else { Errno::ESRCH };
     let fib = &mut world.space_mut(netns)?.stack.fib6;
     let missing = Refusal::said(Errno::ESRCH, "FIB table does not exist");
     let (table, key) = (config.table, config.key);
@@ -346,7 +377,9 @@ pub(crate) fn delete(
         None => fib.of_prefix(table, key).find(|(_, route)| fits(route)),
         Some(id) => id.and_then(|id| fib.of_prefix_through(table, key, id).find(|(_, route)| fits(route))),
     };
-    let (place, route) = found.ok_or(Errno::ESRCH)?;
+    // Behind any default route there is no stand-in.
+    let absent = if fib.of_prefix(table, key).next().is_some() { Errno::ESRCH } else { absent };
+    let (place, route) = found.ok_or(absent)?;
     // commit
     let by_gateway = config.hops.iter().any(|hop| hop.gateway.is_some()) || config.multipath;
     if by_gateway && route.hops.len() > 1 {
@@ -368,6 +401,17 @@ pub(crate) fn delete(
         announce_gone(world, netns, table, key, &route);
     }
     Ok(())
+}
+
+/// Whether a request that deletes means what stands in a table without a default route in its place: a route of the
+/// loopback, which is found, and cannot be deleted (`fib6_null_entry`).
+fn is_stand_in(world: &World, config: &Config, named: Option<DeviceId>) -> bool {
+    config.key == fib6::key(Ipv6Addr::UNSPECIFIED, 0)
+        && config.protocol == 0
+        && (config.metric == 0 || config.metric == u32::MAX)
+        && config.hops.iter().all(|hop| hop.gateway.is_none())
+        && (config.hops.iter().all(|hop| hop.ifindex == 0)
+            || named.is_some_and(|id| fib6::is_loopback(world, id)))
 }
 
 /// Answers with the route of one packet (`inet6_rtm_getroute`).

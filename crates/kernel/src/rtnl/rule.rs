@@ -4,12 +4,13 @@ use super::Asker;
 use super::pieces::Pieces;
 use crate::device::Name;
 use crate::host::rule::{RULES, Rule, Rules};
-use crate::host::{AF_INET, AF_INET6};
+use crate::host::{AF_INET, AF_INET6, fib4};
 use crate::netns::NetnsId;
 use crate::world::World;
 use rtnl::attr::{Attr, Builder};
 use rtnl::errno::Errno;
 use rtnl::message::{Header, Message, NLM_F_EXCL, Refusal};
+use rtnl::object::route::RT_TABLE_MAIN;
 use rtnl::object::rule::*;
 use rtnl::table::Tb;
 
@@ -22,9 +23,16 @@ fn rules(world: &World, netns: NetnsId, family: u8) -> Result<&Rules, Errno> {
     Ok(if family == AF_INET { &stack.rules4 } else { &stack.rules6 })
 }
 
-fn rules_mut(world: &mut World, netns: NetnsId, family: u8) -> Result<&mut Rules, Errno> {
+/// The rules, which from now on are not those that were there at first.
+fn change_rules(world: &mut World, netns: NetnsId, family: u8) -> Result<&mut Rules, Errno> {
     let stack = &mut world.space_mut(netns)?.stack;
-    Ok(if family == AF_INET { &mut stack.rules4 } else { &mut stack.rules6 })
+    if family == AF_INET && fib4::has_table(stack, RT_TABLE_MAIN) {
+        // It was the host's own table under another name until now (`fib_unmerge`).
+        stack.fib4.make_table(RT_TABLE_MAIN);
+    }
+    let rules = if family == AF_INET { &mut stack.rules4 } else { &mut stack.rules6 };
+    rules.custom = true;
+    Ok(rules)
 }
 
 /// An address of a prefix as 128 bits, IPv4 on top.
@@ -144,9 +152,7 @@ pub(crate) fn new(world: &mut World, asker: Asker, message: &Message<'_>) -> Res
     }
     // commit
     let told = rule.clone();
-    let rules = rules_mut(world, asker.netns, info.family)?;
-    rules.custom = true;
-    rules.add(rule);
+    change_rules(world, asker.netns, info.family)?.add(rule);
     announce(world, asker.netns, info.family, &told, RTM_NEWRULE);
     Ok(())
 }
@@ -178,11 +184,9 @@ pub(crate) fn delete(world: &mut World, asker: Asker, message: &Message<'_>) -> 
             && (wanted.tos == 0 || rule.tos == wanted.tos)
             && (wanted.flow == 0 || rule.flow == wanted.flow)
     };
-    let rules = rules_mut(world, asker.netns, info.family)?;
-    let at = rules.list.iter().position(fits).ok_or(Errno::ENOENT)?;
+    let at = rules(world, asker.netns, info.family)?.list.iter().position(fits).ok_or(Errno::ENOENT)?;
     // commit
-    rules.custom = true;
-    let gone = rules.list.remove(at);
+    let gone = change_rules(world, asker.netns, info.family)?.list.remove(at);
     announce(world, asker.netns, info.family, &gone, RTM_DELRULE);
     Ok(())
 }
@@ -290,11 +294,11 @@ pub(crate) fn add_domain_rule(world: &mut World, netns: NetnsId) {
     }
     let rule = Rule { l3mdev: true, ..Rule::lookup(DOMAIN_PRIORITY, 0) };
     for family in [AF_INET, AF_INET6] {
-        let Ok(rules) = rules_mut(world, netns, family) else { return };
-        if rules.list.contains(&rule) || rules.list.len() >= RULES {
+        let Ok(present) = rules(world, netns, family) else { return };
+        if present.list.contains(&rule) || present.list.len() >= RULES {
             continue;
         }
-        rules.custom = true;
+        let Ok(rules) = change_rules(world, netns, family) else { return };
         rules.add(rule.clone());
         announce(world, netns, family, &rule, RTM_NEWRULE);
     }

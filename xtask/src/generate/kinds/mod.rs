@@ -5,8 +5,12 @@
 
 mod bond;
 mod bridge;
+mod can;
 mod geneve;
+mod ipvlan;
+mod macsec;
 mod macvlan;
+mod nlmon;
 mod plain;
 mod team;
 mod tunnel;
@@ -29,6 +33,8 @@ pub(in crate::generate) struct Kind {
     pub(in crate::generate) dead_end: bool,
     /// It sends nothing of itself, so that it can stand where frames are counted.
     pub(in crate::generate) quiet: bool,
+    /// MTUs that matter to it, besides those that are usual.
+    pub(in crate::generate) mtus: &'static [&'static str],
     /// It looks at the carriers of its ports from time to time, and may miss what does not last.
     pub(in crate::generate) watches: bool,
     /// It takes only links that are down.
@@ -41,7 +47,8 @@ pub(in crate::generate) struct Kind {
     pub(in crate::generate) sends: &'static [&'static str],
     /// All other changes, with good values and bad ones; `DEV` is the link, `LOW` another one.
     pub(in crate::generate) rare: &'static [&'static str],
-    /// Other commands about a link of this kind or what belongs to it, in the words of `trouble.rs`; `DEV` is the link.
+    /// Other commands about a link of this kind or what belongs to it, in the words of `trouble.rs`; `DEV` is the link,
+    /// and `LOW` often the one that it stands on.
     pub(in crate::generate) commands: &'static [&'static str],
     /// What it lists of its own comes in the order of a seeded hash, which is forgiven only by its name.
     pub(in crate::generate) lists_by_chance: bool,
@@ -89,6 +96,7 @@ const PLAIN: Kind = Kind {
     quiet: true,
     watches: false,
     takes_down: false,
+    mtus: &[],
     create: no_words,
     usual: &[],
     sends: &[],
@@ -116,6 +124,12 @@ pub(in crate::generate) static KINDS: &[&Kind] = &[
     &vrf::VRF,
     &bond::BOND,
     &team::TEAM,
+    &ipvlan::IPVLAN,
+    &ipvlan::IPVTAP,
+    &can::VCAN,
+    &can::VXCAN,
+    &nlmon::NLMON,
+    &macsec::MACSEC,
 ];
 
 /// The kind of that name.
@@ -140,6 +154,13 @@ mod tests {
             assert!(kind.port_commands.is_empty() || kind.ports.is_some(), "{}", kind.name);
             let mut lines = kind.commands.iter().chain(kind.port_commands);
             assert!(lines.all(|line| !line.starts_with("ip ")), "{}", kind.name);
+            assert!(
+                kind.commands
+                    .iter()
+                    .all(|line| ["DEV", "LOW", " type "].iter().any(|word| line.contains(word))),
+                "{}",
+                kind.name
+            );
         }
     }
 }
