@@ -154,13 +154,6 @@ mod tests {
             assert!(kind.port_commands.is_empty() || kind.ports.is_some(), "{}", kind.name);
             let mut lines = kind.commands.iter().chain(kind.port_commands);
             assert!(lines.all(|line| !line.starts_with("ip ")), "{}", kind.name);
-            assert!(
-                kind.commands
-                    .iter()
-                    .all(|line| ["DEV", "LOW", " type "].iter().any(|word| line.contains(word))),
-                "{}",
-                kind.name
-            );
         }
     }
 }
