@@ -2,18 +2,19 @@
 //!
 //! A buffer is a slot of fixed size with room in front of the frame, so that tags and tunnel headers are pushed
 //! without copying. A [`FrameId`] names a frame: where in which buffer it lies, and what is known of it beside its
-//! bytes ([`Meta`]). Several frames may share a buffer (a flood); whoever writes gets a buffer of its own first.
+//! bytes ([`Meta`], in `meta`). Several frames may share a buffer (a flood); whoever writes gets a buffer of its own first.
 //! Free slots are taken last in, first out, because those are warm.
 //!
 //! Limits: a frame has at most [`LARGEST`] bytes; the pool grows up to [`BUFFERS`] buffers of each of two sizes and
 //! [`FRAMES`] frames and then refuses, which is a drop with a name. Nothing here allocates once the pool has grown.
 //! `metadata` is what a frame carries of tunnels.
 
+mod meta;
 pub(crate) mod metadata;
-
-use metadata::{Metadata, Tunnel};
-
 mod wrapping;
+
+pub use meta::{Meta, PacketKind, Tag};
+use metadata::{Metadata, Tunnel};
 
 /// Bytes in front of a fresh frame.
 pub const HEADROOM: usize = 128;
@@ -36,117 +37,10 @@ const LARGE_BIT: u32 = 1 << 31;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FrameId(pub(crate) u32);
 
-/// A VLAN tag that was lifted out of a frame, or is to be put into it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Tag {
-    /// 0x8100 or 0x88a8; 0: no tag.
-    pub protocol: u16,
-    /// Priority code point, drop eligibility and identifier.
-    pub tci: u16,
-}
-
-impl Tag {
-    /// No tag.
-    pub const NONE: Tag = Tag { protocol: 0, tci: 0 };
-
-    /// Whether there is a tag.
-    #[inline]
-    pub fn is_some(self) -> bool {
-        self.protocol != 0
-    }
-
-    /// The identifier, 0 to 4095.
-    #[inline]
-    pub fn id(self) -> u16 {
-        self.tci & 0xfff
-    }
-}
-
-/// For whom a frame is, as far as a device below has decided it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum PacketKind {
-    /// Its address decides, compared with that of the device that it is at.
-    #[default]
-    Auto,
-    /// For this host.
-    Host,
-    /// For another.
-    OtherHost,
-}
-
 /// Whether an EtherType says that a tag follows.
 #[inline]
 pub(crate) fn names_tag(kind: [u8; 2]) -> bool {
     matches!(u16::from_be_bytes(kind), 0x8100 | 0x88a8)
-}
-
-/// What is known of a frame beside its bytes: one line of the cache.
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-pub struct Meta {
-    buffer: u32,
-    start: u32,
-    length: u32,
-    /// Somebody looked, and there is no tag behind the addresses.
-    plain: bool,
-    /// It came in with another tag behind its first, so that its network header seems to begin with that one's number.
-    pub(crate) nested: bool,
-    /// The tag.
-    pub tag: Tag,
-    /// The priority (`skb->priority`), for QoS maps.
-    pub priority: u32,
-    /// Devices that it went through, as of when it was last outside of a batch; see `run::Batch`.
-    pub hops: u16,
-    /// For whom it is.
-    pub kind: PacketKind,
-    /// What it carries of tunnels.
-    pub(crate) tunnel: Tunnel,
-    /// The number of the frame in the trace, and of the one that it is a copy of.
-    pub number: u32,
-    /// The frame that this one was copied from; itself if from none.
-    pub parent: u32,
-    /// The device that it came in through, as a slot and a generation; for those that ask later.
-    pub origin: Option<crate::device::DeviceId>,
-}
-
-/// More would make it two lines.
-const _: () = assert!(size_of::<Meta>() == 64);
-
-impl Meta {
-    #[inline]
-    fn new(buffer: u32, length: u32, number: u32) -> Meta {
-        Meta {
-            buffer,
-            start: HEADROOM as u32,
-            length,
-            plain: false,
-            nested: false,
-            tag: Tag::NONE,
-            priority: 0,
-            hops: 0,
-            kind: PacketKind::Auto,
-            tunnel: Tunnel::None,
-            number,
-            parent: number,
-            origin: None,
-        }
-    }
-
-    /// Forgets what was beside a frame that is one no more, its priority excepted.
-    #[inline]
-    fn begin(&mut self) {
-        self.tag = Tag::NONE;
-        self.nested = false;
-        self.kind = PacketKind::Auto;
-        self.tunnel = Tunnel::None;
-        self.origin = None;
-    }
-
-    /// Whether the two bytes behind the addresses were looked at and name no tag.
-    #[inline]
-    pub(crate) fn is_plain(&self) -> bool {
-        self.plain
-    }
 }
 
 struct Buffers {
