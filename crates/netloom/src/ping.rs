@@ -520,10 +520,14 @@ impl<C: Console> Ping<'_, C> {
         (network, local)
     }
 
+    /// Whether an error is about a packet of this ping: every ping hears those of all.
     fn is_about_us(&self, fault: &Fault) -> bool {
         let kind = if self.target.is_ipv4() { ECHO_REQUEST } else { ECHO_REQUEST6 };
         let sent = &fault.payload;
-        sent.len() >= 8 && sent[0] == kind && sent[4..6] == self.identifier.to_be_bytes()
+        fault.destination == Some(self.target)
+            && sent.len() >= 8
+            && sent[0] == kind
+            && sent[4..6] == self.identifier.to_be_bytes()
     }
 
     fn network_error(&mut self, offender: IpAddr, fault: &Fault) {

@@ -11,6 +11,7 @@ use crate::device::DeviceId;
 use crate::frame::{FrameId, PacketKind};
 use crate::netns::NetnsId;
 use crate::run::Step;
+use crate::stack::MAX_NEST;
 use crate::world::World;
 use rtnl::object::route::RT_TABLE_LOCAL;
 use std::net::Ipv4Addr;
@@ -41,6 +42,13 @@ pub(crate) fn is_master(world: &World, id: DeviceId) -> bool {
 pub(crate) fn master(world: &World, id: DeviceId) -> Option<DeviceId> {
     let is_master = |id: &DeviceId| is_master(world, *id);
     Some(id).filter(is_master).or_else(|| world.get(id)?.master.filter(is_master))
+}
+
+/// The master of a domain among a device and all that it is a port of, one in the other
+/// (`l3mdev_master_upper_ifindex_by_index`).
+pub(crate) fn above(world: &World, id: DeviceId) -> Option<DeviceId> {
+    let over = |id: &DeviceId| world.get(*id)?.master;
+    std::iter::successors(Some(id), over).take(MAX_NEST.into()).find(|id| is_master(world, *id))
 }
 
 /// The table of the domain that a device is in; none if it is in none (`l3mdev_fib_table`).

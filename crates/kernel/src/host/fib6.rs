@@ -362,6 +362,8 @@ pub(crate) struct Outgoing {
     pub source: Ipv6Addr,
     pub destination: Ipv6Addr,
     pub mtu: u32,
+    /// It goes to an address of the host's.
+    pub local: bool,
     /// What the packet carries.
     pub encap: Option<Arc<Encap>>,
 }
@@ -428,7 +430,8 @@ pub(crate) fn outgoing(world: &World, netns: NetnsId, flow: &Flow) -> Result<Out
     let mtu = if found.mtu != 0 { found.mtu } else { inet6::mtu(world, device) };
     let mtu = mtu.min(65_535 + wire::ipv6::LENGTH as u32);
     let Nexthop { gateway, encap, .. } = found.nexthop;
-    Ok(Outgoing { device, gateway, source, destination: flow.destination, mtu, encap })
+    let local = found.kind == RTN_LOCAL;
+    Ok(Outgoing { device, gateway, source, destination: flow.destination, mtu, local, encap })
 }
 
 // What devices and addresses do to routes.

@@ -227,6 +227,7 @@ fn fault(world: &mut World, id: DeviceId, from: Ipv6Addr, icmp: &Icmpv6View<'_>,
     let fault = Fault {
         errno: errno_of(icmp.kind(), icmp.code()),
         offender: Some(IpAddr::V6(from)),
+        destination: Some(IpAddr::V6(view.destination())),
         kind: icmp.kind(),
         code: icmp.code(),
         info,

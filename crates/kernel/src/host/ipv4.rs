@@ -199,9 +199,11 @@ pub(crate) fn receive(world: &mut World, id: DeviceId, frame: FrameId, kind: For
     }
     // A packet of a routing domain comes in through the master; what the master itself sent is its own.
     let at = domain::master(world, id).unwrap_or(id);
+    // A group is heard by the port.
+    let asked = if destination.is_multicast() { id } else { at };
     let way = match domain::is_master(world, id) {
         true => Ok(Incoming::Local { kind: RTN_LOCAL, found: None }),
-        false => route4::incoming(world, at, source, destination, tos & 0x1c, (0, tunnel), false),
+        false => route4::incoming(world, asked, source, destination, tos & 0x1c, (0, tunnel), false),
     };
     if at != id && !destination.is_multicast() {
         domain::count(world, id, frame);

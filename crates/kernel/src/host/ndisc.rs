@@ -41,7 +41,8 @@ fn send(
     match to {
         Some(to) => send_to(world, id, to, source, destination, &bytes),
         None => {
-            let route = Outgoing { device: id, gateway: None, source, destination, mtu, encap: None };
+            let route =
+                Outgoing { device: id, gateway: None, source, destination, mtu, local: false, encap: None };
             let _ = ipv6::send(world, &route, protocol::ICMPV6, HOPS, 0, false, &bytes);
         }
     }

@@ -290,9 +290,11 @@ fn multicast_in(
     source: Ipv4Addr,
     destination: Ipv4Addr,
 ) -> Result<Incoming, Errno> {
-    let inet = world[id].inet.as_ref().ok_or(Errno::EINVAL)?;
-    let joined = inet.groups.contains(&destination) || destination.octets() == [224, 0, 0, 1];
-    if !joined {
+    world[id].inet.as_ref().ok_or(Errno::EINVAL)?;
+    // What the master of a routing domain has joined its ports hear too.
+    let places = [Some(id), domain::master(world, id)];
+    let mut inets = places.into_iter().flatten().filter_map(|place| world[place].inet.as_ref());
+    if destination.octets() != [224, 0, 0, 1] && !inets.any(|inet| inet.groups.contains(&destination)) {
         return Err(Errno::EINVAL);
     }
     if is_zeronet(source) {

@@ -107,6 +107,8 @@ pub struct Fault {
     pub errno: Errno,
     /// Who says so; none: this host, before it was sent.
     pub offender: Option<IpAddr>,
+    /// To whom it was sent; none if it was not.
+    pub destination: Option<IpAddr>,
     /// Type and code of the message that said so; zero if none did.
     pub kind: u8,
     /// See `kind`.
@@ -407,6 +409,7 @@ fn too_big(world: &mut World, id: SocketId, mtu: u32, payload: &[u8]) {
     let fault = Fault {
         errno: Errno::EMSGSIZE,
         offender: None,
+        destination: None,
         kind: 0,
         code: 0,
         info: mtu,
@@ -557,6 +560,7 @@ pub(crate) fn deliver_error4(world: &mut World, netns: NetnsId, view: &Ipv4View<
     let fault = Fault {
         errno: errno_of(kind, code),
         offender: Some(IpAddr::V4(view.source())),
+        destination: Some(address_at(header, 16)),
         kind,
         code,
         info: if (kind, code) == (3, 4) { u32::from(u16::from_be_bytes([rest[2], rest[3]])) } else { 0 },

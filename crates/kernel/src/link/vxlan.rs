@@ -25,6 +25,7 @@ mod transmit;
 use super::{Event, NewLink, Speed, Type};
 use crate::device::{Device, DeviceId};
 use crate::features::Features;
+use crate::host::domain;
 use crate::host::tunnel::send::Ways;
 use crate::host::tunnel::{self, PortKey, Terms};
 use crate::netns::NetnsId;
@@ -106,6 +107,8 @@ struct Vxlan {
     /// The namespace in which its packets travel.
     netns: NetnsId,
     config: Config,
+    /// The index of the master of the routing domain in which it listens since it went up; 0: in none.
+    domain: u32,
     table: Table,
     /// The networks that it takes, if it is one of many.
     many: networks::Networks,
@@ -142,7 +145,7 @@ impl Vxlan {
     }
 
     fn terms(&self) -> Terms {
-        Terms { kind: &TYPE, flags: self.config.receiving(), bound: 0 }
+        Terms { kind: &TYPE, flags: self.config.receiving(), bound: self.domain }
     }
 
     /// The entry's far end that the settings name.
@@ -196,7 +199,7 @@ fn newlink(world: &mut World, new: &NewLink<'_>) -> Result {
     }
     fit_to_lower(world, id, &config, lower, !new.tb.has(IFLA_MTU));
     let (table, many, ways) = (Table::default(), networks::Networks::new(), Ways::default());
-    world[id].private = Some(Box::new(Vxlan { netns, config, table, many, ways }));
+    world[id].private = Some(Box::new(Vxlan { netns, config, domain: 0, table, many, ways }));
     world.register(id)?;
     if let Some(lower) = lower {
         world.link_upper(lower, id, false)?;
@@ -356,7 +359,13 @@ fn stop(world: &mut World, id: DeviceId) {
 
 fn listen(world: &mut World, id: DeviceId) -> Result {
     let Some(vxlan) = state(world, id) else { return Ok(()) };
-    let (netns, networks) = (vxlan.netns, vxlan.networks());
+    let (netns, lower) = (vxlan.netns, vxlan.config.lower);
+    let lower = world.by_index(netns, lower).filter(|_| lower != 0);
+    let domain =
+        lower.and_then(|lower| domain::above(world, lower)).map_or(0, |master| world[master].ifindex);
+    let Some(vxlan) = state_mut(world, id) else { return Ok(()) };
+    vxlan.domain = domain;
+    let networks = vxlan.networks();
     let terms = vxlan.terms();
     for key in vxlan.ports() {
         let socket = crate::host::socket::is_port_taken(world, netns, key);

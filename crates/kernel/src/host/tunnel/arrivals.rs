@@ -117,7 +117,8 @@ impl Arrivals {
         if !Local::new(world, below, (source, destination), tos).is_known(world) {
             return false;
         }
-        let Some(terms) = terms(world, below, key).filter(|terms| terms.kind.datagrams.is_some()) else {
+        let terms = terms(world, below, key, destination);
+        let Some(terms) = terms.filter(|terms| terms.kind.datagrams.is_some()) else {
             return false;
         };
         let ip = if label.v6 { wire::ipv6::LENGTH } else { wire::ipv4::LENGTH };

@@ -8,8 +8,8 @@ use super::{Port, PortKey, Terms, inside};
 use crate::device::DeviceId;
 use crate::frame::FrameId;
 use crate::frame::metadata::{self, Metadata};
-use crate::host::consume;
 use crate::host::encap::Options;
+use crate::host::{consume, domain};
 use crate::run::{Batch, Common, Drop, marks_of};
 use crate::world::World;
 use rtnl::object::encap::flag;
@@ -179,8 +179,8 @@ pub(crate) fn take4(world: &mut World, id: DeviceId, frame: FrameId, remember: b
     }
     let Ok(datagram) = UdpView::new(view.payload()) else { return false };
     let key = (false, datagram.destination_port());
-    let Some(terms) = terms(world, id, key) else { return false };
     let (source, destination) = (view.source(), view.destination());
+    let Some(terms) = terms(world, id, key, IpAddr::from(destination)) else { return false };
     let pseudo = checksum::pseudo_v4(source, destination, protocol::UDP, datagram.length());
     let (source, destination) = (IpAddr::V4(source), IpAddr::V4(destination));
     let (tos, at) = (view.tos(), ETHERNET + view.header_length() + wire::udp::LENGTH);
@@ -202,8 +202,8 @@ pub(crate) fn take6(world: &mut World, id: DeviceId, frame: FrameId, remember: b
     }
     let Ok(datagram) = UdpView::new(carried.payload) else { return false };
     let key = (true, datagram.destination_port());
-    let Some(terms) = terms(world, id, key) else { return false };
     let (source, destination) = (view.source(), view.destination());
+    let Some(terms) = terms(world, id, key, IpAddr::from(destination)) else { return false };
     let pseudo: Sum = checksum::pseudo_v6(source, destination, protocol::UDP, datagram.length());
     let (source, destination) = (IpAddr::V6(source), IpAddr::V6(destination));
     let (tos, at) = (view.traffic_class(), ETHERNET + carried.at + wire::udp::LENGTH);
@@ -232,13 +232,20 @@ pub(crate) fn take_whole(world: &mut World, id: DeviceId, packet: &[u8]) -> bool
     taken
 }
 
-/// On what terms devices listen at a port for what comes in through a device.
+/// On what terms devices listen at a port for what comes in through a device and goes to an address of the host.
 #[inline]
-pub(super) fn terms(world: &World, id: DeviceId, key: PortKey) -> Option<Terms> {
-    let device = &world[id];
-    let ports: &[Port] = world.space(device.netns).ok()?.stack.tunnels.ports.get(&key)?;
-    let port = ports.iter().find(|port| port.terms.bound == 0 || port.terms.bound == device.ifindex)?;
-    Some(port.terms)
+pub(super) fn terms(world: &World, id: DeviceId, key: PortKey, destination: IpAddr) -> Option<Terms> {
+    let ports: &[Port] = world.space(world[id].netns).ok()?.stack.tunnels.ports.get(&key)?;
+    let input = match destination {
+        IpAddr::V4(destination) => domain::input4(world, id, destination),
+        IpAddr::V6(_) => domain::input(world, id),
+    };
+    // A packet of a routing domain is not for who is bound to nothing (`net.ipv4.udp_l3mdev_accept` as it is at first).
+    let hears = |bound| match bound {
+        0 => input.port == 0,
+        bound => bound == input.ifindex || bound == input.port,
+    };
+    ports.iter().find(|port| hears(port.terms.bound)).map(|port| port.terms)
 }
 
 /// Hands a datagram to the type that listens, its sum (whether it is right) and its end (in the frame) known.

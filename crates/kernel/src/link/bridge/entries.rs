@@ -221,6 +221,10 @@ pub(crate) fn flush(world: &mut World, id: DeviceId, flush: &Flush) -> Result {
     if flush.ifindex != 0 {
         only = Some(flushed_port(world, bridge, flush.ifindex)?);
     }
+    // No hardware has any entry.
+    if flags & NTF_OFFLOADED != 0 {
+        return Ok(());
+    }
     let (want, mask) = (entry_flags(flush.state, flags), entry_flags(flush.state_mask, flush.flags_mask));
     table::forget(world, bridge, |found| {
         (flush.vid == 0 || found.vid == flush.vid)

@@ -22,9 +22,9 @@ const ETHERNET: usize = wire::ethernet::LENGTH;
 
 /// Sends a frame as a route says.
 pub(super) fn send(world: &mut World, leaving: &Leaving<'_>, encap: &Encap) {
-    let Leaving { id, netns, config, frame, inside, .. } = *leaving;
+    let Leaving { id, netns, domain, config, frame, inside, .. } = *leaving;
     let (remote, local) = (encap.destination, encap.source);
-    let journey = Journey { netns, remote, local, oif: 0, tos: encap.tos & ROUTED_TOS };
+    let journey = Journey { netns, remote, local, oif: domain, tos: encap.tos & ROUTED_TOS };
     let way = match send::way(world, id, &journey, ways) {
         Ok(way) => way,
         Err(_) => {

@@ -5,11 +5,11 @@ use super::table::Remote;
 use super::{TYPE, Vxlan, entries, flag, networks, state, state_mut};
 use crate::device::{DeviceId, Mac, is_valid_ether_addr};
 use crate::frame::{FrameId, PacketKind};
-use crate::host::consume;
 use crate::host::encap::Options;
 use crate::host::tunnel::alike::Alike;
 use crate::host::tunnel::burst;
 use crate::host::tunnel::receive::{self, Came};
+use crate::host::{consume, domain};
 use crate::run::{Batch, Common, Drop, Step, mark, marks_of};
 use crate::world::{Instant, World};
 use rtnl::message::{NLM_F_CREATE, NLM_F_EXCL};
@@ -260,22 +260,23 @@ impl Arriving {
 #[inline]
 fn link_of(world: &World, came: &Came) -> u32 {
     match came.source {
-        IpAddr::V6(source) if crate::inet6::is_link_local(source) => world[came.below].ifindex,
+        IpAddr::V6(source) if crate::inet6::is_link_local(source) => domain::input(world, came.below).ifindex,
         _ => 0,
     }
 }
 
-/// The vxlan that listens for a network on a link (`vxlan_vs_find_vni`).
+/// The vxlan that listens for a network on a link (`vxlan_vs_find_vni`). What came through a port of a routing domain
+/// counts as come through the master.
 #[inline]
 fn find(world: &World, came: &Came, network: u32) -> Option<DeviceId> {
-    let below = &world[came.below];
-    let tunnels = &world.space(below.netns).ok()?.stack.tunnels;
+    let tunnels = &world.space(world[came.below].netns).ok()?.stack.tunnels;
     let external = came.terms.flags & (flag::EXTERNAL | flag::FILTER) == flag::EXTERNAL;
     let listeners = tunnels.listeners(came.key, &came.terms, if external { 0 } else { network });
     debug_assert!(came.terms.kind == &TYPE);
     listeners.iter().copied().find(|id| {
         let config = state(world, *id).map(|vxlan| &vxlan.config);
-        config.is_some_and(|config| !config.has(flag::LINK_LOCAL) || config.lower == below.ifindex)
+        let through = |lower: u32| domain::input(world, came.below).ifindex == lower;
+        config.is_some_and(|config| !config.has(flag::LINK_LOCAL) || through(config.lower))
     })
 }
 

@@ -11,6 +11,7 @@ use super::{state, state_mut};
 use crate::device::{DeviceId, Mac};
 use crate::frame::metadata::Metadata;
 use crate::frame::{FrameId, PacketKind};
+use crate::host::tunnel::Terms;
 use crate::host::tunnel::burst::{self, Burst};
 use crate::host::tunnel::inside::{self, Inside};
 use crate::host::tunnel::send::{self, Journey, Outer, Way, Ways};
@@ -35,6 +36,8 @@ pub(super) const ROUTED_TOS: u8 = 0x1e;
 pub(super) struct Leaving<'c> {
     pub id: DeviceId,
     pub netns: NetnsId,
+    /// The routing domain of its packets, as the vxlan has it.
+    pub domain: u32,
     pub config: &'c Config,
     pub frame: FrameId,
     pub inside: Inside,
@@ -90,12 +93,12 @@ impl Known {
     /// Takes the way to a far end for what is inside, if it is known.
     #[cold]
     fn turn_to(&mut self, world: &mut World, vxlan: &mut Vxlan, far: Far, inside: &Inside) {
-        let Vxlan { netns, config, ways, table, .. } = vxlan;
+        let Vxlan { netns, domain, config, ways, table, .. } = vxlan;
         let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
         if self.way.as_ref().is_none_or(|known| known.far != far || known.tos != tos & ROUTED_TOS) {
             self.way = None;
             let Some(remote) = table.remote(far) else { return };
-            let Some(way) = ways.get(world, &journey(*netns, config, remote, tos)) else { return };
+            let Some(way) = ways.get(world, &journey((*netns, *domain), config, remote, tos)) else { return };
             let Some(outer) = headers(config, remote, 0) else { return };
             let most = way.mtu.saturating_sub(overhead(config)) as usize;
             let (template, ports) = (Template::new(&way, &outer), ports(config));
@@ -164,7 +167,7 @@ fn send_long(world: &mut World, id: DeviceId, frame: FrameId) {
     let Some(vxlan) = state(world, id) else {
         return world.discard(Some(id), frame, Drop::DeviceGone);
     };
-    let (netns, mut config) = (vxlan.netns, vxlan.config.clone());
+    let (netns, domain, mut config) = (vxlan.netns, vxlan.domain, vxlan.config.clone());
     if config.has(flag::EXTERNAL) {
         // Whoever sends through it says whether packets may be cut.
         config.df = 0;
@@ -173,13 +176,17 @@ fn send_long(world: &mut World, id: DeviceId, frame: FrameId) {
         world[id].counters.tx_dropped += 1;
         return world.discard(Some(id), frame, Drop::NoPool);
     };
-    send_frame(world, Leaving { id, netns, config: &config, frame, inside, network: 0, short: false });
+    send_frame(
+        world,
+        Leaving { id, netns, domain, config: &config, frame, inside, network: 0, short: false },
+    );
 }
 
-/// Where packets to a far end are to go.
+/// Where packets to a far end are to go, in the routing domain in which the vxlan listens if the far end names no link.
 #[inline]
-fn journey(netns: NetnsId, config: &Config, remote: &Remote, tos: u8) -> Journey {
-    Journey { netns, remote: remote.address, local: config.local, oif: remote.ifindex, tos: tos & ROUTED_TOS }
+fn journey((netns, domain): (NetnsId, u32), config: &Config, remote: &Remote, tos: u8) -> Journey {
+    let oif = if remote.ifindex == 0 { domain } else { remote.ifindex };
+    Journey { netns, remote: remote.address, local: config.local, oif, tos: tos & ROUTED_TOS }
 }
 
 fn send_frame(world: &mut World, mut leaving: Leaving<'_>) {
@@ -274,7 +281,7 @@ pub(super) fn fail(world: &mut World, leaving: &Leaving<'_>, reason: Drop) {
 
 /// Sends a frame to a far end.
 fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
-    let Leaving { id, netns, config, frame, inside, network, .. } = *leaving;
+    let Leaving { id, netns, domain, config, frame, inside, network, .. } = *leaving;
     if remote.address.is_unspecified() {
         // It is for somebody at this end of the network.
         return match leaving.short {
@@ -285,7 +292,7 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
     let external = config.has(flag::EXTERNAL);
     let remote = &Remote { network: if remote.network == 0 { network } else { remote.network }, ..*remote };
     let tos = if config.tos == INHERIT { inside.tos } else { config.tos };
-    let journey = journey(netns, config, remote, tos);
+    let journey = journey((netns, domain), config, remote, tos);
     let way = match send::way(world, id, &journey, ways) {
         Ok(way) => way,
         Err(_) => {
@@ -294,7 +301,7 @@ fn send_one(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
         }
     };
     if way.local && !external {
-        return send_to_self(world, leaving, remote);
+        return send_to_self(world, leaving, &Remote { ifindex: journey.oif, ..*remote });
     }
     if way.device == id {
         world[id].counters.errors.collisions += 1;
@@ -380,10 +387,11 @@ fn send_to_self(world: &mut World, leaving: &Leaving<'_>, remote: &Remote) {
     }
 }
 
-/// The vxlan with settings as ours that listens for a far end's network (`vxlan_find_vni`).
+/// The vxlan with settings as ours that listens for a far end's network (`vxlan_find_vni`). The link that the far end
+/// is behind counts as a routing domain, which it seldom is.
 fn listener(world: &World, leaving: &Leaving<'_>, remote: &Remote, port: u16) -> Option<DeviceId> {
     let tunnels = &world.space(leaving.netns).ok()?.stack.tunnels;
-    let terms = state(world, leaving.id)?.terms();
+    let terms = Terms { bound: remote.ifindex, ..state(world, leaving.id)?.terms() };
     let key = (remote.address.is_ipv6(), port);
     tunnels.listeners(key, &terms, remote.network).first().copied()
 }
