@@ -179,6 +179,11 @@ impl World {
         }
     }
 
+    /// The carrier comes or goes.
+    pub fn set_carrier(&mut self, id: DeviceId, on: bool) {
+        if on { self.carrier_on(id) } else { self.carrier_off(id) }
+    }
+
     /// The carrier comes.
     pub fn carrier_on(&mut self, id: DeviceId) {
         let device = &mut self[id];

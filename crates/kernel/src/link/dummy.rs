@@ -12,7 +12,7 @@ pub static TYPE: Type = Type {
     setup,
     validate: validate_address,
     init: Some(World::init_random_address),
-    change_carrier: true,
+    change_carrier: Some(World::set_carrier),
     transmit: Some(transmit),
     tells_link: false,
     ..Type::DEFAULT

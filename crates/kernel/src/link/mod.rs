@@ -241,8 +241,8 @@ pub struct Type {
     pub takes_groups: bool,
     /// Its extra addresses or flags of reception changed (`ndo_set_rx_mode`).
     pub set_rx_mode: Option<fn(&mut World, DeviceId)>,
-    /// Whether `carrier on|off` is understood (`ndo_change_carrier`).
-    pub change_carrier: bool,
+    /// Sets the carrier as a user asks (`ndo_change_carrier`); none: nobody may.
+    pub change_carrier: Option<fn(&mut World, DeviceId, bool)>,
     /// One of its timers went off; the number is the one under which it was set.
     pub timer: Option<fn(&mut World, DeviceId, TimerId)>,
     /// How fast it is; see `World::speed`.
@@ -310,7 +310,7 @@ impl Type {
         change_rx_flags: None,
         takes_groups: true,
         set_rx_mode: None,
-        change_carrier: false,
+        change_carrier: None,
         timer: None,
         speed: Speed::Unknown,
         tells_link: true,

@@ -9,7 +9,7 @@ use crate::features::Features;
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::message::Refusal;
-use rtnl::object::link::{IFF_ALLMULTI, IFF_MULTICAST, IFF_PROMISC};
+use rtnl::object::link::{ARPHRD_ETHER, IFF_ALLMULTI, IFF_MULTICAST, IFF_PROMISC};
 
 mod balance;
 mod mode;
@@ -31,6 +31,7 @@ pub static TYPE: Type = Type {
     stop: Some(stop),
     set_address: Some(set_address),
     change_mtu: Some(change_mtu),
+    change_carrier: Some(change_carrier),
     change_rx_flags: Some(change_rx_flags),
     set_rx_mode: Some(sync_all),
     speed: Speed::Told(speed),
@@ -55,6 +56,8 @@ pub(crate) struct Team {
     enabled: Vec<DeviceId>,
     /// The team itself changes the MTU of its ports; nobody else may.
     changes_mtu: bool,
+    /// A user has set the carrier: the ports no longer decide.
+    user_carrier: bool,
     mode: Option<mode::Mode>,
     /// Frames that were sent in turn.
     sent: u32,
@@ -109,10 +112,12 @@ fn stop(world: &mut World, team: DeviceId) {
 
 /// Ports keep theirs, unless the mode gives them the team's (`team_set_mac_address`).
 fn set_address(world: &mut World, team: DeviceId, address: Mac) -> Result<(), Refusal> {
-    if !is_valid_ether_addr(&address) {
+    let device = &mut world[team];
+    if device.hardware_type == ARPHRD_ETHER && !is_valid_ether_addr(&address) {
         return Err(Errno::EADDRNOTAVAIL.into());
     }
-    world[team].address = address;
+    let length = usize::from(device.address_length).min(address.len());
+    device.address[..length].copy_from_slice(&address[..length]);
     if mode::shares_address(world, team) {
         for id in of(world, team).ports.clone() {
             let _ = world.set_address(id, address);
@@ -160,11 +165,20 @@ fn sync_all(world: &mut World, team: DeviceId) {
     }
 }
 
+/// A user's word counts more than what the ports have, from then on (`team_change_carrier`).
+fn change_carrier(world: &mut World, team: DeviceId, on: bool) {
+    of_mut(world, team).user_carrier = true;
+    world.set_carrier(team, on);
+}
+
 /// A team has a carrier while one of its ports has a link (`__team_carrier_check`).
 fn follow_links(world: &mut World, team: DeviceId) {
+    if of(world, team).user_carrier {
+        return;
+    }
     let linked = |id: &DeviceId| port::of_port(world, *id).is_some_and(|port| port.has_link());
     let on = of(world, team).ports.iter().any(linked);
-    if on { world.carrier_on(team) } else { world.carrier_off(team) }
+    world.set_carrier(team, on);
 }
 
 /// The team can do what its ports can (`__team_compute_features`).

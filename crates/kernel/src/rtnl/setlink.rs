@@ -228,14 +228,8 @@ pub(crate) fn set_master(world: &mut World, id: DeviceId, ifindex: u32) -> Resul
 }
 
 fn change_carrier(world: &mut World, id: DeviceId, on: bool) -> Result<(), Refusal> {
-    if !world[id].kind.change_carrier {
-        return Err(Errno::EOPNOTSUPP.into());
-    }
-    if on {
-        world.carrier_on(id)
-    } else {
-        world.carrier_off(id)
-    }
+    let change = world[id].kind.change_carrier.ok_or(Errno::EOPNOTSUPP)?;
+    change(world, id, on);
     Ok(())
 }
 

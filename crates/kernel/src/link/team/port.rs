@@ -142,6 +142,9 @@ fn may_join(world: &World, team: DeviceId, id: DeviceId) -> Result<(), Refusal> 
     if world.stands_on(id, team) {
         return refused(Errno::EBUSY, "Device is already an upper device of the team interface");
     }
+    if world.stands_on(team, id) {
+        return refused(Errno::EBUSY, "Device is already a lower device of the team interface");
+    }
     if candidate.abilities.vlan_challenged && world[team].has_vlans {
         return refused(Errno::EPERM, "Device is VLAN challenged and team device has VLAN set up");
     }
