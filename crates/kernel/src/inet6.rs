@@ -53,6 +53,8 @@ pub(crate) struct Address {
     pub probes: u32,
     /// Whether the search for duplicates has begun since the link became ready.
     pub begun: bool,
+    /// Whether the group in which it is asked for was joined for it.
+    pub listens: bool,
 }
 
 impl Address {
@@ -295,6 +297,7 @@ pub(crate) fn make(
         updated: now,
         probes: 0,
         begun: false,
+        listens: false,
     }
 }
 
@@ -502,7 +505,7 @@ fn addresses_down(world: &mut World, id: DeviceId, for_good: bool) {
         if stays {
             leave_solicited(world, id, address.address);
             if let Some(own) = find_mut(world, id, address.address) {
-                own.begun = false;
+                (own.begun, own.listens) = (false, false);
                 own.flags |= if own.is(IFA_F_NODAD) { 0 } else { IFA_F_TENTATIVE };
             }
         } else {

@@ -19,7 +19,10 @@ const MILLISECOND: u64 = 1_000;
 
 /// Begins to look for duplicates of an address (`addrconf_dad_begin`).
 pub(crate) fn begin_search(world: &mut World, id: DeviceId, address: Ipv6Addr) {
-    join_solicited(world, id, address);
+    let fresh = find_mut(world, id, address).is_some_and(|own| !std::mem::replace(&mut own.listens, true));
+    if fresh {
+        join_solicited(world, id, address);
+    }
     let noarp = world[id].flags & (IFF_NOARP | IFF_LOOPBACK) != 0;
     let everywhere = world.space(world[id].netns).map_or(0, |space| space.stack.all6.get(v6::ACCEPT_DAD));
     let accepts = everywhere.max(conf(world, id, v6::ACCEPT_DAD)) >= 1;

@@ -123,6 +123,9 @@ fn move_routes(world: &mut World, id: DeviceId, known: &Address, told: &Address)
     if !renewed && was == is {
         return;
     }
+    // Without a route of the prefix from now on, the far end's stays as it is.
+    let rewritten = told.flags & IFA_F_NOPREFIXROUTE == 0;
+    let was = was.filter(|_| rewritten || was != is);
     if known.flags & IFA_F_NOPREFIXROUTE == 0 {
         for prefix in [Some(known.network()).filter(|_| renewed), was].into_iter().flatten() {
             fib6::remove(world, id, table, prefix, RTN_UNICAST);

@@ -60,7 +60,6 @@ const COMMANDS: &[&str] = &[
     "link set DEV type vcan",
     "link set DEV type vxcan",
     "link set DEV type veth peer name NEW",
-    "link set DEV type can bitrate 125000",
     // Nothing stands on them, and nothing takes them as a port.
     "link add link DEV name NEW address MAC type vlan id 5",
     "link add link DEV name NEW address MAC type macvlan",
