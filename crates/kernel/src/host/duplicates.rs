@@ -83,8 +83,10 @@ fn search_ended(world: &mut World, id: DeviceId, address: Ipv6Addr) {
     let route = kernel_route(world, id, RTN_LOCAL, 0);
     let table = domain::local_table(world, id);
     fib6::add(world, netns, table, key(address, 128), route);
-    if let Some(peer) = own.peer {
-        let route = kernel_route(world, id, RTN_UNICAST, ADDRESS_METRIC);
+    // A link that is down takes no route but that of the address itself.
+    if let Some(peer) = own.peer.filter(|_| world[id].is_up()) {
+        let metric = if own.priority == 0 { ADDRESS_METRIC } else { own.priority };
+        let route = kernel_route(world, id, RTN_UNICAST, metric);
         let table = inet6::prefix_table(world, id);
         fib6::add(world, netns, table, key(peer, 128), route);
     }
