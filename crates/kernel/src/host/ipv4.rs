@@ -420,8 +420,8 @@ fn deliver_whole(world: &mut World, id: DeviceId, view: &Ipv4View<'_>, kind: u8)
             );
         }
         protocol::IGMP => {
-            let at = domain::master(world, id).unwrap_or(id);
-            igmp::receive(world, at, view.destination(), view.payload());
+            // Unlike MLD's, its questions are the port's own, not those of the master of its domain.
+            igmp::receive(world, id, view.destination(), view.payload());
         }
         _ if raw || kind != RTN_LOCAL => {}
         _ => {
