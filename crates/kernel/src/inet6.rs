@@ -17,7 +17,6 @@ use crate::host::reports::Reports;
 use crate::host::router6::{self, leave_anycast};
 use crate::host::{AF_INET6, HostTimer, advertised, domain, mld, ndisc, neighbour, proxied};
 use crate::link::Event;
-use crate::netns::NetnsId;
 use crate::rtnl::netconf;
 use crate::world::{Instant, World};
 use rtnl::errno::Errno;
@@ -27,61 +26,16 @@ use rtnl::object::link::{ARPHRD_ETHER, IFF_LOOPBACK, IFF_MULTICAST, IFF_NOARP, I
 use rtnl::object::route::*;
 use std::net::Ipv6Addr;
 
+mod address;
+
+pub(crate) use address::*;
+
 /// The least MTU that IPv6 lives on, in bytes.
 pub(crate) const IPV6_MIN_MTU: u32 = 1280;
 /// All nodes of a link, and of the host.
 pub(crate) const ALL_NODES: [Ipv6Addr; 2] =
     [Ipv6Addr::new(0xff01, 0, 0, 0, 0, 0, 0, 1), Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)];
 const SECOND: u64 = 1_000_000;
-
-/// An address.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Address {
-    pub address: Ipv6Addr,
-    pub peer: Option<Ipv6Addr>,
-    pub length: u8,
-    /// `IFA_F_*`.
-    pub flags: u32,
-    pub priority: u32,
-    pub protocol: u8,
-    /// Lifetimes in seconds from `updated` on.
-    pub preferred: u32,
-    pub valid: u32,
-    pub created: Instant,
-    pub updated: Instant,
-    /// Questions that are still to be asked.
-    pub probes: u32,
-    /// Whether the search for duplicates has begun since the link became ready.
-    pub begun: bool,
-    /// Whether the group in which it is asked for was joined for it.
-    pub listens: bool,
-}
-
-impl Address {
-    /// `RT_SCOPE_*`.
-    pub(crate) fn scope(&self) -> u8 {
-        match self.address.octets() {
-            [0xff, scope, ..] => match scope & 15 {
-                1 => RT_SCOPE_HOST,
-                2 => RT_SCOPE_LINK,
-                5 => RT_SCOPE_SITE,
-                _ => RT_SCOPE_UNIVERSE,
-            },
-            _ if self.address.is_loopback() => RT_SCOPE_HOST,
-            _ if is_link_local(self.address) => RT_SCOPE_LINK,
-            _ if self.address.segments()[0] & 0xffc0 == 0xfec0 => RT_SCOPE_SITE,
-            _ => RT_SCOPE_UNIVERSE,
-        }
-    }
-
-    pub(crate) fn is(&self, flag: u32) -> bool {
-        self.flags & flag != 0
-    }
-
-    pub(crate) fn network(&self) -> fib6::Key {
-        key(self.address, self.length)
-    }
-}
 
 /// What IPv6 keeps of a device.
 #[derive(Clone, Debug)]
@@ -120,11 +74,6 @@ impl Inet6 {
 /// A moment as `stamp` has it.
 fn hundredths(now: Instant) -> u32 {
     (now.0 / 10_000) as u32
-}
-
-/// Whether an address means nothing without its link.
-pub(crate) fn is_link_local(address: Ipv6Addr) -> bool {
-    address.segments()[0] & 0xffc0 == 0xfe80
 }
 
 /// What happens to a device.
@@ -429,14 +378,6 @@ fn restore(world: &mut World, id: DeviceId) {
     }
 }
 
-fn find(world: &World, id: DeviceId, address: Ipv6Addr) -> Option<&Address> {
-    addresses(world, id).iter().find(|own| own.address == address)
-}
-
-pub(crate) fn find_mut(world: &mut World, id: DeviceId, address: Ipv6Addr) -> Option<&mut Address> {
-    part(world, id)?.addresses.iter_mut().find(|own| own.address == address)
-}
-
 /// A link went down: with it go its addresses and routes (`addrconf_ifdown`); for good, if it loses IPv6.
 fn down(world: &mut World, id: DeviceId, for_good: bool) {
     let device = &world[id];
@@ -576,42 +517,6 @@ pub(crate) fn setting_changed(world: &mut World, id: DeviceId, at: usize, before
         }
         _ => {}
     }
-}
-
-/// The addresses of a device.
-pub(crate) fn addresses(world: &World, id: DeviceId) -> &[Address] {
-    world.get(id).and_then(|device| device.inet6.as_ref()).map_or(&[], |inet6| &inet6.addresses)
-}
-
-/// The addresses alone.
-pub(crate) fn all(world: &World, id: DeviceId) -> impl Iterator<Item = Ipv6Addr> + '_ {
-    addresses(world, id).iter().map(|own| own.address)
-}
-
-/// Whether a device has an address, and whether it is still looked at.
-pub(crate) fn own(world: &World, id: DeviceId, address: Ipv6Addr) -> Option<bool> {
-    find(world, id, address).map(|own| own.is(IFA_F_TENTATIVE))
-}
-
-/// The device that has an address; of that index only, if one is given.
-pub(crate) fn find_device(
-    world: &World,
-    netns: NetnsId,
-    address: Ipv6Addr,
-    ifindex: Option<u32>,
-) -> Option<DeviceId> {
-    let fits = |id: &DeviceId| {
-        let here = ifindex.is_none_or(|ifindex| world[*id].ifindex == ifindex);
-        here && own(world, *id, address) == Some(false)
-    };
-    let holders = world.space(netns).ok()?.stack.holders6.of(address).filter(fits);
-    holders.min_by_key(|id| world[*id].arrival)
-}
-
-/// The address of the link itself, if it may be used.
-pub(crate) fn link_local(world: &World, id: DeviceId) -> Option<Ipv6Addr> {
-    let usable = |own: &&Address| is_link_local(own.address) && !own.is(IFA_F_TENTATIVE);
-    addresses(world, id).iter().find(usable).map(|own| own.address)
 }
 
 /// The largest packet of IPv6 on a device: what a router or a person said, else the device's own.
