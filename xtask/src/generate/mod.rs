@@ -3,7 +3,10 @@
 //! The same seed and mix give the same text. What a real kernel prints on it must not depend on time or
 //! chance, or the comparison would prove nothing. These are the rules that see to it:
 //!
-//! * Every link that would get a random address is given one.
+//! * Every link that would get a random address is given one. Only bonds and teams draw some, which are compared by
+//!   their places (`oracle/chance.rs`).
+//! * Bonds look at their ports from time to time: they are given the time to, after whatever may bring or take a carrier
+//!   (`World::let_watchers_see`); LACP is waited for (`World::patience`).
 //! * The kernel hears of carrier changes up to a second late: before any look there is a `sleep`, and after
 //!   a carrier loss below other links too (`World::carrier_may_go`).
 //! * A deleted namespace dies a little later: a `sleep` follows.
