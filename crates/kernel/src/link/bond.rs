@@ -404,8 +404,9 @@ fn follow_features(world: &mut World, bond: DeviceId) {
         segments = segments.min(world[*id].segmentation[TSO_MAX_SEGS]);
     }
     world[bond].inherit_tso([size, segments]);
-    let features = Features::of_bond(slaves.iter().map(|id| world[*id].features));
-    world.update_features(bond, features);
+    world[bond].features = Features::of_bond(slaves.iter().map(|id| world[*id].features));
+    // Whoever stands on the bond hears of it even if nothing changed, and so of new limits.
+    world.tell(bond, Event::ChangeFeatures);
 }
 
 /// The speeds of the slaves that send, together (`bond_ethtool_get_link_ksettings`).
