@@ -226,6 +226,27 @@ impl World {
         }
     }
 
+    /// Lets a device become other hardware. What was asked of it until then is forgotten, and the host's stack listens
+    /// to its groups by the addresses that they have there.
+    ///
+    /// # Errors
+    /// The first refusal of what stands on the device or has it as a port.
+    pub(crate) fn change_hardware(
+        &mut self,
+        id: DeviceId,
+        change: impl FnOnce(&mut World),
+    ) -> Result<(), Refusal> {
+        // As with all that is told, the host's stack hears of it before those who may refuse.
+        crate::host::event(self, id, Event::PreChangeType);
+        self.ask(id, Event::PreChangeType)?;
+        // commit
+        self[id].unicast = Default::default();
+        self[id].multicast = Default::default();
+        change(self);
+        self.tell(id, Event::ChangeType);
+        Ok(())
+    }
+
     /// Makes reception fit what was asked for (`__dev_set_rx_mode`): extra addresses make a device promiscuous that
     /// cannot filter them.
     pub fn set_rx_mode(&mut self, id: DeviceId) {

@@ -104,6 +104,8 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
             netconf::announce_device(world, id, AF_INET6);
         }
         Event::ChangeAddress => neighbour::flush_device(world, id, false, Some(true)),
+        Event::PreChangeType => joined::link_down6(world, id),
+        Event::ChangeType => joined::link_up6(world, id),
         Event::NotifyPeers => announce_all(world, id),
         Event::ReportGroups => mld::report_again(world, id),
         _ => {}
@@ -181,8 +183,14 @@ fn up(world: &mut World, id: DeviceId, came_up: bool) {
         init(world, id);
     }
     follow_mtu(world, id);
-    // The slaves of a bond have no addresses of their own.
-    if !is_enabled(world, id) || !world[id].is_up() || world[id].flags & IFF_SLAVE != 0 {
+    if !is_enabled(world, id) || !world[id].is_up() {
+        return;
+    }
+    // The slaves of a bond have no addresses of their own, but they are in groups.
+    if world[id].flags & IFF_SLAVE != 0 {
+        if came_up && world[id].flags & IFF_MULTICAST != 0 {
+            joined::link_up6(world, id);
+        }
         return;
     }
     if came_up {

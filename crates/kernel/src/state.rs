@@ -297,7 +297,7 @@ impl World {
     /// (`rtnetlink_event`), all clients who listen. Refusals have no effect.
     pub fn tell(&mut self, id: DeviceId, event: Event) {
         self.run.epoch += 1;
-        if matches!(event, Event::ChangeMtu | Event::ChangeAddress | Event::ChangeName) {
+        if matches!(event, Event::ChangeMtu | Event::ChangeAddress | Event::ChangeName | Event::ChangeType) {
             self.announce_link(id);
         }
         let number = match event {

@@ -100,6 +100,8 @@ pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
         Event::ReportGroups => igmp::report_again(world, id),
         Event::ChangeMtu if world.get(id).is_some_and(|device| device.mtu < LEAST_MTU) => destroy(world, id),
         Event::ChangeMtu => init_if_fit(world, id),
+        Event::PreChangeType => joined::deafen(world, id),
+        Event::ChangeType => joined::listen_again(world, id),
         Event::ChangeName => rename(world, id),
         Event::Domain => {
             fib4_sync::disable(world, id, true);

@@ -193,6 +193,12 @@ pub(crate) fn link_up(world: &mut World, id: DeviceId) {
 
 /// The link went down (`ip_mc_down`).
 pub(crate) fn link_down(world: &mut World, id: DeviceId) {
+    deafen(world, id);
+    leave(world, id, ALL_HOSTS);
+}
+
+/// The device listens to no group any more (`ip_mc_unmap`).
+pub(crate) fn deafen(world: &mut World, id: DeviceId) {
     for group in groups(world, id) {
         let Some(inet) = world[id].inet.as_mut() else { return };
         if inet.groups.listen(&group, false) {
@@ -200,7 +206,13 @@ pub(crate) fn link_down(world: &mut World, id: DeviceId) {
         }
     }
     igmp::fall_silent(world, id);
-    leave(world, id, ALL_HOSTS);
+}
+
+/// It listens to all of its groups again (`ip_mc_remap`).
+pub(crate) fn listen_again(world: &mut World, id: DeviceId) {
+    for group in groups(world, id) {
+        added(world, id, group);
+    }
 }
 
 /// A device loses IPv4, and all groups with it.

@@ -90,6 +90,8 @@ pub enum Event {
     ChangeAddress,
     /// Its hardware is about to become another; an error refuses it.
     PreChangeType,
+    /// Its hardware changed.
+    ChangeType,
     /// Its name changed.
     ChangeName,
     /// What it can do for those that stand on it changed.

@@ -4,7 +4,6 @@
 //! Ethernet device in everything that such a device is born with.
 
 use crate::device::{BROADCAST, DeviceId};
-use crate::link::Event;
 use crate::world::World;
 use rtnl::errno::Errno;
 use rtnl::kind::bond::BOND_MODE_8023AD;
@@ -30,14 +29,14 @@ pub(super) fn take(world: &mut World, bond: DeviceId, id: DeviceId) -> Result<()
     if kind != ARPHRD_ETHER && state.params.mode == BOND_MODE_8023AD {
         return Err(Refusal::said(Errno::EINVAL, "8023AD mode requires Ethernet devices"));
     }
-    world.ask(bond, Event::PreChangeType).map_err(|_| Errno::EBUSY)?;
-    // commit
-    if kind == ARPHRD_ETHER {
-        become_ethernet(world, bond);
-    } else {
-        follow(world, bond, id);
-    }
-    Ok(())
+    let changed = world.change_hardware(bond, |world| {
+        if kind == ARPHRD_ETHER {
+            become_ethernet(world, bond);
+        } else {
+            follow(world, bond, id);
+        }
+    });
+    changed.map_err(|_| Errno::EBUSY.into())
 }
 
 /// A bond whose first slave did not come after all is Ethernet again, and down.

@@ -223,16 +223,19 @@ fn enter(world: &mut World, team: DeviceId, id: DeviceId, original: (Mac, u32)) 
 
 /// The team's hardware is that of its first port; others must have the same (`team_dev_type_check_change`).
 fn take_hardware(world: &mut World, team: DeviceId, id: DeviceId) -> Result<(), Errno> {
-    let port = &world[id];
-    let (kind, length, broadcast) = (port.hardware_type, port.address_length, port.broadcast);
-    if kind == world[team].hardware_type {
+    if world[id].hardware_type == world[team].hardware_type {
         return Ok(());
     }
     if !of(world, team).ports.is_empty() {
         return Err(Errno::EBUSY);
     }
-    world.ask(team, Event::PreChangeType).map_err(|_| Errno::EPERM)?;
+    let changed = world.change_hardware(team, |world| follow_hardware(world, team, id));
+    changed.map_err(|_| Errno::EPERM)
+}
+
+fn follow_hardware(world: &mut World, team: DeviceId, id: DeviceId) {
     let port = &world[id];
+    let (kind, length, broadcast) = (port.hardware_type, port.address_length, port.broadcast);
     let (original, flags) = ((port.address, port.mtu), port.flags);
     let device = &mut world[team];
     (device.hardware_type, device.address_length, device.broadcast) = (kind, length, broadcast);
@@ -243,7 +246,6 @@ fn take_hardware(world: &mut World, team: DeviceId, id: DeviceId) -> Result<(), 
     } else if flags & MANY == MANY {
         device.flags = device.flags & !(IFF_POINTOPOINT | IFF_NOARP) | MANY;
     }
-    Ok(())
 }
 
 /// The team's promiscuity and all multicast are its ports'.
