@@ -236,9 +236,10 @@ impl World {
         id: DeviceId,
         change: impl FnOnce(&mut World),
     ) -> Result<(), Refusal> {
-        // As with all that is told, the host's stack hears of it before those who may refuse.
-        crate::host::event(self, id, Event::PreChangeType);
+        // As with all that is told, the host's IPv4 hears of it before those who may refuse.
+        crate::host::event4(self, id, Event::PreChangeType);
         self.ask(id, Event::PreChangeType)?;
+        crate::host::event6(self, id, Event::PreChangeType);
         // commit
         self[id].unicast = Default::default();
         self[id].multicast = Default::default();

@@ -310,14 +310,20 @@ impl World {
         if let Some(number) = number {
             self.announce_link_event(id, number);
         }
-        // The host's own stack is older than any module with a type of links.
-        crate::host::event(self, id, event);
-        for kind in crate::link::TYPES {
+        // In the order in which the parts of a kernel come: IPv4 is built in, IPv6 a module among those of the types.
+        crate::host::event4(self, id, event);
+        self.tell_types(id, event, true);
+        crate::host::event6(self, id, event);
+        self.tell_types(id, event, false);
+        crate::groups::event(self, id, event);
+    }
+
+    fn tell_types(&mut self, id: DeviceId, event: Event, older: bool) {
+        for kind in crate::link::TYPES.iter().filter(|kind| kind.older_than_ipv6 == older) {
             if let Some(receive) = kind.event.filter(|_| self.get(id).is_some()) {
                 let _ = receive(self, id, event);
             }
         }
-        crate::groups::event(self, id, event);
     }
 
     /// Asks the same whether it may be.

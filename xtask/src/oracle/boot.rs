@@ -27,8 +27,9 @@ pub(crate) enum End {
 }
 
 /// Modules are loaded beforehand so that no scenario is the first to need one: loading takes time.
-const MODULES: &str =
-    "8021q macvlan macvtap ipvlan ipvtap bridge team veth vxlan macsec vcan vxcan dummy nlmon vrf geneve tun";
+const MODULES: &str = "ipvlan ipvtap bridge team veth vxlan macsec vcan vxcan dummy nlmon vrf geneve tun";
+/// Modules that are there before IPv6's, which comes with the bond's: they hear of links first.
+const OLDER: &str = "8021q macvlan macvtap";
 
 /// Boots, runs the scenarios in `work`/in into `work`/out, and waits for the kernel's end.
 pub(crate) fn boot(work: &WorkDir, limit: Duration) -> Result<End> {
@@ -120,6 +121,7 @@ pub(super) fn write_scripts(dir: &Path, task: &str) -> Result<()> {
          mount --bind /usr/lib/uml/modules /mnt/lib/modules\n\
          echo {d}/modprobe > /proc/sys/kernel/modprobe\n\
          echo 0 > /proc/sys/kernel/printk\n\
+         for module in {OLDER}; do modprobe -d /mnt -q $module; done\n\
          modprobe -d /mnt -q bonding max_bonds=0\n\
          modprobe -d /mnt -q ifb numifbs=0\n\
          for module in {MODULES}; do modprobe -d /mnt -q $module; done\n\

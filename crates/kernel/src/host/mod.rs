@@ -175,10 +175,14 @@ pub(crate) fn addresses(world: &World, id: DeviceId) -> Vec<IpAddr> {
 }
 
 /// Something happened to a device.
-pub(crate) fn event(world: &mut World, id: DeviceId, event: Event) {
+pub(crate) fn event4(world: &mut World, id: DeviceId, event: Event) {
     if world.get(id).is_some() {
         inet::event(world, id, event);
     }
+}
+
+/// The same for its IPv6.
+pub(crate) fn event6(world: &mut World, id: DeviceId, event: Event) {
     if world.get(id).is_some() {
         crate::inet6::event(world, id, event);
     }

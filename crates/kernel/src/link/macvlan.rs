@@ -57,6 +57,7 @@ pub static TYPE: Type = Type {
     receive: Some(frames::receive),
     event: Some(event),
     speed: super::Speed::OfLower,
+    older_than_ipv6: true,
     ..Type::DEFAULT
 };
 

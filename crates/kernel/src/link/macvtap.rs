@@ -22,6 +22,7 @@ pub static TYPE: Type = Type {
     dellink: Some(dellink),
     receive: None,
     event: None,
+    older_than_ipv6: true,
     ..macvlan::TYPE
 };
 

@@ -239,6 +239,8 @@ pub struct Type {
     pub change_mtu: Option<fn(&mut World, DeviceId, u32) -> Result>,
     /// PROMISC, ALLMULTI or MULTICAST (those bits) changed (`ndo_change_rx_flags`).
     pub change_rx_flags: Option<fn(&mut World, DeviceId, u32)>,
+    /// It hears of what happens to devices before the host's IPv6 does, as its module is loaded before that one's.
+    pub older_than_ipv6: bool,
     /// Whether people may have it listen to groups (`SIOCADDMULTI`, which asks whether there is an `ndo_set_rx_mode`).
     pub takes_groups: bool,
     /// Its extra addresses or flags of reception changed (`ndo_set_rx_mode`).
@@ -310,6 +312,7 @@ impl Type {
         set_address: Some(crate::change::set_ethernet_address),
         change_mtu: None,
         change_rx_flags: None,
+        older_than_ipv6: false,
         takes_groups: true,
         set_rx_mode: None,
         change_carrier: None,

@@ -61,6 +61,7 @@ pub static TYPE: Type = Type {
     longest: Some(frames::longest),
     event: Some(event),
     speed: super::Speed::OfLower,
+    older_than_ipv6: true,
     ..Type::DEFAULT
 };
 
