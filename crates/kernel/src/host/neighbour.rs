@@ -558,6 +558,8 @@ fn entered(world: &mut World, netns: NetnsId, key: Key, old: u16, state: u16, de
     }
     let waiting = get_mut(world, netns, key).map(|n| std::mem::take(&mut n.queue)).unwrap_or_default();
     for frame in waiting.iter().copied() {
+        // A packet that waited uses the entry like any other.
+        use_it(world, netns, key);
         super::send_to_neighbour(world, key, frame);
     }
 }
