@@ -2,8 +2,8 @@
 //! `net/core/neighbour.c`).
 //!
 //! Those of a link go with its service, and unless they are permanent with its carrier, where that takes neighbours
-//! along. In IPv6 the host
-//! listens to the group in which such an address is asked for, whether the link resolves addresses or not.
+//! along. In IPv6 the host listens to the group in which such an address is asked for, whether the link resolves
+//! addresses or not.
 
 use super::joined::{join6, leave6};
 use crate::device::DeviceId;

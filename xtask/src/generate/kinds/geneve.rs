@@ -1,7 +1,7 @@
 //! GENEVEs.
 
 use super::super::world::World;
-use super::tunnel::{extras, network, port};
+use super::tunnel::{extras, port, words};
 use super::{Kind, PLAIN};
 
 pub(super) static GENEVE: Kind = Kind {
@@ -39,15 +39,14 @@ const EXTRAS: &[&str] = &[
     "noexternal",
 ];
 
+/// The usual port.
+const PORT: &str = "6081";
+
 fn create(world: &mut World) -> String {
     if world.rng.chance(15) {
-        return format!("external {}{}", port(world, "6081"), extras(world, EXTRAS));
+        return format!("external {}{}", port(world, PORT), extras(world, EXTRAS));
     }
-    let mut words = if world.rng.chance(97) { network(world) } else { String::new() };
-    if world.rng.chance(97) {
-        words += &format!("{} ", world.rng.word(FAR_ENDS));
-    }
-    words + &port(world, "6081") + &extras(world, EXTRAS)
+    words(world, PORT, (97, FAR_ENDS), EXTRAS)
 }
 
 const USUAL: &[&str] = &[

@@ -5,8 +5,22 @@
 
 use super::super::world::World;
 
+/// The words of a new link of one network. The far end comes with how many of a hundred links have one.
+pub(super) fn words(
+    world: &mut World,
+    usual: &'static str,
+    (chance, far_ends): (u64, &[&'static str]),
+    others: &[&'static str],
+) -> String {
+    let mut words = if world.rng.chance(97) { network(world) } else { String::new() };
+    if world.rng.chance(chance) {
+        words += &format!("{} ", world.rng.word(far_ends));
+    }
+    words + &port(world, usual) + &extras(world, others)
+}
+
 /// The network of a new link: few, so that they clash.
-pub(super) fn network(world: &mut World) -> String {
+fn network(world: &mut World) -> String {
     format!("id {} ", world.rng.word(&["0", "1", "5", "5", "42", "42", "42", "100", "16777215"]))
 }
 

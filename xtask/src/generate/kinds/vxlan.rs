@@ -3,7 +3,7 @@
 //! A far end of the table that is a group never has a link of its own: its packets could come back in a circle.
 
 use super::super::world::World;
-use super::tunnel::{extras, network, port};
+use super::tunnel::{extras, port, words};
 use super::{Kind, PLAIN};
 
 pub(super) static VXLAN: Kind = Kind {
@@ -85,16 +85,15 @@ const EXTRAS: &[&str] = &[
     "dev LOW",
 ];
 
+/// The usual port.
+const PORT: &str = "4789";
+
 fn create(world: &mut World) -> String {
     if world.rng.chance(15) {
         let filter = world.rng.word(&["", "vnifilter ", "vnifilter "]);
-        return format!("external {filter}{}{}", port(world, "4789"), extras(world, EXTRAS));
+        return format!("external {filter}{}{}", port(world, PORT), extras(world, EXTRAS));
     }
-    let mut words = if world.rng.chance(97) { network(world) } else { String::new() };
-    if world.rng.chance(75) {
-        words += &format!("{} ", world.rng.word(FAR_ENDS));
-    }
-    words + &port(world, "4789") + &extras(world, EXTRAS)
+    words(world, PORT, (75, FAR_ENDS), EXTRAS)
 }
 
 const USUAL: &[&str] = &[
